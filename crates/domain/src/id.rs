@@ -1,0 +1,52 @@
+//! Typed identifiers.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Declares identifiers that cannot be mistaken for one another.
+macro_rules! typed_id {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new one. It tells roughly when it was made and never in which order things happened.
+            pub fn mint() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            pub fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    )+};
+}
+
+typed_id! {
+    /// A tenant: one business and everything it knows.
+    WorkspaceId;
+    /// A person who works with Rapport.
+    UserId;
+    /// A key with which a program signs in.
+    ApiKeyId;
+    /// A person the business knows.
+    ContactId;
+    /// An organisation the business knows.
+    CompanyId;
+    /// One line of the journal.
+    JournalEntryId;
+    /// One run of an import.
+    ImportId;
+}

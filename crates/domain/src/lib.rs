@@ -1,0 +1,16 @@
+//! What a CRM is: its records, their rules and calculations, and the words in which the API speaks of them.
+//!
+//! No I/O, no database, no web framework. The rooms (`people`, `workspace`, …) carry the same names on every floor
+//! of the house; what they share stands here at the root, one word each.
+
+pub mod access;
+pub mod id;
+pub mod journal;
+pub mod page;
+pub mod problem;
+pub mod record;
+pub mod standards;
+pub mod text;
+
+pub mod people;
+pub mod workspace;

@@ -1,0 +1,6 @@
+//! People and organisations.
+
+pub mod company;
+pub mod contact;
+pub mod contact_point;
+pub mod duplicate;

@@ -1,0 +1,501 @@
+//! Contacts: the people a business knows.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use super::contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile};
+use crate::{
+    id::{CompanyId, ContactId, UserId},
+    page::{Count, Direction},
+    problem::{Fields, Invalid},
+    record::{self, Channel, ExternalId, LifecycleStage, Source, Stamp},
+    standards, text,
+};
+
+/// A person the business knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Validate, ToSchema)]
+pub struct Contact {
+    /// Identifies the contact for ever.
+    #[schema(value_type = Uuid, example = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")]
+    pub id: ContactId,
+    /// Counts the changes; also the ETag.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// User or API key that created it; null when Rapport did.
+    pub created_by: Option<Uuid>,
+    /// User or API key that last changed it; null when Rapport did.
+    pub updated_by: Option<Uuid>,
+    /// When it was deleted; null while it lives.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// User who looks after this contact.
+    #[schema(value_type = Option<Uuid>)]
+    pub owner_id: Option<UserId>,
+    /// How the record came to be.
+    pub source: Source,
+    /// Channel on which the person first came.
+    pub source_channel: Option<Channel>,
+    /// Free tags.
+    #[schema(example = json!(["newsletter", "vip"]))]
+    pub tags: Vec<String>,
+    /// Ids under which outside systems know the person.
+    pub external_ids: Vec<ExternalId>,
+    /// The name to show: made of first, middle and last name, else the first e-mail address or telephone number.
+    #[schema(example = "Anna Lindt")]
+    pub name: String,
+    /// Form of address.
+    #[schema(example = "Dr.")]
+    pub salutation: Option<String>,
+    /// Given name.
+    #[schema(example = "Anna")]
+    pub first_name: Option<String>,
+    /// Middle names.
+    pub middle_name: Option<String>,
+    /// Family name.
+    #[schema(example = "Lindt")]
+    pub last_name: Option<String>,
+    /// What the person does at the company.
+    #[schema(example = "Head of purchasing")]
+    pub job_title: Option<String>,
+    /// Company the person works for.
+    #[schema(value_type = Option<Uuid>)]
+    pub company_id: Option<CompanyId>,
+    /// E-mail addresses; the first is the primary one.
+    #[validate(nested)]
+    pub emails: Vec<EmailAddress>,
+    /// Telephone numbers; the first is the primary one.
+    pub phones: Vec<PhoneNumber>,
+    /// Postal addresses; the first is the primary one.
+    #[validate(nested)]
+    pub addresses: Vec<PostalAddress>,
+    /// Profiles in social networks.
+    pub social_profiles: Vec<SocialProfile>,
+    /// Date of birth.
+    #[schema(example = "1984-05-17")]
+    pub birthday: Option<NaiveDate>,
+    /// Language and region, as BCP 47 tag.
+    #[validate(custom(function = "standards::language"))]
+    #[schema(example = "de-DE")]
+    pub locale: Option<String>,
+    /// IANA time zone.
+    #[validate(custom(function = "standards::time_zone"))]
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: Option<String>,
+    /// Channel the person likes best.
+    pub preferred_channel: Option<Channel>,
+    /// The person does not want to be called.
+    #[schema(example = false)]
+    pub do_not_call: bool,
+    /// Where the person stands between stranger and customer.
+    pub lifecycle_stage: LifecycleStage,
+}
+
+/// A contact to be created. A name, an e-mail address or a telephone number is needed.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "first_name": "Anna", "last_name": "Lindt", "job_title": "Head of purchasing",
+    "emails": [{"address": "anna.lindt@example.com", "type": "work"}],
+    "phones": [{"number": "+49 30 901820", "type": "work"}],
+    "addresses": [{"type": "visiting", "street": "Torstraße 1", "postal_code": "10119", "city": "Berlin", "country": "DE"}],
+    "tags": ["newsletter"]
+}))]
+pub struct NewContact {
+    /// User who looks after this contact.
+    #[schema(value_type = Option<Uuid>)]
+    pub owner_id: Option<UserId>,
+    /// Channel on which the person first came.
+    pub source_channel: Option<Channel>,
+    /// Free tags.
+    #[schema(nullable = false, max_items = 100, schema_with = tags)]
+    pub tags: Vec<String>,
+    /// Form of address.
+    #[schema(min_length = 1, max_length = 50)]
+    pub salutation: Option<String>,
+    /// Given name.
+    #[schema(min_length = 1, max_length = 100)]
+    pub first_name: Option<String>,
+    /// Middle names.
+    #[schema(min_length = 1, max_length = 100)]
+    pub middle_name: Option<String>,
+    /// Family name.
+    #[schema(min_length = 1, max_length = 100)]
+    pub last_name: Option<String>,
+    /// What the person does at the company.
+    #[schema(min_length = 1, max_length = 255)]
+    pub job_title: Option<String>,
+    /// Company the person works for.
+    #[schema(value_type = Option<Uuid>)]
+    pub company_id: Option<CompanyId>,
+    /// E-mail addresses; the first is the primary one.
+    #[schema(max_items = 20)]
+    pub emails: Vec<EmailAddress>,
+    /// Telephone numbers; the first is the primary one.
+    #[schema(max_items = 20)]
+    pub phones: Vec<PhoneNumber>,
+    /// Postal addresses; the first is the primary one.
+    #[schema(max_items = 10)]
+    pub addresses: Vec<PostalAddress>,
+    /// Profiles in social networks.
+    #[schema(max_items = 20)]
+    pub social_profiles: Vec<SocialProfile>,
+    /// Date of birth.
+    pub birthday: Option<NaiveDate>,
+    /// Language and region, as BCP 47 tag.
+    #[schema(format = "language-tag", max_length = 35, example = "de-DE")]
+    pub locale: Option<String>,
+    /// IANA time zone.
+    #[schema(format = "time-zone", max_length = 64, example = "Europe/Berlin")]
+    pub time_zone: Option<String>,
+    /// Channel the person likes best.
+    pub preferred_channel: Option<Channel>,
+    /// The person does not want to be called.
+    #[schema(default = false)]
+    pub do_not_call: bool,
+    /// Where the person stands; `lead` unless said otherwise.
+    #[schema(inline = false)]
+    pub lifecycle_stage: LifecycleStage,
+}
+
+/// Changes to a contact, as JSON Merge Patch: absent fields stay, null clears, lists are replaced.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({"job_title": "Director", "middle_name": null, "lifecycle_stage": "customer"}))]
+pub struct ContactPatch {
+    /// User who looks after this contact.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub owner_id: Option<Option<UserId>>,
+    /// Channel on which the person first came.
+    #[serde(with = "::serde_with::rust::double_option")]
+    pub source_channel: Option<Option<Channel>>,
+    /// Free tags. Null is an empty list.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(schema_with = tags_or_null)]
+    pub tags: Option<Option<Vec<String>>>,
+    /// Form of address.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(min_length = 1, max_length = 50)]
+    pub salutation: Option<Option<String>>,
+    /// Given name.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(min_length = 1, max_length = 100)]
+    pub first_name: Option<Option<String>>,
+    /// Middle names.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(min_length = 1, max_length = 100)]
+    pub middle_name: Option<Option<String>>,
+    /// Family name.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(min_length = 1, max_length = 100)]
+    pub last_name: Option<Option<String>>,
+    /// What the person does at the company.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(min_length = 1, max_length = 255)]
+    pub job_title: Option<Option<String>>,
+    /// Company the person works for.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub company_id: Option<Option<CompanyId>>,
+    /// E-mail addresses; the first is the primary one. Null is an empty list.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 20)]
+    pub emails: Option<Option<Vec<EmailAddress>>>,
+    /// Telephone numbers; the first is the primary one. Null is an empty list.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 20)]
+    pub phones: Option<Option<Vec<PhoneNumber>>>,
+    /// Postal addresses; the first is the primary one. Null is an empty list.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 10)]
+    pub addresses: Option<Option<Vec<PostalAddress>>>,
+    /// Profiles in social networks. Null is an empty list.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 20)]
+    pub social_profiles: Option<Option<Vec<SocialProfile>>>,
+    /// Date of birth.
+    #[serde(with = "::serde_with::rust::double_option")]
+    pub birthday: Option<Option<NaiveDate>>,
+    /// Language and region, as BCP 47 tag.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(format = "language-tag", max_length = 35)]
+    pub locale: Option<Option<String>>,
+    /// IANA time zone.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(format = "time-zone", max_length = 64)]
+    pub time_zone: Option<Option<String>>,
+    /// Channel the person likes best.
+    #[serde(with = "::serde_with::rust::double_option")]
+    pub preferred_channel: Option<Option<Channel>>,
+    /// The person does not want to be called.
+    #[schema(nullable = false)]
+    pub do_not_call: Option<bool>,
+    /// Where the person stands between stranger and customer.
+    #[schema(nullable = false)]
+    pub lifecycle_stage: Option<LifecycleStage>,
+}
+
+impl Contact {
+    /// A new contact. Numbers without country code are read as of its first address, else of `country`.
+    pub fn create(new: NewContact, id: ContactId, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        let contact = Self {
+            id,
+            version: 1,
+            created_at: stamp.at,
+            updated_at: stamp.at,
+            created_by: stamp.by,
+            updated_by: stamp.by,
+            deleted_at: None,
+            owner_id: new.owner_id,
+            source: stamp.source,
+            source_channel: new.source_channel,
+            tags: new.tags,
+            external_ids: Vec::new(),
+            name: String::new(),
+            salutation: new.salutation,
+            first_name: new.first_name,
+            middle_name: new.middle_name,
+            last_name: new.last_name,
+            job_title: new.job_title,
+            company_id: new.company_id,
+            emails: new.emails,
+            phones: new.phones,
+            addresses: new.addresses,
+            social_profiles: new.social_profiles,
+            birthday: new.birthday,
+            locale: new.locale,
+            time_zone: new.time_zone,
+            preferred_channel: new.preferred_channel,
+            do_not_call: new.do_not_call,
+            lifecycle_stage: new.lifecycle_stage,
+        };
+        contact.checked(stamp, country, true)
+    }
+
+    /// The contact as it would be after a patch. Version and times stay: whether anything changed is yet to be seen.
+    pub fn patch(&self, patch: ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        let phones_given = patch.phones.is_some();
+        let contact = Self {
+            owner_id: patch.owner_id.unwrap_or(self.owner_id),
+            source_channel: patch.source_channel.unwrap_or(self.source_channel),
+            tags: list(patch.tags, &self.tags),
+            salutation: patch.salutation.unwrap_or_else(|| self.salutation.clone()),
+            first_name: patch.first_name.unwrap_or_else(|| self.first_name.clone()),
+            middle_name: patch.middle_name.unwrap_or_else(|| self.middle_name.clone()),
+            last_name: patch.last_name.unwrap_or_else(|| self.last_name.clone()),
+            job_title: patch.job_title.unwrap_or_else(|| self.job_title.clone()),
+            company_id: patch.company_id.unwrap_or(self.company_id),
+            emails: list(patch.emails, &self.emails),
+            phones: list(patch.phones, &self.phones),
+            addresses: list(patch.addresses, &self.addresses),
+            social_profiles: list(patch.social_profiles, &self.social_profiles),
+            birthday: patch.birthday.unwrap_or(self.birthday),
+            locale: patch.locale.unwrap_or_else(|| self.locale.clone()),
+            time_zone: patch.time_zone.unwrap_or_else(|| self.time_zone.clone()),
+            preferred_channel: patch.preferred_channel.unwrap_or(self.preferred_channel),
+            do_not_call: patch.do_not_call.unwrap_or(self.do_not_call),
+            lifecycle_stage: patch.lifecycle_stage.unwrap_or(self.lifecycle_stage),
+            external_ids: self.external_ids.clone(),
+            name: String::new(),
+            ..*self
+        };
+        contact.checked(stamp, country, phones_given)
+    }
+
+    /// The keys by which this person is recognised.
+    pub fn match_keys(&self) -> Vec<String> {
+        contact_point::match_keys(&self.emails, &self.phones)
+    }
+
+    /// What the person is found by.
+    pub fn search_text(&self) -> String {
+        let names = [&self.first_name, &self.middle_name, &self.last_name].into_iter().flatten().map(String::as_str);
+        let emails = self.emails.iter().map(|email| email.address.as_str());
+        let phones = self.phones.iter().filter_map(|phone| phone.e164.as_deref()).map(|e164| &e164[1..]);
+        text::search_text(names.chain(emails).chain(phones))
+    }
+
+    /// What the person is sorted by: last name first, as in a telephone book.
+    pub fn sort_name(&self) -> String {
+        let names = [&self.last_name, &self.first_name, &self.middle_name].map(|name| name.as_deref().unwrap_or(""));
+        let key = text::sort_key(names);
+        if key.is_empty() { text::sort_key([self.name.as_str()]) } else { key }
+    }
+
+    /// Tidies up and judges the whole record, whichever fields were given.
+    fn checked(mut self, stamp: Stamp, country: Option<&str>, phones_given: bool) -> Result<Self, Invalid> {
+        let mut fields = Fields::default();
+        record::tidy_tags(&mut self.tags);
+        for name in [&mut self.first_name, &mut self.middle_name, &mut self.last_name].into_iter().flatten() {
+            text::tidy(name);
+        }
+        contact_point::check_emails(&mut self.emails, &mut fields);
+        if phones_given {
+            let country = self.addresses.first().and_then(|address| address.country.clone()).or(country.map(Into::into));
+            contact_point::check_phones(&mut self.phones, country.as_deref(), &mut fields);
+        }
+        self.name = self.display_name();
+        self.rules(stamp, &mut fields);
+        fields.absorb(&self);
+        fields.verdict().map(|()| self)
+    }
+
+    fn rules(&self, stamp: Stamp, fields: &mut Fields) {
+        if self.name.is_empty() {
+            let detail = "A contact needs at least a first or last name, an e-mail address or a telephone number.";
+            fields.refuse("", "nothing_to_know_by", detail);
+        }
+        if self.birthday.is_some_and(|day| day > stamp.at.date_naive()) {
+            fields.refuse("/birthday", "in_the_future", "Nobody was born in the future. Check the year.");
+        }
+    }
+
+    fn display_name(&self) -> String {
+        let names = [&self.first_name, &self.middle_name, &self.last_name];
+        let name = names.into_iter().flatten().map(String::as_str).filter(|name| !name.is_empty());
+        let name = name.collect::<Vec<_>>().join(" ");
+        let email = || self.emails.first().map(|email| email.address.clone());
+        let phone = || self.phones.first().map(|phone| phone.number.clone());
+        if name.is_empty() { email().or_else(phone).unwrap_or_default() } else { name }
+    }
+}
+
+pub(super) fn list<T: Clone>(patched: Option<Option<Vec<T>>>, current: &[T]) -> Vec<T> {
+    match patched {
+        Some(list) => list.unwrap_or_default(),
+        None => current.to_vec(),
+    }
+}
+
+/// What to list, and how.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ContactQuery {
+    /// Finds people by parts of name, e-mail address, telephone number or company, forgiving typing errors. Every
+    /// word has to be found. Without `sort`, the best match comes first.
+    #[param(min_length = 1, max_length = 200, example = "anna lindt")]
+    pub q: Option<String>,
+    /// Only contacts of these users. Repeat for several.
+    #[param(value_type = Vec<Uuid>, max_items = 100)]
+    pub owner_id: Vec<UserId>,
+    /// Only people of these companies. Repeat for several.
+    #[param(value_type = Vec<Uuid>, max_items = 100)]
+    pub company_id: Vec<CompanyId>,
+    /// Only contacts in these stages. Repeat for several.
+    #[param(max_items = 10)]
+    pub lifecycle_stage: Vec<LifecycleStage>,
+    /// Only contacts that have one of these tags. Repeat for several.
+    #[param(max_items = 100)]
+    pub tag: Vec<String>,
+    /// Only who has this e-mail address.
+    #[param(max_length = 254, example = "anna.lindt@example.com")]
+    pub email: Option<String>,
+    /// Only who has this telephone number.
+    #[param(max_length = 50, example = "+49 30 901820")]
+    pub phone: Option<String>,
+    /// Only contacts whose first address is in one of these countries. Repeat for several.
+    #[param(max_items = 100)]
+    pub country: Vec<String>,
+    /// Only contacts created at this time or later.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only contacts created before this time.
+    pub created_before: Option<DateTime<Utc>>,
+    /// Only contacts changed at this time or later.
+    pub updated_after: Option<DateTime<Utc>>,
+    /// Only contacts changed before this time.
+    pub updated_before: Option<DateTime<Utc>>,
+    /// `only` lists the deleted contacts instead of the living.
+    #[param(inline = false)]
+    pub deleted: DeletedInList,
+    /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
+    pub sort: Option<ContactSort>,
+    /// Most records of a page.
+    #[serde(skip_serializing)]
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[serde(skip_serializing)]
+    #[param(max_length = 2000)]
+    pub cursor: Option<String>,
+    /// Asks for a total. Exact counts stop at 10,000.
+    #[serde(skip_serializing)]
+    pub count: Option<Count>,
+    /// Only these fields of each record, and its id. Repeat for several.
+    #[serde(skip_serializing)]
+    #[param(max_items = 50)]
+    pub fields: Vec<String>,
+    /// Embeds related records under `expanded`. Repeat for several.
+    #[serde(skip_serializing)]
+    #[param(max_items = 5)]
+    pub expand: Vec<ContactRelation>,
+}
+
+/// Orders in which contacts can be listed. A minus sign means descending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum ContactSort {
+    #[serde(rename = "created_at")]
+    CreatedAt,
+    #[serde(rename = "-created_at")]
+    CreatedAtDescending,
+    #[serde(rename = "updated_at")]
+    UpdatedAt,
+    #[serde(rename = "-updated_at")]
+    UpdatedAtDescending,
+    #[serde(rename = "name")]
+    Name,
+    #[serde(rename = "-name")]
+    NameDescending,
+}
+
+impl ContactSort {
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::CreatedAt | Self::UpdatedAt | Self::Name => Direction::Ascending,
+            Self::CreatedAtDescending | Self::UpdatedAtDescending | Self::NameDescending => Direction::Descending,
+        }
+    }
+}
+
+/// Records that can be embedded in a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactRelation {
+    Company,
+    Owner,
+}
+
+/// Whether a list shows the living or the deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeletedInList {
+    #[default]
+    Exclude,
+    Only,
+}
+
+pub(super) fn tags() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    tag_list(utoipa::openapi::Type::Array.into())
+}
+
+pub(super) fn tags_or_null() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    use utoipa::openapi::{Type, schema::SchemaType};
+    tag_list(SchemaType::from_iter([Type::Array, Type::Null]))
+}
+
+fn tag_list(kind: utoipa::openapi::schema::SchemaType) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
+    let tag = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(64));
+    ArrayBuilder::new()
+        .schema_type(kind)
+        .items(tag)
+        .max_items(Some(100))
+        .description(Some("Free tags, each once."))
+        .into()
+}

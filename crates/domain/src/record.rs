@@ -1,0 +1,111 @@
+//! What all records have in common.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What a record is. More kinds will follow: treat an unknown one as one you do not handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    Contact,
+    Company,
+}
+
+impl RecordKind {
+    /// Its word in events, in the journal and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Company => "company",
+        }
+    }
+}
+
+/// How a record came to be. More values will follow: treat an unknown one as `api`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Api,
+    Import,
+    Form,
+    Email,
+    Sync,
+    Merge,
+    Automation,
+    Conversion,
+}
+
+/// A way on which people and business meet. More values will follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Email,
+    Phone,
+    Web,
+    Chat,
+    Sms,
+    Whatsapp,
+    Telegram,
+    Facebook,
+    Instagram,
+    X,
+    Line,
+    SocialOther,
+    Postal,
+    InPerson,
+    Api,
+}
+
+/// Where somebody stands between stranger and customer. More values will follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LifecycleStage {
+    Subscriber,
+    #[default]
+    Lead,
+    Prospect,
+    Customer,
+    FormerCustomer,
+    Other,
+}
+
+/// The id under which an outside system knows a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExternalId {
+    /// Name of the outside system; `import` for files that were imported.
+    #[schema(min_length = 1, max_length = 100, example = "import")]
+    pub connection: String,
+    /// The id there.
+    #[schema(min_length = 1, max_length = 255, example = "K-10442")]
+    pub external_id: String,
+}
+
+/// Who writes, when and by which way: what a new version of a record takes over from its circumstances.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The moment of writing, in microseconds: the database keeps no finer time.
+    pub at: DateTime<Utc>,
+    /// User or API key; none when Rapport acts on its own.
+    pub by: Option<Uuid>,
+    pub source: Source,
+}
+
+impl Stamp {
+    pub fn new(at: DateTime<Utc>, by: Option<Uuid>, source: Source) -> Self {
+        Self { at: at.trunc_subsecs(6), by, source }
+    }
+}
+
+/// Tags without space at their ends, each once, in the order given.
+pub(crate) fn tidy_tags(tags: &mut Vec<String>) {
+    let mut seen: Vec<String> = Vec::with_capacity(tags.len());
+    for tag in tags.drain(..) {
+        let tag = tag.trim();
+        if !tag.is_empty() && !seen.iter().any(|known| known == tag) {
+            seen.push(tag.to_owned());
+        }
+    }
+    *tags = seen;
+}

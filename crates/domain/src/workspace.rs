@@ -1,0 +1,4 @@
+//! The business itself and those who work with Rapport.
+
+pub mod session;
+pub mod user;
