@@ -1,1 +1,29 @@
+//! Where records are kept: rows, queries, transactions, journal, migrations. The only crate that knows diesel.
+//!
+//! Nobody gets at a connection without a [`Scope`]: [`Db::read`] and [`Db::write`] lend a [`Reader`] or [`Writer`] that
+//! carries it, and every function here takes one of the two. Functions are called through their module and have bare
+//! verbs: `contacts::get`, `contacts::create`.
 
+mod bulk;
+mod clock;
+mod codes;
+mod cursor;
+mod db;
+mod error;
+pub mod journal;
+mod json;
+pub mod migrations;
+mod page;
+mod schema;
+mod scope;
+mod search;
+pub mod sequencer;
+
+pub mod people;
+pub mod workspace;
+
+pub use clock::Clock;
+pub use db::{Db, DbOptions, Reader, Writer};
+pub use error::StoreError;
+pub use page::Page;
+pub use scope::Scope;

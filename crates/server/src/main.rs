@@ -1,1 +1,3 @@
-fn main() -> std::process::ExitCode { rapport_server::run() }
+fn main() -> std::process::ExitCode {
+    rapport_server::run()
+}

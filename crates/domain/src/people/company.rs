@@ -17,6 +17,7 @@ use crate::{
     problem::{Fields, Invalid},
     record::{self, Channel, ExternalId, LifecycleStage, Source, Stamp},
     standards, text,
+    workspace::user::UserSummary,
 };
 
 /// An organisation the business knows.
@@ -107,6 +108,19 @@ pub struct Company {
     pub default_currency: Option<String>,
     /// Where the company stands between stranger and customer.
     pub lifecycle_stage: LifecycleStage,
+    /// Related records, where `expand` asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, no_recursion)]
+    pub expanded: Option<Box<CompanyExpanded>>,
+}
+
+/// Records that belong to a company. Null when there is none, when it was deleted, or when `expand` did not name it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct CompanyExpanded {
+    #[schema(required, no_recursion)]
+    pub parent: Option<Company>,
+    #[schema(required)]
+    pub owner: Option<UserSummary>,
 }
 
 /// A company to be created.
@@ -341,6 +355,7 @@ impl Company {
             territory: new.territory,
             default_currency: new.default_currency,
             lifecycle_stage: new.lifecycle_stage,
+            expanded: None,
         };
         company.checked(country, true)
     }
@@ -374,6 +389,7 @@ impl Company {
             default_currency: patch.default_currency.unwrap_or_else(|| self.default_currency.clone()),
             lifecycle_stage: patch.lifecycle_stage.unwrap_or(self.lifecycle_stage),
             external_ids: self.external_ids.clone(),
+            expanded: None,
             ..*self
         };
         company.checked(country, phones_given)
@@ -404,7 +420,8 @@ impl Company {
         text::tidy(&mut self.name);
         contact_point::check_emails(&mut self.emails, &mut fields);
         if phones_given {
-            let country = self.addresses.first().and_then(|address| address.country.clone()).or(country.map(Into::into));
+            let country =
+                self.addresses.first().and_then(|address| address.country.clone()).or(country.map(Into::into));
             contact_point::check_phones(&mut self.phones, country.as_deref(), &mut fields);
         }
         if let Some(domain) = &self.domain {

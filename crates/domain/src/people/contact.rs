@@ -6,13 +6,17 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile};
+use super::{
+    company::Company,
+    contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
+};
 use crate::{
     id::{CompanyId, ContactId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
     record::{self, Channel, ExternalId, LifecycleStage, Source, Stamp},
     standards, text,
+    workspace::user::UserSummary,
 };
 
 /// A person the business knows.
@@ -94,6 +98,19 @@ pub struct Contact {
     pub do_not_call: bool,
     /// Where the person stands between stranger and customer.
     pub lifecycle_stage: LifecycleStage,
+    /// Related records, where `expand` asked for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub expanded: Option<Box<ContactExpanded>>,
+}
+
+/// Records that belong to a contact. Null when there is none, when it was deleted, or when `expand` did not name it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ContactExpanded {
+    #[schema(required)]
+    pub company: Option<Company>,
+    #[schema(required)]
+    pub owner: Option<UserSummary>,
 }
 
 /// A contact to be created. A name, an e-mail address or a telephone number is needed.
@@ -274,6 +291,7 @@ impl Contact {
             preferred_channel: new.preferred_channel,
             do_not_call: new.do_not_call,
             lifecycle_stage: new.lifecycle_stage,
+            expanded: None,
         };
         contact.checked(stamp, country, true)
     }
@@ -303,6 +321,7 @@ impl Contact {
             lifecycle_stage: patch.lifecycle_stage.unwrap_or(self.lifecycle_stage),
             external_ids: self.external_ids.clone(),
             name: String::new(),
+            expanded: None,
             ..*self
         };
         contact.checked(stamp, country, phones_given)
@@ -337,7 +356,8 @@ impl Contact {
         }
         contact_point::check_emails(&mut self.emails, &mut fields);
         if phones_given {
-            let country = self.addresses.first().and_then(|address| address.country.clone()).or(country.map(Into::into));
+            let country =
+                self.addresses.first().and_then(|address| address.country.clone()).or(country.map(Into::into));
             contact_point::check_phones(&mut self.phones, country.as_deref(), &mut fields);
         }
         self.name = self.display_name();

@@ -72,10 +72,8 @@ impl Cluster {
     /// complete, so that no interruption leaves half of one.
     pub(crate) fn create(&self, binaries: &Binaries, durable: bool) -> Result<(), EmbeddedError> {
         let parent = self.prepare_parent()?;
-        let prefix = unfinished_prefix(&self.path);
-        discard_unfinished(parent, &prefix);
         let unfinished = tempfile::Builder::new()
-            .prefix(&prefix)
+            .prefix(&self.unfinished_prefix())
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .map_err(EmbeddedError::io("create a directory in", parent))?;
@@ -87,6 +85,22 @@ impl Cluster {
         let _ = unfinished.keep();
         File::open(parent).and_then(|directory| directory.sync_all()).map_err(EmbeddedError::io("complete", parent))?;
         self.refer()
+    }
+
+    /// Removes what interrupted attempts to create the cluster have left. Every attempt has a name of its own, so what
+    /// cannot be removed, say because its `initdb` is still writing, is no obstacle.
+    pub(crate) fn discard_unfinished(&self) {
+        let entries = self.path.parent().and_then(|parent| fs::read_dir(parent).ok()).into_iter().flatten().flatten();
+        let prefix = self.unfinished_prefix();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+            if let Err(cause) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!("could not remove the unfinished database {}: {cause}", entry.path().display());
+            }
+        }
+    }
+
+    fn unfinished_prefix(&self) -> String {
+        format!("{}.new-", self.path.file_name().unwrap_or_default().to_string_lossy())
     }
 
     /// Makes the directory above the cluster, which is the data directory itself unless the cluster goes elsewhere.
@@ -173,21 +187,6 @@ impl Cluster {
 
     fn not_created(&self, detail: &str) -> EmbeddedError {
         EmbeddedError::NotCreated { cluster: self.path.clone(), detail: detail.to_owned() }
-    }
-}
-
-fn unfinished_prefix(cluster: &Path) -> String {
-    format!("{}.new-", cluster.file_name().unwrap_or_default().to_string_lossy())
-}
-
-/// Removes what earlier interruptions left. Every attempt has a name of its own, so what cannot be removed, say because
-/// its `initdb` is still writing, is no obstacle.
-fn discard_unfinished(parent: &Path, prefix: &str) {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
-        if let Err(cause) = fs::remove_dir_all(entry.path()) {
-            tracing::warn!("could not remove the unfinished database {}: {cause}", entry.path().display());
-        }
     }
 }
 

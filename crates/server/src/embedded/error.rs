@@ -49,8 +49,8 @@ pub enum EmbeddedError {
     NotACluster { path: PathBuf },
 
     #[error(
-        "the database that {} refers to is not at {} any more; bring it back there, or remove the link to begin with an \
-         empty one",
+        "the database that {} refers to is not at {} any more; bring it back there, or remove the link to begin with \
+         an empty one",
         link.display(),
         target.display()
     )]
@@ -62,7 +62,10 @@ pub enum EmbeddedError {
     )]
     SocketDirectory { path: PathBuf, reason: String },
 
-    #[error("the database could not be created in {}: {detail}; nothing was left behind, try again when this is solved", cluster.display())]
+    #[error(
+        "the database could not be created in {}: {detail}; nothing was left behind, so try again when this is solved",
+        cluster.display()
+    )]
     NotCreated { cluster: PathBuf, detail: String },
 
     #[error("PostgreSQL did not start: {detail}; its log is {}", log.display())]
@@ -71,7 +74,10 @@ pub enum EmbeddedError {
     #[error("PostgreSQL (process {pid}) did not stop when it was asked to; look into its log, and end it by hand")]
     NotStopped { pid: u32 },
 
-    #[error("could not {doing} {} ({cause}); check that this user may do so and that the disk is not full", path.display())]
+    #[error(
+        "could not {doing} {} ({cause}); check that this user may do so and that the disk is not full",
+        path.display()
+    )]
     Io { doing: &'static str, path: PathBuf, cause: std::io::Error },
 }
 

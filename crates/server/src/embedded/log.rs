@@ -13,6 +13,8 @@ const LONGEST: u64 = 10 * 1024 * 1024;
 /// How many lines an error message may quote.
 const QUOTED: usize = 5;
 
+const ROUTINE: [&str; 3] = ["LOG:  starting PostgreSQL", "LOG:  listening on", "LOG:  database system is shut down"];
+
 #[derive(Debug)]
 pub(crate) struct ServerLog {
     pub(crate) path: PathBuf,
@@ -45,29 +47,24 @@ impl ServerLog {
         self.file.metadata().map_or(0, |found| found.len())
     }
 
-    /// The current end, to read on from later.
-    pub(crate) fn mark(&self) -> u64 {
-        self.length()
-    }
-
-    /// What has been written since a mark, as far as it can be read.
-    pub(crate) fn since(&self, mark: u64) -> String {
+    /// What has been written since the log was that long, as far as it can be read.
+    pub(crate) fn since(&self, length: u64) -> String {
         let mut bytes = Vec::new();
         // A log that cannot be read says nothing.
         let _ = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(mark))?;
+            file.seek(SeekFrom::Start(length))?;
             file.read_to_end(&mut bytes)
         });
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The last lines since a mark on one line, or only those from the first fatal one on.
-    pub(crate) fn complaint(&self, mark: u64) -> String {
-        let text = self.since(mark);
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let fatal = lines.iter().position(|line| line.contains("FATAL:") || line.contains("PANIC:"));
-        let first = fatal.unwrap_or(lines.len().saturating_sub(QUOTED));
-        let quoted: Vec<&str> = lines.into_iter().skip(first).take(QUOTED).collect();
+    /// The last lines since the log was that long, on one line, without the times and without what every start says.
+    pub(crate) fn complaint(&self, length: u64) -> String {
+        let text = self.since(length);
+        let lines = text.lines().map(|line| line.split_once("] ").map_or(line, |(_, message)| message).trim());
+        let lines: Vec<&str> =
+            lines.filter(|line| !line.is_empty() && !ROUTINE.iter().any(|part| line.contains(part))).collect();
+        let quoted = lines.get(lines.len().saturating_sub(QUOTED)..).unwrap_or_default();
         if quoted.is_empty() { "it gave no reason".to_owned() } else { quoted.join(" ") }
     }
 }

@@ -23,6 +23,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long the remaining processes of a server that was killed may take to notice.
 const LEFTOVERS: Duration = Duration::from_secs(20);
 
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
+
 const FAST_SHUTDOWN: Duration = Duration::from_secs(30);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
@@ -103,7 +105,7 @@ impl Postmaster {
         loop {
             socket::clear(&socket_directory);
             pid_file::release(&cluster.path)?;
-            let attempt = log.mark();
+            let before = log.length();
             let child = command(cluster, binaries, &socket_directory, durable, &log)?
                 .spawn()
                 .map_err(EmbeddedError::io("run", &binaries.postgres))?;
@@ -117,12 +119,12 @@ impl Postmaster {
                 return Ok(postmaster);
             }
             postmaster.end()?;
-            let leftovers = log.since(attempt).contains("pre-existing shared memory block");
+            let leftovers = log.since(before).contains("pre-existing shared memory block");
             if !leftovers || Instant::now() > deadline {
                 socket::remove(&socket_directory);
-                return Err(EmbeddedError::NotStarted { detail: log.complaint(attempt), log: log.path });
+                return Err(EmbeddedError::NotStarted { detail: log.complaint(before), log: log.path });
             }
-            sleep(POLL);
+            sleep(BETWEEN_ATTEMPTS);
         }
     }
 

@@ -1,0 +1,39 @@
+//! Writes of many rows in one statement. Rows travel as one JSON document, whose fields are the columns of the table:
+//! one bind for any number of rows, and the database reads each value as the type of its column.
+
+use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
+use serde::Serialize;
+
+use crate::StoreError;
+
+/// Inserts rows as they are.
+pub(crate) fn insert<R: Serialize>(pg: &mut PgConnection, table: &str, rows: &[R]) -> Result<usize, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let statement = format!("INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, $1)");
+    Ok(sql_query(statement).bind::<sql_types::Json, _>(document(rows)?).execute(pg)?)
+}
+
+/// Replaces the columns of records that are still one version behind their row; returns how many were.
+pub(crate) fn update<R: Serialize>(
+    pg: &mut PgConnection,
+    table: &str,
+    columns: &[&str],
+    rows: &[R],
+) -> Result<usize, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let names = columns.join(", ");
+    let values = columns.iter().map(|column| format!("new.{column}")).collect::<Vec<_>>().join(", ");
+    let statement = format!(
+        "UPDATE {table} AS old SET ({names}) = ROW({values}) FROM json_populate_recordset(NULL::{table}, $1) AS new \
+         WHERE old.workspace_id = new.workspace_id AND old.id = new.id AND old.version = new.version - 1"
+    );
+    Ok(sql_query(statement).bind::<sql_types::Json, _>(document(rows)?).execute(pg)?)
+}
+
+fn document<R: Serialize>(rows: &[R]) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(rows).map_err(|error| StoreError::Internal(error.to_string()))
+}

@@ -1,0 +1,300 @@
+//! The one way to the database.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    Connection, PgConnection, RunQueryDsl,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
+};
+use rapport_domain::{id::WorkspaceId, record::Stamp};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::{Clock, Scope, StoreError, cursor::Sealer, workspace::secrets};
+
+/// How often a transaction is tried that others got in the way of.
+const TRIES: u32 = 3;
+
+/// Said once for each connection, so that no request pays for it.
+const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
+                       SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET jit = off; \
+                       SET application_name = 'rapport'";
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// Connections to hold. Few are best: about twice the cores.
+    pub connections: u32,
+    /// How long a request waits for a connection before it is turned away.
+    pub patience: Duration,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from) as u32;
+        Self { connections: (cores * 4).clamp(8, 32), patience: Duration::from_secs(2) }
+    }
+}
+
+/// The database. Cloning it is cheap, and all clones share their connections.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<ConnectionManager<PgConnection>>,
+    /// As many as there are connections, so that no blocking thread ever waits for one.
+    slots: Arc<Semaphore>,
+    patience: Duration,
+    clock: Clock,
+    sealer: Option<Sealer>,
+}
+
+impl Db {
+    /// Prepares connections without making one: whether the database is there shows on first use.
+    pub fn open(url: &str, options: &DbOptions, clock: Clock) -> Self {
+        let pool = Pool::builder()
+            .max_size(options.connections)
+            .min_idle(Some(1))
+            .connection_timeout(options.patience)
+            .test_on_check_out(false) // a ping is a round trip; lost connections are dropped in `blocking`
+            .connection_customizer(Box::new(Session))
+            .build_unchecked(ConnectionManager::new(url));
+        let slots = Arc::new(Semaphore::new(options.connections as usize));
+        Self { pool, slots, patience: options.patience, clock, sealer: None }
+    }
+
+    /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
+    pub async fn unlock(mut self) -> Result<Self, StoreError> {
+        let key = self.secret("cursor_key").await?;
+        self.sealer = Some(Sealer::new(&key)?);
+        Ok(self)
+    }
+
+    /// 32 random bytes that all servers of this installation share, by name.
+    pub async fn secret(&self, name: &'static str) -> Result<Vec<u8>, StoreError> {
+        self.blocking(move |pg| secrets::get_or_make(pg, name)).await
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.blocking(|pg| Ok(diesel::sql_query("SELECT 1").execute(pg).map(drop)?)).await
+    }
+
+    /// Reads. Every statement sees what is committed when it starts. Tried once more when a connection turns out lost.
+    pub async fn read<T, F>(&self, scope: &Scope, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (scope, kernel) = (scope.clone(), self.kernel()?);
+        self.blocking_twice(move |pg| work(&mut Reader { pg, scope: &scope, kernel: &kernel })).await
+    }
+
+    /// Writes. A write of one statement is its own transaction; scripts of several ask for one with
+    /// [`Writer::transaction`].
+    pub async fn write<T, F>(&self, scope: &Scope, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (scope, kernel) = (scope.clone(), self.kernel()?);
+        self.blocking(move |pg| work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } })).await
+    }
+
+    /// Work across workspaces: directories, signing in, the sequencer.
+    pub(crate) async fn directory<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.blocking(work).await
+    }
+
+    fn kernel(&self) -> Result<Kernel, StoreError> {
+        let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
+        Ok(Kernel { clock: self.clock.clone(), sealer })
+    }
+
+    async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        self.on_thread(move || match lend(&pool, &work) {
+            Err(StoreError::Unreachable(_)) => lend(&pool, &work),
+            done => done,
+        })
+        .await
+    }
+
+    async fn blocking<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        self.on_thread(move || lend(&pool, work)).await
+    }
+
+    /// Runs work on a blocking thread once a connection is free for it.
+    async fn on_thread<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+    {
+        let slot = timeout(self.patience, Arc::clone(&self.slots).acquire_owned())
+            .await
+            .map_err(|_| StoreError::Busy)?
+            .map_err(|_| StoreError::Busy)?;
+        let span = Span::current();
+        spawn_blocking(move || {
+            let _slot = slot; // given back when the work ends, not when the client hangs up
+            span.in_scope(work)
+        })
+        .await
+        .map_err(|error| StoreError::Internal(format!("a database job did not end: {error}")))?
+    }
+}
+
+/// Lends a connection, and makes sure that a lost one is never lent again.
+fn lend<T>(
+    pool: &Pool<ConnectionManager<PgConnection>>,
+    work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut pg: PooledConnection<_> = pool.get()?;
+    let done = work(&mut pg);
+    if matches!(done, Err(StoreError::Unreachable(_))) {
+        AnsiTransactionManager::transaction_manager_status_mut(&mut *pg).set_in_error();
+    }
+    done
+}
+
+/// Sets up each new connection.
+#[derive(Debug)]
+struct Session;
+
+impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Session {
+    fn on_acquire(&self, pg: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
+        pg.batch_execute(SESSION).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+struct Kernel {
+    clock: Clock,
+    sealer: Sealer,
+}
+
+/// A connection that reads on somebody's behalf.
+pub struct Reader<'c> {
+    pg: &'c mut PgConnection,
+    scope: &'c Scope,
+    kernel: &'c Kernel,
+}
+
+impl Reader<'_> {
+    /// Never `pub`: no other crate can hold the bare connection.
+    pub(crate) fn pg(&mut self) -> &mut PgConnection {
+        self.pg
+    }
+
+    /// Named by every statement.
+    pub(crate) fn workspace(&self) -> Uuid {
+        self.scope.workspace().uuid()
+    }
+
+    pub(crate) fn workspace_id(&self) -> WorkspaceId {
+        self.scope.workspace()
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        self.scope
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.kernel.clock.now()
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.kernel.sealer
+    }
+
+    /// Runs statements whose best plan depends on their values: each is planned for its own. A cached plan for a search
+    /// can be 20 times slower than one for the word that is searched.
+    pub(crate) fn planned_each_time<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pg.batch_execute("SET plan_cache_mode = force_custom_plan")?;
+        let done = work(self);
+        self.pg.batch_execute("RESET plan_cache_mode")?;
+        done
+    }
+}
+
+impl Reader<'_> {
+    /// Runs statements for which words resemble each other from another likeness on than the usual 0.6.
+    pub(crate) fn with_likeness<T>(
+        &mut self,
+        likeness: f64,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pg.batch_execute(&format!("SET pg_trgm.word_similarity_threshold = {likeness}"))?;
+        let done = work(self);
+        self.pg.batch_execute("RESET pg_trgm.word_similarity_threshold")?;
+        done
+    }
+}
+
+/// A [`Reader`] that may write; dereferences to one, so that reads work in both.
+pub struct Writer<'c> {
+    reader: Reader<'c>,
+}
+
+impl<'c> std::ops::Deref for Writer<'c> {
+    type Target = Reader<'c>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.reader
+    }
+}
+
+impl std::ops::DerefMut for Writer<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.reader
+    }
+}
+
+impl Writer<'_> {
+    /// What a record written now takes over.
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.scope.stamp(self.now())
+    }
+
+    /// Does several things or none. Tried again when other transactions got in the way; a failed COMMIT never is, for it
+    /// may have succeeded.
+    pub fn transaction<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (scope, kernel) = (self.reader.scope, self.reader.kernel);
+        let mut tries = 1;
+        loop {
+            let mut worked = false;
+            let done = self.reader.pg.transaction(|pg| {
+                let value = work(&mut Writer { reader: Reader { pg, scope, kernel } })?;
+                worked = true;
+                Ok(value)
+            });
+            match done {
+                Err(StoreError::Contention) if !worked && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What can go wrong with the store, told by what the caller can do about it.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use rapport_domain::{
+    people::duplicate::DuplicateCandidate,
+    problem::{FieldProblem, Invalid},
+    record::RecordKind,
+};
+
+/// Why the store did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such record, or the caller may not know of it.
+    #[error("no such {}", .0.as_str())]
+    Missing(RecordKind),
+    /// The record has moved on from the version that the caller knows.
+    #[error("the record is at version {current} by now")]
+    Stale { current: i64 },
+    /// The input breaks a rule.
+    #[error("{} invalid fields", .0.problems().len())]
+    Invalid(Invalid),
+    /// A query or path parameter is wrong.
+    #[error("parameter {}: {}", .0.parameter.as_deref().unwrap_or("?"), .0.detail)]
+    Parameter(Box<FieldProblem>),
+    /// Somebody with the same mailbox or line is known.
+    #[error("{} possible duplicates", .0.len())]
+    Duplicates(Vec<DuplicateCandidate>),
+    /// Somebody else did the same thing first.
+    #[error("{detail}")]
+    Conflict { code: &'static str, detail: String },
+    /// No connection came free in time.
+    #[error("all database connections are in use")]
+    Busy,
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database gave up on a statement that took too long.
+    #[error("the database took too long")]
+    TooSlow,
+    /// Transactions got into each other's way; whoever tries again will get through.
+    #[error("transactions got into each other's way")]
+    Contention,
+    /// A mistake of ours. Never shown to a caller.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl StoreError {
+    /// One field is wrong.
+    pub(crate) fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(Invalid::one(FieldProblem::at(pointer, code, detail)))
+    }
+
+    /// One parameter is wrong.
+    pub(crate) fn parameter(name: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self::Parameter(Box::new(FieldProblem::parameter(name, code, detail)))
+    }
+}
+
+impl From<Invalid> for StoreError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<r2d2::Error> for StoreError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+/// What a violated constraint means to a caller.
+pub(crate) enum Meaning {
+    /// The record that this field names does not exist.
+    Unknown { pointer: &'static str, what: &'static str },
+    /// The value of this field is not one of those allowed.
+    NotAllowed { pointer: &'static str, detail: &'static str },
+    /// Somebody has it already.
+    Taken { code: &'static str, detail: &'static str },
+    /// Code of ours has to prevent it: if it happens, that is a defect.
+    Ours,
+}
+
+/// Every named constraint that a write can violate. A test over the catalog finds those that are missing.
+pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
+    ("api_keys_pkey", Meaning::Ours),
+    ("api_keys_secret_check", Meaning::Ours),
+    ("api_keys_workspace_fkey", Meaning::Ours),
+    (
+        "companies_annual_revenue_check",
+        Meaning::NotAllowed { pointer: "/annual_revenue_amount", detail: "Give amount and currency together." },
+    ),
+    ("companies_employee_range_check", Meaning::Ours),
+    ("companies_kind_check", Meaning::Ours),
+    ("companies_lifecycle_stage_check", Meaning::Ours),
+    ("companies_owner_fkey", Meaning::Unknown { pointer: "/owner_id", what: "user" }),
+    ("companies_parent_check", Meaning::NotAllowed { pointer: "/parent_id", detail: "A company can't own itself." }),
+    ("companies_parent_fkey", Meaning::Unknown { pointer: "/parent_id", what: "company" }),
+    ("companies_pkey", Meaning::Ours),
+    ("companies_source_channel_check", Meaning::Ours),
+    ("companies_source_check", Meaning::Ours),
+    ("contacts_company_fkey", Meaning::Unknown { pointer: "/company_id", what: "company" }),
+    ("contacts_lifecycle_stage_check", Meaning::Ours),
+    ("contacts_owner_fkey", Meaning::Unknown { pointer: "/owner_id", what: "user" }),
+    ("contacts_pkey", Meaning::Ours),
+    ("contacts_source_channel_check", Meaning::Ours),
+    ("contacts_source_check", Meaning::Ours),
+    ("external_ids_pkey", Meaning::Taken { code: "external_id_taken", detail: "Another record has this external id." }),
+    ("feed_heads_pkey", Meaning::Ours),
+    ("imports_pkey", Meaning::Ours),
+    (
+        "imports_running_unique",
+        Meaning::Taken { code: "import_running", detail: "Another import of the same file is running." },
+    ),
+    ("imports_workspace_fkey", Meaning::Ours),
+    ("journal_actor_check", Meaning::Ours),
+    ("journal_pkey", Meaning::Ours),
+    ("journal_position_unique", Meaning::Ours),
+    ("secrets_pkey", Meaning::Ours),
+    (
+        "users_email_check",
+        Meaning::NotAllowed { pointer: "/email", detail: "An e-mail address has at most 254 characters." },
+    ),
+    (
+        "users_email_unique",
+        Meaning::Taken { code: "email_taken", detail: "A user with this e-mail address exists already." },
+    ),
+    ("users_pkey", Meaning::Ours),
+    ("users_role_check", Meaning::Ours),
+    ("users_workspace_fkey", Meaning::Ours),
+    (
+        "workspaces_country_check",
+        Meaning::NotAllowed { pointer: "/country", detail: "A country is an ISO 3166-1 code like DE." },
+    ),
+    (
+        "workspaces_name_check",
+        Meaning::NotAllowed {
+            pointer: "/name",
+            detail: "A workspace's name has small letters, digits and hyphens, 63 at most, and no hyphen first.",
+        },
+    ),
+    (
+        "workspaces_name_unique",
+        Meaning::Taken { code: "workspace_taken", detail: "A workspace of this name exists already." },
+    ),
+    ("workspaces_pkey", Meaning::Ours),
+];
+
+impl From<DieselError> for StoreError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(kind, information) => match kind {
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                    Self::Unreachable(information.message().to_owned())
+                }
+                DatabaseErrorKind::SerializationFailure => Self::Contention,
+                _ => match information.constraint_name().and_then(meaning) {
+                    Some(meaning) => violated(meaning, &error),
+                    None => by_message(information.message()),
+                },
+            },
+            DieselError::BrokenTransactionManager => Self::Unreachable("the connection was lost".to_owned()),
+            _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+fn meaning(constraint: &str) -> Option<&'static Meaning> {
+    CONSTRAINTS.iter().find(|(name, _)| *name == constraint).map(|(_, meaning)| meaning)
+}
+
+fn violated(meaning: &Meaning, error: &DieselError) -> StoreError {
+    match meaning {
+        Meaning::Unknown { pointer, what } => unknown_reference(pointer, what),
+        Meaning::NotAllowed { pointer, detail } => StoreError::field(pointer, "not_allowed", *detail),
+        Meaning::Taken { code, detail } => StoreError::Conflict { code, detail: (*detail).to_owned() },
+        Meaning::Ours => StoreError::Internal(error.to_string()),
+    }
+}
+
+/// The record that a field names is not there, or not for this caller.
+pub(crate) fn unknown_reference(pointer: &str, what: &str) -> StoreError {
+    StoreError::field(pointer, "unknown_reference", format!("There is no {what} with this id. Name another, or null."))
+}
+
+/// diesel keeps the SQLSTATE of most errors to itself; their messages are stable within the supported releases.
+fn by_message(message: &str) -> StoreError {
+    match message {
+        "deadlock detected" => StoreError::Contention,
+        "canceling statement due to lock timeout" => StoreError::Contention,
+        "canceling statement due to statement timeout" => StoreError::TooSlow,
+        _ if message.contains("server closed the connection")
+            || message.contains("terminating connection")
+            || message.contains("no connection to the server")
+            || message.contains("the database system is") =>
+        {
+            StoreError::Unreachable(message.to_owned())
+        }
+        _ => StoreError::Internal(message.to_owned()),
+    }
+}

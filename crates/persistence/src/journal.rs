@@ -1,0 +1,204 @@
+//! The journal: every write and its entry are one statement, so that both happen or neither does.
+
+use diesel::{
+    QueryResult,
+    pg::{Pg, PgConnection},
+    prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types,
+};
+use rapport_domain::{
+    access::ActorKind,
+    id::JournalEntryId,
+    journal::{ActorReference, Changes, FieldChange, JournalEntry, RecordReference},
+    record::RecordKind,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Page, Reader, StoreError, codes,
+    page::{PageRequest, seek},
+    schema::journal,
+};
+
+/// What a write of one record leaves in the journal.
+pub(crate) struct Entry {
+    workspace: Uuid,
+    id: Uuid,
+    event: String,
+    kind: &'static str,
+    record: Uuid,
+    changes: Value,
+    actor_kind: &'static str,
+    actor: Option<Uuid>,
+    origin: Option<Uuid>,
+    request_id: Option<String>,
+    at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Entry {
+    /// An entry on behalf of whoever the reader reads for: `contact` and `updated` make `contact.updated`.
+    pub(crate) fn new(reader: &Reader<'_>, kind: RecordKind, verb: &str, record: Uuid, changes: &Changes) -> Self {
+        let scope = reader.scope();
+        Self {
+            workspace: reader.workspace(),
+            id: JournalEntryId::mint().uuid(),
+            event: format!("{}.{verb}", kind.as_str()),
+            kind: kind.as_str(),
+            record,
+            changes: changes.to_json(),
+            actor_kind: scope.actor().kind.as_str(),
+            actor: scope.actor().id,
+            origin: None,
+            request_id: scope.request_id().map(ToOwned::to_owned),
+            at: reader.now(),
+        }
+    }
+}
+
+/// A write of one record together with its entry. The write has to be an `INSERT` or `UPDATE … RETURNING` whose columns
+/// include `version`; a write that touches no row leaves no entry.
+pub(crate) struct Journalled<S> {
+    pub(crate) write: S,
+    pub(crate) entry: Entry,
+}
+
+impl<S: Query> Query for Journalled<S> {
+    type SqlType = S::SqlType;
+}
+
+impl<S: QueryId> QueryId for Journalled<S> {
+    type QueryId = Journalled<S::QueryId>;
+    const HAS_STATIC_QUERY_ID: bool = S::HAS_STATIC_QUERY_ID;
+}
+
+impl<S> RunQueryDsl<PgConnection> for Journalled<S> {}
+
+impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Journalled<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let entry = &self.entry;
+        out.push_sql("WITH changed AS (");
+        self.write.walk_ast(out.reborrow())?;
+        out.push_sql(
+            "), entry AS (INSERT INTO journal (workspace_id, id, event, record_kind, record_id, changes, actor_kind, \
+             actor_id, origin, request_id, at, version) SELECT ",
+        );
+        out.push_bind_param::<sql_types::Uuid, _>(&entry.workspace)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Uuid, _>(&entry.id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Text, _>(&entry.event)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Text, _>(&entry.kind)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Uuid, _>(&entry.record)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Jsonb, _>(&entry.changes)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Text, _>(&entry.actor_kind)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Nullable<sql_types::Uuid>, _>(&entry.actor)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Nullable<sql_types::Uuid>, _>(&entry.origin)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.request_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Timestamptz, _>(&entry.at)?;
+        out.push_sql(", changed.version FROM changed) SELECT * FROM changed");
+        Ok(())
+    }
+}
+
+/// Entries of many records, for set-based writes: one row each, in the words of the table.
+#[derive(serde::Serialize)]
+pub(crate) struct BulkEntry {
+    workspace_id: Uuid,
+    id: Uuid,
+    event: String,
+    record_kind: &'static str,
+    record_id: Uuid,
+    version: i64,
+    changes: Value,
+    actor_kind: &'static str,
+    actor_id: Option<Uuid>,
+    origin: Option<Uuid>,
+    request_id: Option<String>,
+    at: chrono::DateTime<chrono::Utc>,
+}
+
+impl BulkEntry {
+    pub(crate) fn new(entry: Entry, version: i64) -> Self {
+        Self {
+            workspace_id: entry.workspace,
+            id: entry.id,
+            event: entry.event,
+            record_kind: entry.kind,
+            record_id: entry.record,
+            version,
+            changes: entry.changes,
+            actor_kind: entry.actor_kind,
+            actor_id: entry.actor,
+            origin: entry.origin,
+            request_id: entry.request_id,
+            at: entry.at,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = journal, check_for_backend(Pg))]
+struct Row {
+    id: Uuid,
+    position: Option<i64>,
+    event: String,
+    record_kind: String,
+    record_id: Uuid,
+    version: i64,
+    changes: Value,
+    actor_kind: String,
+    actor_id: Option<Uuid>,
+    origin: Option<Uuid>,
+    request_id: Option<String>,
+    at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Row {
+    fn into_entry(self) -> Result<JournalEntry, StoreError> {
+        let changes: Vec<FieldChange> = serde_json::from_value(self.changes)
+            .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?;
+        Ok(JournalEntry {
+            id: JournalEntryId::from_uuid(self.id),
+            position: self.position,
+            event: self.event,
+            record: RecordReference { kind: codes::value::<RecordKind>(&self.record_kind)?, id: self.record_id },
+            version: self.version,
+            changes,
+            actor: ActorReference { kind: codes::value::<ActorKind>(&self.actor_kind)?, id: self.actor_id },
+            origin: self.origin,
+            request_id: self.request_id,
+            at: self.at,
+        })
+    }
+}
+
+/// The entries of one record, newest first. Whether the caller may see the record is for its own module to ask.
+pub(crate) fn list(
+    reader: &mut Reader<'_>,
+    kind: RecordKind,
+    record: Uuid,
+    limit: Option<i64>,
+    cursor: Option<&str>,
+) -> Result<Page<JournalEntry>, StoreError> {
+    let request = PageRequest::read(reader, "history", &(kind, record), limit, cursor)?;
+    let query = journal::table
+        .select(Row::as_select())
+        .filter(journal::workspace_id.eq(reader.workspace()))
+        .filter(journal::record_kind.eq(kind.as_str()))
+        .filter(journal::record_id.eq(record))
+        .into_boxed();
+    let after = request.after::<i64>()?;
+    let query = seek!(query, "journal.version", sql_types::BigInt, "journal.id", Direction::Descending, after);
+    let rows = query.limit(request.fetch()).load::<Row>(reader.pg())?;
+    request.page(reader, rows, |row| (row.version, row.id), Row::into_entry)
+}

@@ -1,0 +1,57 @@
+//! The schema's versions, inside the binary.
+
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::StoreError;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// Any number that is ours: whoever migrates holds the lock of this number, so that two starting at once take turns.
+const LOCK: i64 = 0x7261_7070_6f72_7401;
+
+/// How a database stands to this version of Rapport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Names of the migrations that were applied.
+    pub applied: Vec<String>,
+    /// Names of those still to be applied, in order.
+    pub pending: Vec<String>,
+}
+
+/// Compares the database at `url` with this version.
+pub fn status(url: &str) -> Result<Status, StoreError> {
+    status_of(&mut connect(url)?)
+}
+
+/// Applies what is pending, one after the other, and names it. Others that migrate at the same time wait.
+pub fn run(url: &str) -> Result<Vec<String>, StoreError> {
+    let mut pg = connect(url)?;
+    if status_of(&mut pg)?.pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(&mut pg)?;
+    let applied = pg.run_pending_migrations(MIGRATIONS).map_err(failed)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Takes back everything, for tests of the migrations.
+pub fn revert_all(url: &str) -> Result<(), StoreError> {
+    let mut pg = connect(url)?;
+    pg.revert_all_migrations(MIGRATIONS).map(drop).map_err(failed)
+}
+
+fn status_of(pg: &mut PgConnection) -> Result<Status, StoreError> {
+    let mut applied: Vec<_> = pg.applied_migrations().map_err(failed)?.iter().map(ToString::to_string).collect();
+    applied.sort();
+    let pending = pg.pending_migrations(MIGRATIONS).map_err(failed)?;
+    Ok(Status { applied, pending: pending.iter().map(|migration| migration.name().to_string()).collect() })
+}
+
+fn connect(url: &str) -> Result<PgConnection, StoreError> {
+    PgConnection::establish(url).map_err(|error| StoreError::Unreachable(error.to_string()))
+}
+
+fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+    StoreError::Internal(format!("a migration failed: {error}"))
+}

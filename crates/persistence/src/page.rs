@@ -1,0 +1,211 @@
+//! Keyset paging: a page starts right behind the last record of the page before, by an index, however deep.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rapport_domain::page::{COUNT_CEILING, DEFAULT_LIMIT, MAX_LIMIT, Total, TotalRelation};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{Reader, StoreError, cursor::Position};
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    /// Leads to the next page; none when this is the last.
+    pub next_cursor: Option<String>,
+    /// How many there are in all, where that was asked for.
+    pub total: Option<Total>,
+}
+
+/// Which part of a list is wanted.
+pub(crate) struct PageRequest {
+    limit: i64,
+    binding: String,
+    after: Option<(Value, Uuid)>,
+}
+
+impl PageRequest {
+    /// Reads limit and cursor. The cursor has to come from the same operation with the same filter and order.
+    pub(crate) fn read(
+        reader: &Reader<'_>,
+        operation: &str,
+        filter: &impl Serialize,
+        limit: Option<i64>,
+        cursor: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            let detail = format!("A page holds 1 to {MAX_LIMIT} records.");
+            return Err(StoreError::parameter("limit", "out_of_range", detail));
+        }
+        let binding = fingerprint(operation, filter)?;
+        let after = match cursor {
+            None => None,
+            Some(cursor) => {
+                let position = reader.sealer().open(reader.workspace_id(), cursor)?;
+                if position.binding != binding {
+                    let detail = "The cursor belongs to another list, filter or order. Keep them while paging, or start \
+                                  again without a cursor.";
+                    return Err(StoreError::parameter("cursor", "cursor_mismatch", detail));
+                }
+                Some((position.key, position.id))
+            }
+        };
+        Ok(Self { limit, binding, after })
+    }
+
+    /// How many rows to ask the database for: one more than the page holds tells whether there is a next one.
+    pub(crate) fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// Key and id of the last record of the page before.
+    pub(crate) fn after<K: DeserializeOwned>(&self) -> Result<Option<(K, Uuid)>, StoreError> {
+        let Some((key, id)) = &self.after else { return Ok(None) };
+        let key = K::deserialize(key).map_err(|error| StoreError::Internal(format!("a sealed cursor: {error}")))?;
+        Ok(Some((key, *id)))
+    }
+
+    /// Makes a page of what was fetched.
+    pub(crate) fn page<R, T, K: Serialize>(
+        &self,
+        reader: &Reader<'_>,
+        mut rows: Vec<R>,
+        place: impl Fn(&R) -> (K, Uuid),
+        convert: impl Fn(R) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let more = rows.len() as i64 > self.limit;
+        rows.truncate(self.limit as usize);
+        let next_cursor = match rows.last() {
+            Some(last) if more => Some(self.cursor_after(reader, place(last))?),
+            _ => None,
+        };
+        let data = rows.into_iter().map(convert).collect::<Result<_, _>>()?;
+        Ok(Page { data, next_cursor, total: None })
+    }
+
+    fn cursor_after<K: Serialize>(&self, reader: &Reader<'_>, (key, id): (K, Uuid)) -> Result<String, StoreError> {
+        let key = serde_json::to_value(key).map_err(|error| StoreError::Internal(error.to_string()))?;
+        reader.sealer().seal(reader.workspace_id(), &Position { binding: self.binding.clone(), key, id })
+    }
+}
+
+fn fingerprint(operation: &str, filter: &impl Serialize) -> Result<String, StoreError> {
+    let filter = serde_json::to_vec(filter).map_err(|error| StoreError::Internal(error.to_string()))?;
+    let hash = Sha256::new().chain_update(operation).chain_update([0]).chain_update(filter).finalize();
+    Ok(URL_SAFE_NO_PAD.encode(&hash[..12]))
+}
+
+/// Moves a boxed query past the page before and sorts it, by one row comparison that the index answers as a range.
+///
+/// Takes the query, its sort column as text and as type, the column of the id as text, the direction and the position.
+macro_rules! seek {
+    ($query:expr, $key:literal, $type:ty, $id:literal, $direction:expr, $after:expr) => {{
+        use diesel::dsl::sql;
+        use rapport_domain::page::Direction;
+        let (comparison, order) = match $direction {
+            Direction::Ascending => (concat!("(", $key, ", ", $id, ") > ("), concat!($key, ", ", $id)),
+            Direction::Descending => (concat!("(", $key, ", ", $id, ") < ("), concat!($key, " DESC, ", $id, " DESC")),
+        };
+        let mut query = $query;
+        if let Some((key, id)) = $after {
+            query = query.filter(
+                sql::<diesel::sql_types::Bool>(comparison)
+                    .bind::<$type, _>(key)
+                    .sql(", ")
+                    .bind::<diesel::sql_types::Uuid, _>(id)
+                    .sql(")"),
+            );
+        }
+        query.order(sql::<diesel::sql_types::Text>(order))
+    }};
+}
+pub(crate) use seek;
+
+/// A total in the words of the API, from a count that stopped one past the ceiling.
+pub(crate) fn counted(value: i64) -> Total {
+    match value > COUNT_CEILING {
+        true => Total { value: COUNT_CEILING, relation: TotalRelation::AtLeast },
+        false => Total { value, relation: TotalRelation::Exact },
+    }
+}
+
+/// Counts what a query selects, as it was asked for. The query has to be unsorted and to select one small column.
+macro_rules! total {
+    ($reader:expr, $query:expr, $count:expr) => {{
+        match $count {
+            None => None,
+            Some(rapport_domain::page::Count::Exact) => {
+                let bounded = $query.limit(rapport_domain::page::COUNT_CEILING + 1);
+                let rows = crate::page::Counted(bounded).get_result::<i64>($reader.pg())?;
+                Some(crate::page::counted(rows))
+            }
+            Some(rapport_domain::page::Count::Estimate) => {
+                let plan = crate::page::Explained($query).get_result::<serde_json::Value>($reader.pg())?;
+                Some(crate::page::estimated(&plan))
+            }
+        }
+    }};
+}
+pub(crate) use total;
+
+/// A total as the planner expects it.
+pub(crate) fn estimated(plan: &Value) -> Total {
+    let rows = plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_f64).unwrap_or_default();
+    Total { value: rows as i64, relation: TotalRelation::Estimate }
+}
+
+pub(crate) use wrappers::{Counted, Explained};
+
+/// Statements around statements.
+mod wrappers {
+    use diesel::{
+        QueryResult, RunQueryDsl,
+        pg::{Pg, PgConnection},
+        query_builder::{AstPass, Query, QueryFragment, QueryId},
+        sql_types::{BigInt, Json},
+    };
+
+    /// `SELECT count(*)` over the rows of a query.
+    pub(crate) struct Counted<S>(pub(crate) S);
+
+    /// The plan of a query.
+    pub(crate) struct Explained<S>(pub(crate) S);
+
+    impl<S> Query for Counted<S> {
+        type SqlType = BigInt;
+    }
+    impl<S> Query for Explained<S> {
+        type SqlType = Json;
+    }
+    impl<S> QueryId for Counted<S> {
+        type QueryId = ();
+        const HAS_STATIC_QUERY_ID: bool = false;
+    }
+    impl<S> QueryId for Explained<S> {
+        type QueryId = ();
+        const HAS_STATIC_QUERY_ID: bool = false;
+    }
+    impl<S> RunQueryDsl<PgConnection> for Counted<S> {}
+    impl<S> RunQueryDsl<PgConnection> for Explained<S> {}
+
+    impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Counted<S> {
+        fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            out.push_sql("SELECT count(*) FROM (");
+            self.0.walk_ast(out.reborrow())?;
+            out.push_sql(") AS counted");
+            Ok(())
+        }
+    }
+
+    impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Explained<S> {
+        fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            // The values are what the planner has to know, so the plan is made anew each time.
+            out.unsafe_to_cache_prepared();
+            out.push_sql("EXPLAIN (FORMAT JSON) ");
+            self.0.walk_ast(out.reborrow())
+        }
+    }
+}

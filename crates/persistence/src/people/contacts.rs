@@ -1,0 +1,380 @@
+//! Contacts.
+
+mod row;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
+use rapport_domain::{
+    id::ContactId,
+    journal::{Changes, JournalEntry},
+    people::{
+        contact::{
+            Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSort, DeletedInList,
+            NewContact,
+        },
+        contact_point,
+        duplicate::OnDuplicate,
+    },
+    record::RecordKind,
+    standards,
+};
+use uuid::Uuid;
+
+pub(crate) use self::row::Row;
+use super::{Deleted, TRIES, companies, duplicates};
+use crate::{
+    Page, Reader, StoreError, Writer, codes,
+    journal::{self, Entry, Journalled},
+    page::{PageRequest, seek, total},
+    schema::contacts,
+    search::Search,
+    workspace::users,
+};
+
+const KIND: RecordKind = RecordKind::Contact;
+
+/// Contacts that the caller may see: every read in this file starts here.
+pub(crate) fn visible(reader: &Reader<'_>, deleted: Deleted) -> contacts::BoxedQuery<'static, Pg> {
+    let all = contacts::table.filter(contacts::workspace_id.eq(reader.workspace())).into_boxed();
+    match deleted {
+        Deleted::Exclude => all.filter(contacts::deleted_at.is_null()),
+        Deleted::Only => all.filter(contacts::deleted_at.is_not_null()),
+        Deleted::Include => all,
+    }
+}
+
+/// One contact.
+pub fn get(
+    reader: &mut Reader<'_>,
+    id: ContactId,
+    deleted: Deleted,
+    expand: &[ContactRelation],
+) -> Result<Contact, StoreError> {
+    let row = visible(reader, deleted)
+        .filter(contacts::id.eq(id.uuid()))
+        .select(Row::as_select())
+        .first(reader.pg())
+        .optional()?
+        .ok_or(StoreError::Missing(KIND))?;
+    let mut contact = [row.into_contact()?];
+    embed(reader, &mut contact, expand)?;
+    let [contact] = contact;
+    Ok(contact)
+}
+
+/// A page of the contacts that a query asks for.
+pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contact>, StoreError> {
+    let request = PageRequest::read(reader, "list_contacts", query, query.limit, query.cursor.as_deref())?;
+    let Some(search) = query.q.as_deref().map(Search::read).transpose()? else {
+        return whole_page(reader, query, None, &request);
+    };
+    reader.planned_each_time(|reader| whole_page(reader, query, Some(&search), &request))
+}
+
+/// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
+pub fn create(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+    let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country())?;
+    companies::require(writer, contact.company_id, "/company_id")?;
+    let keys = contact.match_keys();
+    if on_duplicate == OnDuplicate::Allow || keys.is_empty() {
+        return insert(writer, &contact);
+    }
+    writer.transaction(|writer| {
+        duplicates::lock_keys(writer, &keys)?;
+        match duplicates::with_keys(writer, &keys)? {
+            known if known.is_empty() => insert(writer, &contact),
+            known => Err(StoreError::Duplicates(known)),
+        }
+    })
+}
+
+/// Changes a contact; `expected` is the version that the caller knows. What changes nothing leaves no trace.
+pub fn update(
+    writer: &mut Writer<'_>,
+    id: ContactId,
+    expected: Option<i64>,
+    patch: &ContactPatch,
+) -> Result<Contact, StoreError> {
+    change(writer, id, Deleted::Exclude, expected, "updated", |writer, before| {
+        let after = before.patch(patch.clone(), writer.stamp(), writer.scope().country())?;
+        if after.company_id != before.company_id {
+            companies::require(writer, after.company_id, "/company_id")?;
+        }
+        Ok(after)
+    })
+}
+
+/// Marks a contact as deleted.
+pub fn delete(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<(), StoreError> {
+    change(writer, id, Deleted::Exclude, expected, "deleted", |writer, before| {
+        Ok(Contact { deleted_at: Some(writer.now()), ..before.clone() })
+    })
+    .map(drop)
+}
+
+/// Brings a deleted contact back; one that lives stays as it is.
+pub fn restore(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<Contact, StoreError> {
+    change(writer, id, Deleted::Include, expected, "restored", |_, before| {
+        Ok(Contact { deleted_at: None, ..before.clone() })
+    })
+}
+
+/// What happened to a contact, newest first; also of one that was deleted.
+pub fn history(
+    reader: &mut Reader<'_>,
+    id: ContactId,
+    limit: Option<i64>,
+    cursor: Option<&str>,
+) -> Result<Page<JournalEntry>, StoreError> {
+    get(reader, id, Deleted::Include, &[])?;
+    journal::list(reader, KIND, id.uuid(), limit, cursor)
+}
+
+fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
+    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), &Changes::of_new(contact));
+    let write = diesel::insert_into(contacts::table)
+        .values(Row::of(writer.workspace(), contact))
+        .returning(Row::as_returning());
+    Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_contact()
+}
+
+/// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it
+/// is tried again from the start.
+fn change(
+    writer: &mut Writer<'_>,
+    id: ContactId,
+    deleted: Deleted,
+    expected: Option<i64>,
+    verb: &str,
+    apply: impl Fn(&mut Writer<'_>, &Contact) -> Result<Contact, StoreError>,
+) -> Result<Contact, StoreError> {
+    for _ in 0..TRIES {
+        let before = get(writer, id, deleted, &[])?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(StoreError::Stale { current: before.version });
+        }
+        let mut after = apply(writer, &before)?;
+        let changes = Changes::between(&before, &after);
+        if changes.is_empty() {
+            return Ok(before);
+        }
+        let stamp = writer.stamp();
+        after.version += 1;
+        after.updated_at = stamp.at.max(before.updated_at);
+        after.updated_by = stamp.by;
+        let write = diesel::update(contacts::table)
+            .filter(contacts::workspace_id.eq(writer.workspace()))
+            .filter(contacts::id.eq(id.uuid()))
+            .filter(contacts::version.eq(before.version))
+            .set(Row::of(writer.workspace(), &after))
+            .returning(Row::as_returning());
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes);
+        if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
+            return row.into_contact();
+        }
+    }
+    Err(StoreError::Contention)
+}
+
+fn whole_page(
+    reader: &mut Reader<'_>,
+    query: &ContactQuery,
+    search: Option<&Search>,
+    request: &PageRequest,
+) -> Result<Page<Contact>, StoreError> {
+    let mut page = match (search, query.sort) {
+        (Some(search), None) => by_relevance(reader, query, search, request)?,
+        (_, sort) => sorted(reader, query, search, sort.unwrap_or(ContactSort::CreatedAtDescending), request)?,
+    };
+    page.total = total!(reader, filtered(reader, query, search)?.select(contacts::id), query.count);
+    embed(reader, &mut page.data, &query.expand)?;
+    Ok(page)
+}
+
+fn sorted(
+    reader: &mut Reader<'_>,
+    query: &ContactQuery,
+    search: Option<&Search>,
+    sort: ContactSort,
+    request: &PageRequest,
+) -> Result<Page<Contact>, StoreError> {
+    let select = filtered(reader, query, search)?.select(Row::as_select());
+    let direction = sort.direction();
+    match sort {
+        ContactSort::CreatedAt | ContactSort::CreatedAtDescending => {
+            let after = request.after::<DateTime<Utc>>()?;
+            let select = seek!(select, "contacts.created_at", sql_types::Timestamptz, "contacts.id", direction, after);
+            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            request.page(reader, rows, |row| (row.created_at, row.id), Row::into_contact)
+        }
+        ContactSort::UpdatedAt | ContactSort::UpdatedAtDescending => {
+            let after = request.after::<DateTime<Utc>>()?;
+            let select = seek!(select, "contacts.updated_at", sql_types::Timestamptz, "contacts.id", direction, after);
+            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            request.page(reader, rows, |row| (row.updated_at, row.id), Row::into_contact)
+        }
+        ContactSort::Name | ContactSort::NameDescending => {
+            let after = request.after::<String>()?;
+            let select = seek!(select, "contacts.sort_name", sql_types::Text, "contacts.id", direction, after);
+            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
+        }
+    }
+}
+
+/// The best match first; the similarity of words is computed by the database alone, so that pages fit together.
+fn by_relevance(
+    reader: &mut Reader<'_>,
+    query: &ContactQuery,
+    search: &Search,
+    request: &PageRequest,
+) -> Result<Page<Contact>, StoreError> {
+    let score = || {
+        sql::<sql_types::Float>("word_similarity(")
+            .bind::<sql_types::Text, _>(search.text.clone())
+            .sql(", contacts.search)")
+    };
+    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score()));
+    if let Some((similarity, id)) = request.after::<f32>()? {
+        select = select.filter(
+            sql::<sql_types::Bool>("(word_similarity(")
+                .bind::<sql_types::Text, _>(search.text.clone())
+                .sql(", contacts.search), contacts.id) < (")
+                .bind::<sql_types::Float, _>(similarity)
+                .sql(", ")
+                .bind::<sql_types::Uuid, _>(id)
+                .sql(")"),
+        );
+    }
+    let rows: Vec<(Row, f32)> =
+        select.order((score().desc(), contacts::id.desc())).limit(request.fetch()).load(reader.pg())?;
+    request.page(reader, rows, |(row, similarity)| (*similarity, row.id), |(row, _)| row.into_contact())
+}
+
+/// The contacts that a query asks for, unsorted.
+fn filtered(
+    reader: &Reader<'_>,
+    query: &ContactQuery,
+    search: Option<&Search>,
+) -> Result<contacts::BoxedQuery<'static, Pg>, StoreError> {
+    let mut select = match query.deleted {
+        DeletedInList::Exclude => visible(reader, Deleted::Exclude),
+        DeletedInList::Only => visible(reader, Deleted::Only),
+    };
+    if !query.owner_id.is_empty() {
+        select =
+            select.filter(contacts::owner_id.eq_any(query.owner_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
+    }
+    if !query.company_id.is_empty() {
+        let companies = query.company_id.iter().map(|id| id.uuid()).collect::<Vec<_>>();
+        select = select.filter(contacts::company_id.eq_any(companies));
+    }
+    if !query.lifecycle_stage.is_empty() {
+        let stages = query.lifecycle_stage.iter().map(codes::word).collect::<Vec<_>>();
+        select = select.filter(contacts::lifecycle_stage.eq_any(stages));
+    }
+    if !query.country.is_empty() {
+        select = select.filter(contacts::country.eq_any(query.country.clone()));
+    }
+    if !query.tag.is_empty() {
+        // The second condition is that of the index, without which it would not be used.
+        select = select
+            .filter(contacts::tags.overlaps_with(query.tag.clone()))
+            .filter(sql::<sql_types::Bool>("contacts.tags <> '{}'"));
+    }
+    for key in match_keys(reader, query)? {
+        select = select
+            .filter(contacts::match_keys.contains(vec![key]))
+            .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"));
+    }
+    if let Some(from) = query.created_after {
+        select = select.filter(contacts::created_at.ge(from));
+    }
+    if let Some(until) = query.created_before {
+        select = select.filter(contacts::created_at.lt(until));
+    }
+    if let Some(from) = query.updated_after {
+        select = select.filter(contacts::updated_at.ge(from));
+    }
+    if let Some(until) = query.updated_before {
+        select = select.filter(contacts::updated_at.lt(until));
+    }
+    Ok(match search {
+        Some(search) => matching(reader, select, search),
+        None => select,
+    })
+}
+
+fn match_keys(reader: &Reader<'_>, query: &ContactQuery) -> Result<Vec<String>, StoreError> {
+    let mut keys: Vec<String> = query.email.as_deref().map(contact_point::email_key).into_iter().collect();
+    if let Some(phone) = &query.phone {
+        let e164 = standards::normalise_phone(phone, reader.scope().country()).ok_or_else(|| {
+            let detail = "No such telephone number exists. Write it with its country code, like %2B49 30 901820.";
+            StoreError::parameter("phone", "invalid_phone", detail)
+        })?;
+        keys.push(contact_point::phone_key(&e164));
+    }
+    Ok(keys)
+}
+
+/// Every word has to be found: in the contact, by a part or by resemblance, or in the name of the company.
+fn matching(
+    reader: &Reader<'_>,
+    mut select: contacts::BoxedQuery<'static, Pg>,
+    search: &Search,
+) -> contacts::BoxedQuery<'static, Pg> {
+    const OF_COMPANY: &str = " OR contacts.company_id = ANY(ARRAY(SELECT companies.id FROM companies \
+                              WHERE companies.deleted_at IS NULL AND companies.workspace_id = ";
+    for word in &search.words {
+        let found = sql::<sql_types::Bool>("(contacts.search LIKE ").bind::<sql_types::Text, _>(word.pattern.clone());
+        let of_company = (reader.workspace(), word.pattern.clone());
+        select = match word.resembles.clone() {
+            Some(resembles) => select.filter(
+                found
+                    .sql(" OR ")
+                    .bind::<sql_types::Text, _>(resembles)
+                    .sql(" <% contacts.search")
+                    .sql(OF_COMPANY)
+                    .bind::<sql_types::Uuid, _>(of_company.0)
+                    .sql(" AND companies.search LIKE ")
+                    .bind::<sql_types::Text, _>(of_company.1)
+                    .sql(")))"),
+            ),
+            None => select.filter(
+                found
+                    .sql(OF_COMPANY)
+                    .bind::<sql_types::Uuid, _>(of_company.0)
+                    .sql(" AND companies.search LIKE ")
+                    .bind::<sql_types::Text, _>(of_company.1)
+                    .sql(")))"),
+            ),
+        };
+    }
+    select
+}
+
+/// Embeds related records: one query for each relation, however many contacts there are.
+fn embed(reader: &mut Reader<'_>, contacts: &mut [Contact], expand: &[ContactRelation]) -> Result<(), StoreError> {
+    if expand.is_empty() {
+        return Ok(());
+    }
+    let mut companies = HashMap::new();
+    if expand.contains(&ContactRelation::Company) {
+        let ids: Vec<Uuid> = contacts.iter().filter_map(|contact| contact.company_id).map(|id| id.uuid()).collect();
+        companies = companies::by_ids(reader, &ids)?.into_iter().map(|company| (company.id, company)).collect();
+    }
+    let mut owners = HashMap::new();
+    if expand.contains(&ContactRelation::Owner) {
+        let ids: Vec<Uuid> = contacts.iter().filter_map(|contact| contact.owner_id).map(|id| id.uuid()).collect();
+        owners = users::summaries(reader, &ids)?.into_iter().map(|user| (user.id, user)).collect();
+    }
+    for contact in contacts {
+        contact.expanded = Some(Box::new(ContactExpanded {
+            company: contact.company_id.and_then(|id| companies.get(&id).cloned()),
+            owner: contact.owner_id.and_then(|id| owners.get(&id).cloned()),
+        }));
+    }
+    Ok(())
+}

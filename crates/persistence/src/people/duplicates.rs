@@ -1,0 +1,127 @@
+//! Who may be the same person.
+
+use diesel::{dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    id::ContactId,
+    people::{
+        contact::Contact,
+        duplicate::{DuplicateCandidate, DuplicateReason},
+    },
+    text,
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Deleted,
+    contacts::{self, Row},
+};
+use crate::{Reader, StoreError, Writer, schema};
+
+/// The most candidates that are named.
+const MOST: i64 = 20;
+
+/// From this likeness on two names are taken to be of one person who was spelt differently.
+const ALIKE: f64 = 0.45;
+
+/// Contacts that may be the same person as this one, the likeliest first: those who share a mailbox or a line, and those
+/// whose name resembles this one.
+pub fn list(reader: &mut Reader<'_>, id: ContactId) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    let contact = contacts::get(reader, id, Deleted::Exclude, &[])?;
+    let mut candidates = with_keys(reader, &contact.match_keys())?;
+    for candidate in resembling(reader, &contact)? {
+        match candidates.iter_mut().find(|known| known.id == candidate.id) {
+            Some(known) => known.reasons.extend(candidate.reasons),
+            None => candidates.push(candidate),
+        }
+    }
+    candidates.retain(|candidate| candidate.id != id);
+    candidates.sort_by(|one, other| other.score.total_cmp(&one.score));
+    candidates.truncate(MOST as usize);
+    Ok(candidates)
+}
+
+/// Contacts with one of these match keys.
+pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = contacts::visible(reader, Deleted::Exclude)
+        .filter(schema::contacts::match_keys.overlaps_with(keys.to_vec()))
+        .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"))
+        .order(schema::contacts::id)
+        .limit(MOST)
+        .select(Row::as_select())
+        .load(reader.pg())?;
+    rows.into_iter().map(|row| shares_keys(row, keys)).collect()
+}
+
+fn shares_keys(row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreError> {
+    let shares = |prefix: &str| row.match_keys.iter().any(|key| key.starts_with(prefix) && keys.contains(key));
+    let mut reasons = Vec::new();
+    if shares("email:") {
+        reasons.push(DuplicateReason::SameEmail);
+    }
+    if shares("phone:") {
+        reasons.push(DuplicateReason::SamePhone);
+    }
+    let contact = row.into_contact()?;
+    Ok(DuplicateCandidate { id: contact.id, name: contact.name, reasons, score: 1.0 })
+}
+
+/// Contacts whose name resembles that of this one. A birthday or postal code in common counts for them.
+fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    let names = [&contact.first_name, &contact.last_name].into_iter().flatten().map(String::as_str);
+    let name = text::fold(&names.collect::<Vec<_>>().join(" "));
+    if name.chars().count() < 4 {
+        return Ok(Vec::new());
+    }
+    let likeness = || {
+        sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(name.clone()).sql(", contacts.search)")
+    };
+    let rows: Vec<(Row, f32)> = reader.planned_each_time(|reader| {
+        reader.with_likeness(ALIKE, |reader| {
+            Ok(contacts::visible(reader, Deleted::Exclude)
+                .filter(sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(name.clone()).sql(" <% contacts.search"))
+                .order(likeness().desc())
+                .limit(MOST * 5)
+                .select((Row::as_select(), likeness()))
+                .load(reader.pg())?)
+        })
+    })?;
+    rows.into_iter().map(|(row, likeness)| weigh(row, f64::from(likeness), contact)).collect()
+}
+
+/// Half of the score is the name; birthday and postal code give a quarter each, where both sides have one.
+fn weigh(row: Row, likeness: f64, contact: &Contact) -> Result<DuplicateCandidate, StoreError> {
+    let other = row.into_contact()?;
+    let postal_code = |contact: &Contact| contact.addresses.iter().find_map(|address| address.postal_code.clone());
+    let mut reasons = vec![DuplicateReason::SimilarName];
+    let mut score = likeness / 2.0;
+    if contact.birthday.is_some() && contact.birthday == other.birthday {
+        reasons.push(DuplicateReason::SameBirthday);
+        score += 0.25;
+    }
+    if postal_code(contact).is_some() && postal_code(contact) == postal_code(&other) {
+        reasons.push(DuplicateReason::SamePostalCode);
+        score += 0.25;
+    }
+    Ok(DuplicateCandidate { id: other.id, name: other.name, reasons, score: (score * 100.0).round() / 100.0 })
+}
+
+/// Holds these keys until the end of the transaction, so that of two creates with one key the second sees the first.
+pub(crate) fn lock_keys(writer: &mut Writer<'_>, keys: &[String]) -> Result<(), StoreError> {
+    let workspace = writer.workspace();
+    let mut numbers: Vec<i64> = keys.iter().map(|key| lock_number(workspace.as_bytes(), key)).collect();
+    numbers.sort_unstable(); // always in one order, so that two creates never wait for each other
+    diesel::sql_query("SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key")
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers)
+        .execute(writer.pg())?;
+    Ok(())
+}
+
+fn lock_number(workspace: &[u8], key: &str) -> i64 {
+    let hash = Sha256::new().chain_update(workspace).chain_update(key).finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first)
+}

@@ -1,0 +1,165 @@
+//! The tables, as diesel knows them. A test compares them with a migrated database.
+
+diesel::table! {
+    secrets (name) {
+        name -> Text,
+        value -> Binary,
+    }
+}
+
+diesel::table! {
+    workspaces (id) {
+        id -> Uuid,
+        name -> Text,
+        country -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        email -> Text,
+        name -> Text,
+        role -> Text,
+        password_hash -> Nullable<Text>,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        workspace_id -> Uuid,
+        name -> Text,
+        secret_hash -> Binary,
+        scopes -> Nullable<Array<Text>>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    journal (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        position -> Nullable<BigInt>,
+        event -> Text,
+        record_kind -> Text,
+        record_id -> Uuid,
+        version -> BigInt,
+        changes -> Jsonb,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        origin -> Nullable<Uuid>,
+        request_id -> Nullable<Text>,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    feed_heads (workspace_id) {
+        workspace_id -> Uuid,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    companies (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        source -> Text,
+        source_channel -> Nullable<Text>,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        name -> Text,
+        domain -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        industry -> Nullable<Text>,
+        employee_range -> Nullable<Text>,
+        annual_revenue_amount -> Nullable<Numeric>,
+        annual_revenue_currency -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        lifecycle_stage -> Text,
+        details -> Jsonb,
+        match_keys -> Array<Text>,
+        search -> Text,
+        sort_name -> Text,
+        country -> Nullable<Text>,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+    }
+}
+
+diesel::table! {
+    contacts (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        source -> Text,
+        source_channel -> Nullable<Text>,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        first_name -> Nullable<Text>,
+        last_name -> Nullable<Text>,
+        job_title -> Nullable<Text>,
+        company_id -> Nullable<Uuid>,
+        birthday -> Nullable<Date>,
+        locale -> Nullable<Text>,
+        do_not_call -> Bool,
+        lifecycle_stage -> Text,
+        details -> Jsonb,
+        match_keys -> Array<Text>,
+        search -> Text,
+        sort_name -> Text,
+        country -> Nullable<Text>,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+    }
+}
+
+diesel::table! {
+    external_ids (workspace_id, connection, record_kind, external_id) {
+        workspace_id -> Uuid,
+        connection -> Text,
+        record_kind -> Text,
+        external_id -> Text,
+        record_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    imports (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        record_kind -> Text,
+        fingerprint -> Binary,
+        rows_done -> BigInt,
+        created -> BigInt,
+        updated -> BigInt,
+        unchanged -> BigInt,
+        failed -> BigInt,
+        errors_length -> BigInt,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);

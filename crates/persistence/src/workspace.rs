@@ -1,0 +1,6 @@
+//! The business itself and those who work with Rapport.
+
+pub mod api_keys;
+pub(crate) mod secrets;
+pub mod users;
+pub mod workspaces;

@@ -1,0 +1,2 @@
+DROP TABLE feed_heads;
+DROP TABLE journal;
