@@ -1,1 +1,27 @@
+//! How Rapport is spoken: routes, extractors, problems, OpenAPI. The only crate that knows actix-web.
+//!
+//! A request passes the [`envelope`] (its id, its measure, the shape of its errors), then the [`gate`] (does the
+//! operation exist, who calls, may they, are the parameters right), then a handler, which parses, calls one persistence
+//! function inside one `Db` closure, and renders.
 
+pub mod auth;
+mod body;
+mod conditional;
+mod contract;
+mod envelope;
+mod gate;
+mod health;
+mod metrics;
+pub mod openapi;
+mod problem;
+mod problems;
+mod query;
+mod render;
+mod routes;
+pub mod schemas;
+mod server;
+
+mod people;
+mod workspace;
+
+pub use server::{HttpOptions, Running, start};

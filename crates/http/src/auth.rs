@@ -1,0 +1,214 @@
+//! Who calls: access tokens of users, API keys of programs.
+
+pub mod api_key;
+pub mod password;
+mod token;
+
+use std::{
+    future::{Ready, ready},
+    marker::PhantomData,
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{self, HeaderMap},
+};
+use chrono::{DateTime, Utc};
+use quick_cache::sync::Cache;
+use rapport_domain::{
+    access::{Actor, ActorKind, Permission, Permissions, Role},
+    id::{UserId, WorkspaceId},
+};
+use rapport_persistence::{
+    Db, Scope,
+    workspace::{api_keys, users, workspaces::Workspace},
+};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+pub(crate) use self::token::{LIFETIME, Tokens};
+use crate::{
+    gate,
+    problem::{ApiError, ApiResult},
+};
+
+/// How long a credential that was found valid is taken to be so without asking again.
+const TRUST: Duration = Duration::from_secs(5);
+
+/// How many credentials are remembered at once.
+const REMEMBERED: usize = 10_000;
+
+/// Somebody who has proved who they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) workspace: Workspace,
+    pub(crate) kind: ActorKind,
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) email: Option<String>,
+    pub(crate) role: Role,
+    pub(crate) permissions: Permissions,
+    pub(crate) request_id: String,
+}
+
+impl Caller {
+    fn scope(&self) -> Scope {
+        let actor = Actor { kind: self.kind, id: Some(self.id) };
+        Scope::of_caller(self.workspace.id, actor, self.workspace.country.clone(), self.request_id.clone())
+    }
+}
+
+/// Finds out who calls.
+pub(crate) struct Authenticator {
+    db: Db,
+    tokens: Tokens,
+    /// By the hash of the credential: neither a query nor a check of a signature for each request.
+    known: Cache<[u8; 32], Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    caller: Caller,
+    until: DateTime<Utc>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(db: Db, tokens: Tokens) -> Self {
+        Self { db, tokens, known: Cache::new(REMEMBERED) }
+    }
+
+    /// The caller behind the credentials of a request. Every credential that is not valid is refused in one way.
+    pub(crate) async fn authenticate(&self, headers: &HeaderMap, request_id: String) -> ApiResult<Caller> {
+        let credential = credential(headers).ok_or_else(|| {
+            ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
+        })?;
+        let hash: [u8; 32] = Sha256::digest(credential).into();
+        let now = self.db.clock().now();
+        if let Some(known) = self.known.get(&hash).filter(|known| now < known.until) {
+            return Ok(Caller { request_id, ..known.caller });
+        }
+        let (caller, ends) = match api_key::Presented::parse(credential) {
+            Some(key) => (self.program(&key).await?, None),
+            None => self.user(credential, now).await?,
+        };
+        let trusted = now + TRUST;
+        let until = ends.map_or(trusted, |ends| trusted.min(ends));
+        self.known.insert(hash, Known { caller: caller.clone(), until });
+        Ok(Caller { request_id, ..caller })
+    }
+
+    async fn program(&self, presented: &api_key::Presented) -> ApiResult<Caller> {
+        let key = api_keys::find(&self.db, presented.id).await?.ok_or_else(refused)?;
+        if !presented.is_secret_of(&key.secret_hash) {
+            return Err(refused());
+        }
+        api_keys::note_use(&self.db, key.id).await?;
+        let permissions = match key.scopes {
+            None => Role::Admin.permissions(),
+            Some(scopes) => scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect(),
+        };
+        Ok(Caller {
+            workspace: key.workspace,
+            kind: ActorKind::ApiKey,
+            id: key.id.uuid(),
+            name: key.name,
+            email: None,
+            role: Role::Admin,
+            permissions,
+            request_id: String::new(),
+        })
+    }
+
+    async fn user(&self, token: &str, now: DateTime<Utc>) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
+        let claims = self.tokens.verify(token, now).ok_or_else(refused)?;
+        let (workspace, user) = (WorkspaceId::from_uuid(claims.workspace), UserId::from_uuid(claims.user));
+        let account = users::get_account(&self.db, workspace, user).await?.ok_or_else(refused)?;
+        let caller = Caller {
+            workspace: account.workspace,
+            kind: ActorKind::User,
+            id: account.user.id.uuid(),
+            name: account.user.name,
+            email: Some(account.user.email),
+            role: account.role,
+            permissions: account.role.permissions(),
+            request_id: String::new(),
+        };
+        Ok((caller, Some(claims.ends)))
+    }
+}
+
+fn refused() -> ApiError {
+    ApiError::new("unauthorized", "The access token or API key is not valid, or not any more. Sign in again.")
+}
+
+/// A bearer credential, or a key in `X-Api-Key`. Of both, the bearer counts.
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
+    });
+    let key = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::trim);
+    bearer.or_else(key).filter(|credential| !credential.is_empty())
+}
+
+/// A permission as a type, so that a handler's signature shows what it needs.
+pub(crate) trait Requires {
+    /// None where it is enough to be signed in.
+    const PERMISSION: Option<Permission>;
+}
+
+macro_rules! requirements {
+    ($($name:ident => $permission:expr;)+) => {$(
+        pub(crate) struct $name;
+
+        impl Requires for $name {
+            const PERMISSION: Option<Permission> = $permission;
+        }
+    )+};
+}
+
+requirements! {
+    SignedIn => None;
+    ContactsRead => Some(Permission::ContactsRead);
+    ContactsWrite => Some(Permission::ContactsWrite);
+    ContactsDelete => Some(Permission::ContactsDelete);
+    CompaniesRead => Some(Permission::CompaniesRead);
+    CompaniesWrite => Some(Permission::CompaniesWrite);
+    CompaniesDelete => Some(Permission::CompaniesDelete);
+}
+
+/// Proof that the caller may do what `P` names. The first argument of every handler that is not public; without it there
+/// is no scope, and without a scope no data.
+pub(crate) struct Auth<P> {
+    caller: Rc<Caller>,
+    proves: PhantomData<P>,
+}
+
+impl<P> Auth<P> {
+    pub(crate) fn scope(&self) -> Scope {
+        self.caller.scope()
+    }
+
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<P: Requires> FromRequest for Auth<P> {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    /// The gate has found out who calls; a route that the document calls public has nobody.
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = request.extensions().get::<Rc<Caller>>().cloned();
+        ready(caller.ok_or_else(refused).and_then(|caller| {
+            if let Some(permission) = P::PERMISSION {
+                gate::require(&caller, permission)?;
+            }
+            Ok(Self { caller, proves: PhantomData })
+        }))
+    }
+}

@@ -1,0 +1,194 @@
+//! The published document at work: which operations there are, what they take, and who may call them.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use jsonschema::Validator;
+use matchit::Router;
+use rapport_domain::{access::Permission, problem::FieldProblem};
+use serde_json::{Value, json};
+
+use crate::{
+    problem::ApiError,
+    problems,
+    schemas::{self, Schemas},
+};
+
+const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
+
+/// What the document promises, compiled.
+pub(crate) struct Contract {
+    /// Schemas of request bodies.
+    pub(crate) schemas: Schemas,
+    /// The document as it is served.
+    pub(crate) text: String,
+    paths: Router<Path>,
+}
+
+/// The operations at one address.
+struct Path {
+    operations: BTreeMap<String, Operation>,
+    allow: String,
+}
+
+/// One operation.
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) access: Access,
+    query: Vec<Parameter>,
+    path: Vec<Parameter>,
+}
+
+/// Who may call an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Whoever has this permission.
+    Permitted(Permission),
+}
+
+struct Parameter {
+    name: String,
+    is_list: bool,
+    kind: String,
+    schema: Validator,
+}
+
+/// What is found at an address.
+pub(crate) enum Found<'c> {
+    Operation(&'c Operation),
+    /// Another method would do: those of the `Allow` header.
+    OtherMethods(&'c str),
+    Nothing,
+}
+
+impl Contract {
+    /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
+    pub(crate) fn new(document: &Value) -> Result<Self, String> {
+        let schemas = Schemas::of_bodies(document)?;
+        let mut paths = Router::new();
+        for (template, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut operations = BTreeMap::new();
+            for method in METHODS {
+                if let Some(operation) = item.get(*method) {
+                    operations.insert(method.to_uppercase(), Operation::new(document, operation)?);
+                }
+            }
+            let mut allow: Vec<&str> = operations.keys().map(String::as_str).collect();
+            if allow.contains(&"GET") {
+                allow.push("HEAD");
+            }
+            allow.push("OPTIONS");
+            let allow = allow.join(", ");
+            paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
+        }
+        Ok(Self { schemas, text: document.to_string(), paths })
+    }
+
+    /// What is at this address, and whether the ids in it can be ids at all.
+    pub(crate) fn find(&self, method: &Method, address: &str) -> Found<'_> {
+        let Ok(found) = self.paths.at(address) else { return Found::Nothing };
+        let Some(operation) = found.value.operations.get(method.as_str()) else {
+            return Found::OtherMethods(&found.value.allow);
+        };
+        let fits = operation.path.iter().all(|parameter| {
+            found.params.get(&parameter.name).is_some_and(|value| parameter.problems(&[value.to_owned()]).is_empty())
+        });
+        if fits { Found::Operation(operation) } else { Found::Nothing }
+    }
+}
+
+impl Operation {
+    fn new(document: &Value, operation: &Value) -> Result<Self, String> {
+        let id = operation["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
+        let (mut query, mut path) = (Vec::new(), Vec::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            match parameter["in"].as_str() {
+                Some("query") => query.push(Parameter::new(document, parameter)?),
+                Some("path") => path.push(Parameter::new(document, parameter)?),
+                _ => {}
+            }
+        }
+        let access = access(operation).ok_or_else(|| format!("{id} does not say who may call it"))?;
+        Ok(Self { id, access, query, path })
+    }
+
+    /// Checks a query string: unknown parameters, those given too often, and values that are not allowed.
+    pub(crate) fn check_query(&self, query: &str) -> Result<(), ApiError> {
+        if query.is_empty() {
+            return Ok(());
+        }
+        let pairs: Vec<(String, String)> = serde_html_form::from_str(query)
+            .map_err(|error| ApiError::new("malformed_request", format!("The query string can't be read: {error}.")))?;
+        let mut given: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (name, value) in &pairs {
+            given.entry(name).or_default().push(value.clone());
+        }
+        let mut problems = Vec::new();
+        for (name, values) in &given {
+            match self.query.iter().find(|parameter| parameter.name == *name) {
+                Some(parameter) => problems.extend(parameter.problems(values)),
+                None => {
+                    let known: Vec<&str> = self.query.iter().map(|parameter| parameter.name.as_str()).collect();
+                    problems.push(problems::unknown_parameter(name, &known));
+                }
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ApiError::parameters(problems)) }
+    }
+}
+
+fn access(operation: &Value) -> Option<Access> {
+    let alternatives = operation.get("security")?.as_array()?;
+    let Some(first) = alternatives.first() else { return Some(Access::Public) };
+    let scopes = first.get("bearer")?.as_array()?;
+    match scopes.as_slice() {
+        [] => Some(Access::SignedIn),
+        [scope] => Permission::from_scope(scope.as_str()?).map(Access::Permitted),
+        _ => None,
+    }
+}
+
+impl Parameter {
+    fn new(document: &Value, parameter: &Value) -> Result<Self, String> {
+        let name = parameter["name"].as_str().ok_or("a parameter has no name")?.to_owned();
+        let schema = &parameter["schema"];
+        let is_list = schema["type"] == "array";
+        let value = if is_list { &schema["items"] } else { schema };
+        let kind = match value.get("$ref").and_then(Value::as_str) {
+            Some(reference) => document.pointer(&reference[1..]).map_or(&Value::Null, |target| &target["type"]),
+            None => &value["type"],
+        };
+        let kind = kind.as_str().unwrap_or("string").to_owned();
+        Ok(Self { is_list, kind, schema: schemas::compile(document, schema)?, name })
+    }
+
+    /// What is wrong with the values given.
+    fn problems(&self, values: &[String]) -> Vec<FieldProblem> {
+        if values.iter().any(|value| value.contains('\0')) {
+            let detail = "The character U+0000 is not allowed. Leave it out.";
+            return vec![FieldProblem::parameter(&self.name, "invalid_characters", detail)];
+        }
+        let mut typed: Vec<Value> = values.iter().map(|value| self.typed(value)).collect();
+        if !self.is_list && typed.len() > 1 {
+            let detail = "This parameter can be given once only.";
+            return vec![FieldProblem::parameter(&self.name, "repeated", detail)];
+        }
+        let value = if self.is_list { Value::Array(typed) } else { typed.pop().unwrap_or_default() };
+        let problems = schemas::violations(&self.schema, &value);
+        problems.into_iter().map(|problem| FieldProblem::parameter(&self.name, &problem.code, problem.detail)).collect()
+    }
+
+    /// A value of a query string in the type that the document names; text where it is not of that type.
+    fn typed(&self, text: &str) -> Value {
+        match self.kind.as_str() {
+            "integer" => text.parse::<i64>().map_or_else(|_| json!(text), Value::from),
+            "number" => text.parse::<f64>().map_or_else(|_| json!(text), Value::from),
+            "boolean" => text.parse::<bool>().map_or_else(|_| json!(text), Value::from),
+            _ => json!(text),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Where requests are let in: the operation exists, the caller is known and may call it, the parameters fit.
+
+use std::rc::Rc;
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderValue},
+    },
+    middleware::Next,
+    web::Data,
+};
+use rapport_domain::access::Permission;
+
+use crate::{
+    auth::{Authenticator, Caller},
+    contract::{Access, Contract, Found},
+    envelope::{OperationId, RequestId},
+    problem::ApiError,
+};
+
+/// Addresses that are for people and stand in no contract.
+fn is_page(path: &str) -> bool {
+    path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
+}
+
+/// The middleware around all routes.
+pub(crate) async fn wrap(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_page(request.path()) {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    }
+    match admit(&request).await {
+        Ok(()) => next.call(request).await.map(|response| private(response.map_into_boxed_body())),
+        Err(Refusal::Options(allow)) => {
+            let response = HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
+            Ok(request.into_response(response))
+        }
+        Err(Refusal::Error(error)) => Ok(request.into_response(error.error_response())),
+    }
+}
+
+enum Refusal {
+    /// Not a refusal but the answer to OPTIONS.
+    Options(String),
+    Error(ApiError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
+    let contract = data::<Contract>(request)?;
+    let operation = match contract.find(request.method(), request.path()) {
+        Found::Operation(operation) => operation,
+        Found::OtherMethods(allow) if request.method() == Method::OPTIONS => {
+            return Err(Refusal::Options(allow.to_owned()));
+        }
+        Found::OtherMethods(allow) => return Err(other_method(request.method(), allow).into()),
+        Found::Nothing => return Err(nothing_here(request.path()).into()),
+    };
+    request.extensions_mut().insert(OperationId(operation.id.clone()));
+    tracing::Span::current().record("operation", operation.id.as_str());
+
+    if operation.access != Access::Public {
+        let caller = authenticate(request).await?;
+        if let Access::Permitted(permission) = operation.access {
+            require(&caller, permission)?;
+        }
+        request.extensions_mut().insert(Rc::new(caller));
+    }
+    operation.check_query(request.query_string())?;
+    Ok(())
+}
+
+async fn authenticate(request: &ServiceRequest) -> Result<Caller, ApiError> {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    data::<Authenticator>(request)?.authenticate(request.headers(), request_id).await
+}
+
+/// Refuses a caller who lacks a permission, and names it.
+pub(crate) fn require(caller: &Caller, permission: Permission) -> Result<(), ApiError> {
+    if caller.permissions.allow(permission) {
+        return Ok(());
+    }
+    Err(ApiError::new("forbidden", format!("This needs the permission {}, which you don't have.", permission.scope())))
+}
+
+fn data<T: 'static>(request: &ServiceRequest) -> Result<Data<T>, ApiError> {
+    request.app_data::<Data<T>>().cloned().ok_or_else(|| ApiError::internal("the server is not wired up"))
+}
+
+fn other_method(method: &Method, allow: &str) -> ApiError {
+    let error = ApiError::new("method_not_allowed", format!("{method} is not possible here. Possible: {allow}."));
+    match HeaderValue::from_str(allow) {
+        Ok(value) => error.with_header(header::ALLOW, value),
+        Err(_) => error,
+    }
+}
+
+fn nothing_here(path: &str) -> ApiError {
+    let detail = match path.starts_with("/v1/") {
+        true => "Nothing is at this address. Check the path and the id: an id is a UUID.",
+        false => "Nothing is at this address. The API begins at /v1, its reference is at /docs.",
+    };
+    ApiError::new("not_found", detail)
+}
+
+/// Answers are for the caller alone, and to be asked for again each time.
+fn private(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let is_signing_in = response.request().path().starts_with("/v1/auth/");
+    let value = if is_signing_in { "no-store" } else { "private, no-cache" };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    response
+}

@@ -1,0 +1,71 @@
+//! The published document: what the handlers' annotations say, put into the form that every client generator takes.
+
+mod normalise;
+pub(crate) mod responses;
+
+use serde_json::Value;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_actix_web::AppExt;
+
+use crate::{problem::Problem, routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Rapport",
+        description = "A headless CRM: one central, lasting record of every customer, for every colleague and every program.\n\nSign in with `POST /v1/auth/login`, or use an API key. Lists are paged: follow `next_cursor` until it is null. Every record has a `version`, which is also its ETag: send it as `If-Match` so that no change is lost. Every error is a problem document (RFC 9457) that names the place and the remedy; `GET /problems/{code}` explains each code.\n\nEnumerations may grow: treat a value that you do not know as one that you do not handle. Fields that you did not ask for with `fields` are absent; a field that is null has no value.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "Authentication", description = "Signing in, and who one is then."),
+        (name = "Contacts", description = "People the business knows."),
+        (name = "Companies", description = "Organisations the business knows."),
+        (name = "Service", description = "The server itself.")
+    ),
+    components(
+        schemas(Problem),
+        responses(
+            responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
+            responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,
+            responses::UnsupportedMediaType, responses::ValidationFailed, responses::InternalError,
+            responses::Unavailable
+        )
+    ),
+    modifiers(&SecuritySchemes)
+)]
+struct Api;
+
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(
+                "An access token from `POST /v1/auth/login`, or an API key. Tokens are JWTs that follow RFC 8725: one \
+                 algorithm, 15 minutes.",
+            ))
+            .build();
+        let key = ApiKeyValue::with_description("X-Api-Key", "An API key, made by `rapport admin create-api-key`.");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+}
+
+/// The document as it is published: OpenAPI 3.1.
+pub fn document() -> Value {
+    normalise::normalise(raw())
+}
+
+/// What utoipa makes of the annotations, untouched.
+fn raw() -> Value {
+    let (_, document) =
+        actix_web::App::new().into_utoipa_app().openapi(Api::openapi()).configure(routes::configure).split_for_parts();
+    serde_json::to_value(document).unwrap_or_default()
+}

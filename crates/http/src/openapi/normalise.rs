@@ -1,0 +1,238 @@
+//! Puts the document into the form that every client generator takes, and adds what all operations share.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::render::ALWAYS;
+
+const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
+
+/// The document as it is published.
+pub(crate) fn normalise(mut document: Value) -> Value {
+    walk(&mut document, &mut tidy_schema);
+    add_request_id(&mut document);
+    for_each_operation(&mut document, &mut add_api_keys);
+    for_each_operation(&mut document, &mut add_standard_responses);
+    for_each_operation(&mut document, &mut add_request_id_header);
+    require_only_what_is_always_there(&mut document);
+    name_fields(&mut document);
+    prune(&mut document);
+    close_what_only_requests_reach(&mut document);
+    document
+}
+
+fn walk(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
+    match value {
+        Value::Object(fields) => {
+            visit(fields);
+            fields.values_mut().for_each(|field| walk(field, visit));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| walk(item, visit)),
+        _ => {}
+    }
+}
+
+fn for_each_operation(document: &mut Value, visit: &mut impl FnMut(&mut Value)) {
+    for item in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if METHODS.contains(&method.as_str()) {
+                visit(operation);
+            }
+        }
+    }
+}
+
+/// Leaves out what no generator uses, and moves the description of a nullable reference to where generators read it.
+fn tidy_schema(schema: &mut Map<String, Value>) {
+    schema.shift_remove("propertyNames");
+    let Some(Value::Array(forms)) = schema.get_mut("oneOf") else { return };
+    if forms.len() != 2 || !forms.iter().any(|form| form["type"] == "null") {
+        return;
+    }
+    let reference = forms.iter_mut().filter_map(Value::as_object_mut).find(|form| form.contains_key("$ref"));
+    if let Some(description) = reference.and_then(|form| form.shift_remove("description")) {
+        schema.entry("description").or_insert(description);
+    }
+}
+
+fn add_request_id(document: &mut Value) {
+    document["components"]["headers"]["RequestId"] = json!({
+        "description": "Names this request in the logs. Taken from the request where it has one of 8 to 64 letters, digits, dots, hyphens and underscores.",
+        "required": true,
+        "schema": {"type": "string", "minLength": 8, "maxLength": 64}
+    });
+    document["components"]["headers"]["RetryAfter"] = json!({
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "format": "int32", "minimum": 1}
+    });
+    for (name, response) in document["components"]["responses"].as_object_mut().into_iter().flatten() {
+        response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
+        if name == "Unavailable" {
+            response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/RetryAfter"});
+        }
+    }
+}
+
+fn add_request_id_header(operation: &mut Value) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(|responses| responses.values_mut()) {
+        if response.get("$ref").is_none() {
+            response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
+        }
+    }
+}
+
+/// Whatever takes a bearer token takes a key in a header of its own, too.
+fn add_api_keys(operation: &mut Value) {
+    if let Some(alternatives) = operation["security"].as_array_mut()
+        && let Some(scopes) = alternatives.first().and_then(|first| first.get("bearer")).cloned()
+    {
+        alternatives.push(json!({"api_key": scopes}));
+    }
+}
+
+fn add_standard_responses(operation: &mut Value) {
+    let in_path = |parameter: &Value| parameter["in"] == "path";
+    let has_path = operation["parameters"].as_array().is_some_and(|parameters| parameters.iter().any(in_path));
+    let has_body = operation.get("requestBody").is_some();
+    let alternatives = operation["security"].as_array().cloned().unwrap_or_default();
+    let needs_permission =
+        alternatives.first().and_then(|first| first["bearer"].as_array()).is_some_and(|scopes| !scopes.is_empty());
+
+    let mut standard = vec![("400", "BadRequest"), ("500", "InternalError"), ("503", "Unavailable")];
+    if !alternatives.is_empty() {
+        standard.push(("401", "Unauthorized"));
+    }
+    if needs_permission {
+        standard.push(("403", "Forbidden"));
+    }
+    if has_path {
+        standard.push(("404", "NotFound"));
+    }
+    if has_body {
+        standard.extend([
+            ("408", "RequestTimeout"),
+            ("413", "PayloadTooLarge"),
+            ("415", "UnsupportedMediaType"),
+            ("422", "ValidationFailed"),
+        ]);
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, name) in standard {
+        responses.entry(status).or_insert(json!({"$ref": format!("#/components/responses/{name}")}));
+    }
+    responses.sort_keys();
+}
+
+/// A record lacks the fields that were not asked for, so only what identifies it is always there.
+fn require_only_what_is_always_there(document: &mut Value) {
+    for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|schemas| schemas.values_mut())
+    {
+        if is_record(schema) {
+            let required: Vec<_> = ALWAYS
+                .iter()
+                .filter(|field| **field != "expanded" && schema["properties"].get(field).is_some())
+                .collect();
+            schema["required"] = json!(required);
+        }
+    }
+}
+
+fn is_record(schema: &Value) -> bool {
+    ["id", "version", "created_at", "updated_at"].iter().all(|field| schema["properties"].get(field).is_some())
+}
+
+/// `fields` takes the names of the record's fields: a schema `ContactField` for `Contact`.
+fn name_fields(document: &mut Value) {
+    let mut named = Map::new();
+    let records: Vec<(String, Vec<String>)> = document["components"]["schemas"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, schema)| is_record(schema))
+        .map(|(name, schema)| {
+            let fields = schema["properties"].as_object().into_iter().flat_map(|fields| fields.keys());
+            (name.clone(), fields.filter(|field| !ALWAYS.contains(&field.as_str())).cloned().collect())
+        })
+        .collect();
+    for_each_operation(document, &mut |operation| {
+        let content = "/responses/200/content/application~1json/schema/$ref";
+        let Some(answer) =
+            operation.pointer(content).and_then(Value::as_str).and_then(|answer| answer.rsplit('/').next())
+        else {
+            return;
+        };
+        let answer = answer.strip_suffix("Page").unwrap_or(answer).to_owned();
+        let Some((name, fields)) = records.iter().find(|(name, _)| *name == answer) else { return };
+        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            if parameter["name"] == "fields" {
+                let field = format!("{name}Field");
+                parameter["schema"]["items"] = json!({"$ref": format!("#/components/schemas/{field}")});
+                named.insert(field, json!({
+                    "type": "string", "description": format!("A field of a {name} that can be asked for."), "enum": fields
+                }));
+            }
+        }
+    });
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.extend(named);
+    }
+}
+
+/// Leaves out components that nothing refers to.
+fn prune(document: &mut Value) {
+    loop {
+        let text = document.to_string();
+        let mut pruned = false;
+        for kind in ["schemas", "responses"] {
+            if let Some(components) = document["components"][kind].as_object_mut() {
+                let before = components.len();
+                components.retain(|name, _| text.contains(&format!("\"#/components/{kind}/{name}\"")));
+                pruned |= components.len() < before;
+            }
+        }
+        if !pruned {
+            return;
+        }
+    }
+}
+
+/// Objects that only requests contain refuse unknown fields; what clients read stays open for fields to come.
+fn close_what_only_requests_reach(document: &mut Value) {
+    let mut waiting = Vec::new();
+    references(&document["components"]["responses"], &mut waiting);
+    for item in document["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
+        for operation in item.as_object().into_iter().flat_map(|item| item.values()) {
+            references(&operation["responses"], &mut waiting);
+        }
+    }
+    let mut open = HashSet::new();
+    while let Some(name) = waiting.pop() {
+        if open.insert(name.clone()) {
+            references(&document["components"]["schemas"][&name], &mut waiting);
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        if !open.contains(name)
+            && schema.get("properties").is_some()
+            && let Some(schema) = schema.as_object_mut()
+        {
+            schema.entry("additionalProperties").or_insert(json!(false));
+        }
+    }
+}
+
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field.as_str().and_then(|text| text.strip_prefix("#/components/schemas/")) {
+                    Some(schema) if name == "$ref" => found.push(schema.to_owned()),
+                    _ => references(field, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}

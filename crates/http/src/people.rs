@@ -1,0 +1,26 @@
+//! People and organisations.
+
+pub(crate) mod companies;
+pub(crate) mod contacts;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The routes of this room. Fixed addresses stand before those with an id in the same place.
+pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(contacts::list_contacts)
+        .service(contacts::create_contact)
+        .service(contacts::list_contact_history)
+        .service(contacts::list_contact_duplicates)
+        .service(contacts::restore_contact)
+        .service(contacts::get_contact)
+        .service(contacts::update_contact)
+        .service(contacts::delete_contact)
+        .service(companies::list_companies)
+        .service(companies::create_company)
+        .service(companies::list_company_history)
+        .service(companies::restore_company)
+        .service(companies::get_company)
+        .service(companies::update_company)
+        .service(companies::delete_company);
+}

@@ -1,0 +1,224 @@
+//! Companies.
+
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use rapport_domain::{
+    id::CompanyId,
+    people::company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, NewCompany},
+};
+use rapport_persistence::{
+    Db,
+    people::{Deleted, companies},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use crate::{
+    auth::{Auth, CompaniesDelete, CompaniesRead, CompaniesWrite},
+    body::Json,
+    conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
+    problem::ApiResult,
+    query::Query,
+    render::{self, ListPage},
+    routes::{DeletedInRead, HistoryQuery, JournalEntryPage},
+};
+
+/// A page of companies, under a name of its own in the document.
+pub(crate) type CompanyPage = ListPage<Company>;
+
+/// List companies
+///
+/// The newest first, unless `sort` or `q` say otherwise. Follow `next_cursor` to its end for all of them.
+#[utoipa::path(
+    tag = "Companies", operation_id = "list_companies", params(CompanyQuery),
+    responses((status = 200, description = "A page of companies", body = CompanyPage)),
+    security(("bearer" = ["companies:read"]))
+)]
+#[get("/companies")]
+pub(crate) async fn list_companies(
+    auth: Auth<CompaniesRead>,
+    query: Query<CompanyQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (query, fields) = (query.0.clone(), query.0.fields);
+
+    let page = db.read(&auth.scope(), move |reader| companies::list(reader, &query)).await?;
+
+    render::page(page, &fields)
+}
+
+/// Create company
+///
+/// Several companies may have the same name or domain: ask with `q` or `domain` first when in doubt.
+#[utoipa::path(
+    tag = "Companies", operation_id = "create_company", request_body = NewCompany,
+    responses(
+        (status = 201, description = "The company, as it was created", body = Company,
+            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record")))
+    ),
+    security(("bearer" = ["companies:write"]))
+)]
+#[post("/companies")]
+pub(crate) async fn create_company(
+    auth: Auth<CompaniesWrite>,
+    body: Json<NewCompany>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let new = body.0;
+
+    let company = db.write(&auth.scope(), move |writer| companies::create(writer, new)).await?;
+
+    Ok(render::created(&company, format!("/v1/companies/{}", company.id)))
+}
+
+/// What to show of a company.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GetCompanyQuery {
+    /// `include` shows a company that was deleted, too.
+    #[param(inline = false)]
+    deleted: DeletedInRead,
+    /// Only these fields, and what identifies the record. Repeat for several.
+    #[param(max_items = 50)]
+    fields: Vec<String>,
+    /// Embeds related records under `expanded`. Repeat for several.
+    #[param(max_items = 5)]
+    expand: Vec<CompanyRelation>,
+}
+
+/// Get company
+#[utoipa::path(
+    tag = "Companies", operation_id = "get_company",
+    description = "With `If-None-Match`, the answer is 304 without a body as long as the company has not changed.",
+    params(("company_id" = Uuid, Path, description = "Id of the company"), GetCompanyQuery, IfNoneMatchHeader),
+    responses(
+        (status = 200, description = "The company", body = Company,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The company has not changed")
+    ),
+    security(("bearer" = ["companies:read"]))
+)]
+#[get("/companies/{company_id}")]
+pub(crate) async fn get_company(
+    auth: Auth<CompaniesRead>,
+    id: web::Path<Uuid>,
+    query: Query<GetCompanyQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetCompanyQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (CompanyId::from_uuid(id.into_inner()), !expand.is_empty());
+
+    let company =
+        db.read(&auth.scope(), move |reader| companies::get(reader, id, Deleted::from(deleted), &expand)).await?;
+
+    render::read(&company, &fields, embeds, &known)
+}
+
+/// Update company
+///
+/// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
+/// leaves the version as it is. Send the ETag you know as `If-Match`, so that nobody's change is overwritten unseen.
+#[utoipa::path(
+    tag = "Companies", operation_id = "update_company",
+    params(("company_id" = Uuid, Path, description = "Id of the company"), IfMatchHeader),
+    request_body = CompanyPatch,
+    responses(
+        (status = 200, description = "The company as it is now", body = Company,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["companies:write"]))
+)]
+#[patch("/companies/{company_id}")]
+pub(crate) async fn update_company(
+    auth: Auth<CompaniesWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    body: Json<CompanyPatch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected, patch) = (CompanyId::from_uuid(id.into_inner()), expected.0, body.0);
+
+    let company = db.write(&auth.scope(), move |writer| companies::update(writer, id, expected, &patch)).await?;
+
+    Ok(render::record(&company))
+}
+
+/// Delete company
+///
+/// The company can be brought back with `POST /v1/companies/{company_id}/restore`; until then it is 404.
+#[utoipa::path(
+    tag = "Companies", operation_id = "delete_company",
+    params(("company_id" = Uuid, Path, description = "Id of the company"), IfMatchHeader),
+    responses(
+        (status = 204, description = "The company is deleted"),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["companies:delete"]))
+)]
+#[delete("/companies/{company_id}")]
+pub(crate) async fn delete_company(
+    auth: Auth<CompaniesDelete>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (CompanyId::from_uuid(id.into_inner()), expected.0);
+
+    db.write(&auth.scope(), move |writer| companies::delete(writer, id, expected)).await?;
+
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Restore company
+///
+/// Brings a deleted company back. One that lives stays as it is.
+#[utoipa::path(
+    tag = "Companies", operation_id = "restore_company",
+    params(("company_id" = Uuid, Path, description = "Id of the company"), IfMatchHeader),
+    responses(
+        (status = 200, description = "The company as it is now", body = Company,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["companies:write"]))
+)]
+#[post("/companies/{company_id}/restore")]
+pub(crate) async fn restore_company(
+    auth: Auth<CompaniesWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (CompanyId::from_uuid(id.into_inner()), expected.0);
+
+    let company = db.write(&auth.scope(), move |writer| companies::restore(writer, id, expected)).await?;
+
+    Ok(render::record(&company))
+}
+
+/// List company history
+///
+/// Every change of the company, the newest first: what changed, when, and by whom. A deleted company has its history,
+/// too.
+#[utoipa::path(
+    tag = "Companies", operation_id = "list_company_history",
+    params(("company_id" = Uuid, Path, description = "Id of the company"), HistoryQuery),
+    responses((status = 200, description = "A page of changes", body = JournalEntryPage)),
+    security(("bearer" = ["companies:read"]))
+)]
+#[get("/companies/{company_id}/history")]
+pub(crate) async fn list_company_history(
+    auth: Auth<CompaniesRead>,
+    id: web::Path<Uuid>,
+    query: Query<HistoryQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, HistoryQuery { limit, cursor }) = (CompanyId::from_uuid(id.into_inner()), query.0);
+
+    let page = db.read(&auth.scope(), move |reader| companies::history(reader, id, limit, cursor.as_deref())).await?;
+
+    render::page(page, &[])
+}

@@ -1,0 +1,271 @@
+//! Contacts.
+
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use rapport_domain::{
+    id::ContactId,
+    people::{
+        contact::{Contact, ContactPatch, ContactQuery, ContactRelation, NewContact},
+        duplicate::{DuplicateCandidate, OnDuplicate},
+    },
+};
+use rapport_persistence::{
+    Db,
+    people::{Deleted, contacts, duplicates},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    auth::{Auth, ContactsDelete, ContactsRead, ContactsWrite},
+    body::Json,
+    conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
+    problem::ApiResult,
+    query::Query,
+    render::{self, ListPage},
+    routes::{DeletedInRead, HistoryQuery, JournalEntryPage},
+};
+
+/// A page of contacts, under a name of its own in the document.
+pub(crate) type ContactPage = ListPage<Contact>;
+
+/// List contacts
+///
+/// The newest first, unless `sort` or `q` say otherwise. Follow `next_cursor` to its end for all of them.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "list_contacts", params(ContactQuery),
+    responses((status = 200, description = "A page of contacts", body = ContactPage)),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[get("/contacts")]
+pub(crate) async fn list_contacts(
+    auth: Auth<ContactsRead>,
+    query: Query<ContactQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (query, fields) = (query.0.clone(), query.0.fields);
+
+    let page = db.read(&auth.scope(), move |reader| contacts::list(reader, &query)).await?;
+
+    render::page(page, &fields)
+}
+
+/// How a contact is created.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CreateContactQuery {
+    /// What to do when somebody with the same e-mail address or telephone number is known; `refuse` unless said
+    /// otherwise.
+    #[param(inline = false)]
+    on_duplicate: OnDuplicate,
+}
+
+/// Create contact
+///
+/// When somebody with the same e-mail address or telephone number is known, the answer is 409 with the candidates,
+/// unless `on_duplicate=allow`.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "create_contact", params(CreateContactQuery), request_body = NewContact,
+    responses(
+        (status = 201, description = "The contact, as it was created", body = Contact,
+            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = ["contacts:write"]))
+)]
+#[post("/contacts")]
+pub(crate) async fn create_contact(
+    auth: Auth<ContactsWrite>,
+    query: Query<CreateContactQuery>,
+    body: Json<NewContact>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (new, on_duplicate) = (body.0, query.0.on_duplicate);
+
+    let contact = db.write(&auth.scope(), move |writer| contacts::create(writer, new, on_duplicate)).await?;
+
+    Ok(render::created(&contact, format!("/v1/contacts/{}", contact.id)))
+}
+
+/// What to show of a contact.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GetContactQuery {
+    /// `include` shows a contact that was deleted, too.
+    #[param(inline = false)]
+    deleted: DeletedInRead,
+    /// Only these fields, and what identifies the record. Repeat for several.
+    #[param(max_items = 50)]
+    fields: Vec<String>,
+    /// Embeds related records under `expanded`. Repeat for several.
+    #[param(max_items = 5)]
+    expand: Vec<ContactRelation>,
+}
+
+/// Get contact
+#[utoipa::path(
+    tag = "Contacts", operation_id = "get_contact",
+    description = "With `If-None-Match`, the answer is 304 without a body as long as the contact has not changed.",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact"), GetContactQuery, IfNoneMatchHeader),
+    responses(
+        (status = 200, description = "The contact", body = Contact,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The contact has not changed")
+    ),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[get("/contacts/{contact_id}")]
+pub(crate) async fn get_contact(
+    auth: Auth<ContactsRead>,
+    id: web::Path<Uuid>,
+    query: Query<GetContactQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetContactQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (ContactId::from_uuid(id.into_inner()), !expand.is_empty());
+
+    let contact =
+        db.read(&auth.scope(), move |reader| contacts::get(reader, id, Deleted::from(deleted), &expand)).await?;
+
+    render::read(&contact, &fields, embeds, &known)
+}
+
+/// Update contact
+///
+/// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
+/// leaves the version as it is. Send the ETag you know as `If-Match`, so that nobody's change is overwritten unseen.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "update_contact",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact"), IfMatchHeader),
+    request_body = ContactPatch,
+    responses(
+        (status = 200, description = "The contact as it is now", body = Contact,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["contacts:write"]))
+)]
+#[patch("/contacts/{contact_id}")]
+pub(crate) async fn update_contact(
+    auth: Auth<ContactsWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    body: Json<ContactPatch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected, patch) = (ContactId::from_uuid(id.into_inner()), expected.0, body.0);
+
+    let contact = db.write(&auth.scope(), move |writer| contacts::update(writer, id, expected, &patch)).await?;
+
+    Ok(render::record(&contact))
+}
+
+/// Delete contact
+///
+/// The contact can be brought back with `POST /v1/contacts/{contact_id}/restore`; until then it is 404.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "delete_contact",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact"), IfMatchHeader),
+    responses(
+        (status = 204, description = "The contact is deleted"),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["contacts:delete"]))
+)]
+#[delete("/contacts/{contact_id}")]
+pub(crate) async fn delete_contact(
+    auth: Auth<ContactsDelete>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (ContactId::from_uuid(id.into_inner()), expected.0);
+
+    db.write(&auth.scope(), move |writer| contacts::delete(writer, id, expected)).await?;
+
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Restore contact
+///
+/// Brings a deleted contact back. One that lives stays as it is.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "restore_contact",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact"), IfMatchHeader),
+    responses(
+        (status = 200, description = "The contact as it is now", body = Contact,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["contacts:write"]))
+)]
+#[post("/contacts/{contact_id}/restore")]
+pub(crate) async fn restore_contact(
+    auth: Auth<ContactsWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (ContactId::from_uuid(id.into_inner()), expected.0);
+
+    let contact = db.write(&auth.scope(), move |writer| contacts::restore(writer, id, expected)).await?;
+
+    Ok(render::record(&contact))
+}
+
+/// List contact history
+///
+/// Every change of the contact, the newest first: what changed, when, and by whom. A deleted contact has its history,
+/// too.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "list_contact_history",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact"), HistoryQuery),
+    responses((status = 200, description = "A page of changes", body = JournalEntryPage)),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[get("/contacts/{contact_id}/history")]
+pub(crate) async fn list_contact_history(
+    auth: Auth<ContactsRead>,
+    id: web::Path<Uuid>,
+    query: Query<HistoryQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, HistoryQuery { limit, cursor }) = (ContactId::from_uuid(id.into_inner()), query.0);
+
+    let page = db.read(&auth.scope(), move |reader| contacts::history(reader, id, limit, cursor.as_deref())).await?;
+
+    render::page(page, &[])
+}
+
+/// Contacts who may be the same person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DuplicateList {
+    /// The likeliest first, 20 at most.
+    pub data: Vec<DuplicateCandidate>,
+}
+
+/// List contact duplicates
+///
+/// Contacts who may be the same person: with the same e-mail address or telephone number, or with a similar name; the
+/// same birthday or postal code makes it likelier.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "list_contact_duplicates",
+    params(("contact_id" = Uuid, Path, description = "Id of the contact")),
+    responses((status = 200, description = "The likeliest candidates", body = DuplicateList)),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[get("/contacts/{contact_id}/duplicates")]
+pub(crate) async fn list_contact_duplicates(
+    auth: Auth<ContactsRead>,
+    id: web::Path<Uuid>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<DuplicateList>> {
+    let id = ContactId::from_uuid(id.into_inner());
+
+    let data = db.read(&auth.scope(), move |reader| duplicates::list(reader, id)).await?;
+
+    Ok(web::Json(DuplicateList { data }))
+}

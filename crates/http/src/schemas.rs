@@ -1,0 +1,191 @@
+//! Checks values against the schemas of the published document, so that what is written there is what holds.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jsonschema::{
+    ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
+use rapport_domain::{problem::FieldProblem, standards};
+use serde_json::{Value, json};
+
+/// The most problems that one answer lists.
+const MOST_PROBLEMS: usize = 100;
+
+/// Compiled schemas of request bodies, by name.
+#[derive(Clone)]
+pub struct Schemas(Arc<HashMap<String, Validator>>);
+
+impl Schemas {
+    /// Compiles the schemas that request bodies of a document name. Fails on a schema that is none.
+    pub fn of_bodies(document: &Value) -> Result<Self, String> {
+        let mut schemas = HashMap::new();
+        for operation in operations(document) {
+            let reference = operation.pointer("/requestBody/content/application~1json/schema/$ref");
+            if let Some(name) = reference.and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()) {
+                let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+                schemas.insert(name.to_owned(), compile(document, &schema)?);
+            }
+        }
+        Ok(Self(Arc::new(schemas)))
+    }
+
+    /// Whether there is a schema of this name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Everything that is wrong with a value, by JSON Pointer. Numbers such as `2.0` become integers on the way, as the
+    /// schema language means them.
+    pub fn check(&self, name: &str, value: &mut Value) -> Vec<FieldProblem> {
+        let mut problems = Vec::new();
+        tidy(value, &mut String::new(), &mut problems);
+        match self.0.get(name) {
+            Some(schema) => problems.extend(violations(schema, value)),
+            None => problems.push(FieldProblem::at("", "no_schema", format!("The document has no schema {name}."))),
+        }
+        problems
+    }
+}
+
+/// Compiles one schema in the surroundings of a document.
+pub(crate) fn compile(document: &Value, schema: &Value) -> Result<Validator, String> {
+    let mut schema = schema.clone();
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["components"] = json!({"schemas": document["components"]["schemas"]});
+    let mut options = jsonschema::options().should_validate_formats(true);
+    for (name, is_valid) in standards::FORMATS {
+        options = options.with_format(*name, is_valid);
+    }
+    options.build(&schema).map_err(|error| error.to_string())
+}
+
+/// Everything that is wrong with a value.
+pub(crate) fn violations(schema: &Validator, value: &Value) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    for error in schema.iter_errors(value).take(MOST_PROBLEMS) {
+        explain(&error, &mut problems);
+    }
+    problems
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = &Value> {
+    document["paths"]
+        .as_object()
+        .into_iter()
+        .flat_map(|paths| paths.values())
+        .filter_map(Value::as_object)
+        .flat_map(|item| item.values())
+}
+
+/// Refuses what Postgres can't keep, and writes whole numbers as integers.
+fn tidy(value: &mut Value, place: &mut String, problems: &mut Vec<FieldProblem>) {
+    let refuse = |place: &str| {
+        FieldProblem::at(place, "invalid_characters", "The character U+0000 is not allowed. Leave it out.")
+    };
+    match value {
+        Value::Number(number) => {
+            if let (None, None, Some(float)) = (number.as_i64(), number.as_u64(), number.as_f64())
+                && float.fract() == 0.0
+                && float.abs() < 9_007_199_254_740_992.0
+            {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::String(text) if text.contains('\0') => problems.push(refuse(place)),
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                let length = place.len();
+                place.push_str(&format!("/{index}"));
+                tidy(item, place, problems);
+                place.truncate(length);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                let length = place.len();
+                place.push('/');
+                place.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                if name.contains('\0') {
+                    problems.push(refuse(place));
+                }
+                tidy(field, place, problems);
+                place.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Says in words what a violated keyword means and what to do.
+fn explain(error: &ValidationError<'_>, problems: &mut Vec<FieldProblem>) {
+    let place = error.instance_path().to_string();
+    let (code, detail) = match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            problems.push(FieldProblem::at(format!("{place}/{name}"), "required", "This field is required."));
+            return;
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            for name in unexpected {
+                let pointer = format!("{place}/{}", name.replace('~', "~0").replace('/', "~1"));
+                problems.push(FieldProblem::at(pointer, "unknown_field", "There is no such field. Leave it out."));
+            }
+            return;
+        }
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+            return explain_best(context, &place, problems);
+        }
+        ValidationErrorKind::Format { format } => {
+            (standards::code(format), standards::remedy(format).unwrap_or("The form is wrong.").to_owned())
+        }
+        ValidationErrorKind::Type { kind } => ("wrong_type".to_owned(), wrong_type(kind)),
+        ValidationErrorKind::Enum { options } => ("unknown_value".to_owned(), one_of(options)),
+        ValidationErrorKind::MaxLength { limit } => {
+            ("too_long".to_owned(), format!("At most {limit} characters are allowed."))
+        }
+        ValidationErrorKind::MinLength { limit: 1 } => {
+            ("empty".to_owned(), "This can't be empty. Leave it out, or send null where that is allowed.".to_owned())
+        }
+        ValidationErrorKind::MinLength { limit } => {
+            ("too_short".to_owned(), format!("At least {limit} characters are needed."))
+        }
+        ValidationErrorKind::MaxItems { limit } => ("too_many".to_owned(), format!("At most {limit} are allowed.")),
+        ValidationErrorKind::MinItems { limit } => ("too_few".to_owned(), format!("At least {limit} are needed.")),
+        ValidationErrorKind::Minimum { limit } => {
+            ("out_of_range".to_owned(), format!("{limit} is the least that is allowed."))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            ("out_of_range".to_owned(), format!("{limit} is the most that is allowed."))
+        }
+        ValidationErrorKind::Pattern { pattern } => ("wrong_form".to_owned(), format!("This has to match {pattern}.")),
+        other => (format!("invalid_{}", other.keyword().to_lowercase()), "This value is not allowed here.".to_owned()),
+    };
+    problems.push(FieldProblem::at(place, &code, detail));
+}
+
+/// Of several forms, explains the one that comes closest: of those that are not simply null, the one with the fewest
+/// problems.
+fn explain_best(forms: &[Vec<ValidationError<'static>>], place: &str, problems: &mut Vec<FieldProblem>) {
+    let is_type = |error: &ValidationError<'_>| {
+        matches!(error.kind(), ValidationErrorKind::Type { .. }) && error.instance_path().to_string() == place
+    };
+    let close = forms.iter().filter(|errors| !errors.iter().any(is_type)).min_by_key(|errors| errors.len());
+    match close.or_else(|| forms.first()) {
+        Some(errors) => errors.iter().for_each(|error| explain(error, problems)),
+        None => problems.push(FieldProblem::at(place, "invalid", "This value is not allowed here.")),
+    }
+}
+
+fn wrong_type(kind: &TypeKind) -> String {
+    let names: Vec<String> = match kind {
+        TypeKind::Single(kind) => vec![kind.to_string()],
+        TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect(),
+    };
+    format!("This has to be of type {}.", names.join(" or "))
+}
+
+fn one_of(options: &Value) -> String {
+    let words: Vec<String> = options.as_array().into_iter().flatten().map(|option| option.to_string()).collect();
+    format!("This has to be one of {}.", words.join(", "))
+}

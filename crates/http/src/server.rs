@@ -1,0 +1,215 @@
+//! The servers: one for the API, one for measurements.
+
+use std::{net::SocketAddr, time::Duration};
+
+use actix_cors::Cors;
+use actix_web::{
+    App, Error, HttpResponse, HttpServer,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServerHandle, ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::{Compress, Next, from_fn},
+    web,
+};
+use rapport_persistence::Db;
+use tracing::Span;
+use tracing_actix_web::{RootSpanBuilder, TracingLogger};
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::{
+    auth::{Authenticator, Tokens, password::Passwords},
+    contract::Contract,
+    envelope::{self, RequestId},
+    gate,
+    metrics::Metrics,
+    openapi, routes,
+};
+
+/// The largest body, in bytes.
+const LARGEST_BODY: usize = 2 * 1024 * 1024;
+
+/// Smaller answers are not worth compressing, in bytes.
+const WORTH_COMPRESSING: u64 = 1024;
+
+/// How to serve.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Where measurements are read; nowhere when none.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Web pages of these origins may call the API from browsers.
+    pub cors_origins: Vec<String>,
+    /// How long requests that are under way may take when the server stops.
+    pub grace: Duration,
+}
+
+/// A server that accepts requests.
+pub struct Running {
+    /// Where the API listens: with the port that the system chose, where the options had none.
+    pub address: SocketAddr,
+    /// Where measurements are read.
+    pub metrics_address: Option<SocketAddr>,
+    handles: Vec<ServerHandle>,
+}
+
+impl Running {
+    /// Lets requests that are under way come to their end, and stops.
+    pub async fn stop(self) {
+        for handle in self.handles {
+            handle.stop(true).await;
+        }
+    }
+}
+
+/// Starts to serve. Fails when an address is taken or the document does not say who may call an operation.
+pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
+    let contract = web::Data::new(Contract::new(&openapi::document())?);
+    let tokens = Tokens::new(&db.secret("token_key").await.map_err(|error| error.to_string())?);
+    let authenticator = web::Data::new(Authenticator::new(db.clone(), tokens.clone()));
+    let metrics = Metrics::new()?;
+    let (shared_metrics, cors_origins) = (web::Data::new(metrics.clone()), options.cors_origins.clone());
+    let (db, tokens, passwords) = (web::Data::new(db), web::Data::new(tokens), web::Data::new(Passwords::new()));
+
+    let server = HttpServer::new(move || {
+        let (app, _) = App::new().into_utoipa_app().configure(routes::configure).split_for_parts();
+        app.app_data(contract.clone())
+            .app_data(authenticator.clone())
+            .app_data(shared_metrics.clone())
+            .app_data(db.clone())
+            .app_data(tokens.clone())
+            .app_data(passwords.clone())
+            .app_data(web::PayloadConfig::new(LARGEST_BODY))
+            .route("/openapi.json", web::get().to(document))
+            .route("/docs", web::get().to(|| async { moved("/docs/") }))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(reference_page()))
+            .wrap(from_fn(gate::wrap))
+            .wrap(from_fn(leave_small_alone))
+            .wrap(Compress::default())
+            .wrap(cors(&cors_origins))
+            .wrap(TracingLogger::<Spans>::new())
+            .wrap(from_fn(envelope::wrap))
+    })
+    .shutdown_timeout(options.grace.as_secs())
+    .client_request_timeout(Duration::from_secs(10))
+    .disable_signals()
+    .bind(options.listen)
+    .map_err(|error| cannot_listen(options.listen, &error))?;
+    let address = server.addrs().first().copied().unwrap_or(options.listen);
+
+    let mut handles = Vec::new();
+    let mut metrics_address = None;
+    if let Some(listen) = options.metrics_listen {
+        let (bound, server) = serve_metrics(listen, metrics)?;
+        metrics_address = Some(bound);
+        handles.push(run(server));
+    }
+    handles.push(run(server.run()));
+    Ok(Running { address, metrics_address, handles })
+}
+
+fn run(server: actix_web::dev::Server) -> ServerHandle {
+    let handle = server.handle();
+    tokio::spawn(server);
+    handle
+}
+
+fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            let next = address.port().checked_add(1).unwrap_or(8080);
+            format!(
+                "{address} is in use by another program: stop that one, or choose another address, such as {}:{next}",
+                address.ip()
+            )
+        }
+        _ => format!("can't listen on {address}: {error}"),
+    }
+}
+
+fn serve_metrics(listen: SocketAddr, metrics: Metrics) -> Result<(SocketAddr, actix_web::dev::Server), String> {
+    let server = HttpServer::new(move || {
+        App::new().app_data(web::Data::new(metrics.clone())).route("/metrics", web::get().to(measurements))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind(listen)
+    .map_err(|error| cannot_listen(listen, &error))?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    Ok((address, server.run()))
+}
+
+async fn measurements(metrics: web::Data<Metrics>) -> HttpResponse {
+    match metrics.text() {
+        Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
+        Err(error) => HttpResponse::InternalServerError().body(error),
+    }
+}
+
+async fn document(contract: web::Data<Contract>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(contract.text.clone())
+}
+
+fn moved(to: &str) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, to)).finish()
+}
+
+fn reference_page() -> Config<'static> {
+    Config::new(["/openapi.json"]).try_it_out_enabled(true).persist_authorization(true).display_request_duration(true)
+}
+
+/// Pages of the origins named may call; a browser is told to keep the answer for an hour.
+fn cors(origins: &[String]) -> Cors {
+    let exposed = ["etag", "location", "retry-after", "x-request-id"].map(HeaderName::from_static);
+    let allowed =
+        ["authorization", "content-type", "if-match", "if-none-match", "x-api-key", "x-request-id", "traceparent"]
+            .map(HeaderName::from_static);
+    let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let cors = Cors::default().allowed_methods(methods).allowed_headers(allowed).expose_headers(exposed).max_age(3600);
+    origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// Marks small answers as not to be compressed, and takes the mark away again.
+async fn leave_small_alone(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    if let BodySize::Sized(size) = response.response().body().size()
+        && size < WORTH_COMPRESSING
+    {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    Ok(response)
+}
+
+/// One span a request, and one line when it is answered. Neither holds what people typed: no query, no body.
+struct Spans;
+
+impl RootSpanBuilder for Spans {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        use actix_web::HttpMessage;
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        tracing::info_span!(
+            "request",
+            method = %request.method(),
+            path = request.path(),
+            request_id,
+            operation = tracing::field::Empty,
+            status = tracing::field::Empty,
+        )
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("status", status.as_u16());
+        span.in_scope(|| tracing::debug!("answered"));
+    }
+}
