@@ -9,7 +9,11 @@ use diesel::{
     r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
 };
 use rapport_domain::{id::WorkspaceId, record::Stamp};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
 use tracing::Span;
 use uuid::Uuid;
 
@@ -48,6 +52,8 @@ pub struct Db {
     patience: Duration,
     clock: Clock,
     sealer: Option<Sealer>,
+    /// Rings after each write of this process.
+    bell: Arc<Notify>,
 }
 
 impl Db {
@@ -61,7 +67,7 @@ impl Db {
             .connection_customizer(Box::new(Session))
             .build_unchecked(ConnectionManager::new(url));
         let slots = Arc::new(Semaphore::new(options.connections as usize));
-        Self { pool, slots, patience: options.patience, clock, sealer: None }
+        Self { pool, slots, patience: options.patience, clock, sealer: None, bell: Arc::default() }
     }
 
     /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
@@ -103,7 +109,15 @@ impl Db {
         F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (scope, kernel) = (scope.clone(), self.kernel()?);
-        self.blocking(move |pg| work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } })).await
+        let done =
+            self.blocking(move |pg| work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } })).await;
+        self.bell.notify_one();
+        done
+    }
+
+    /// Ends when this process has written something.
+    pub async fn written(&self) {
+        self.bell.notified().await;
     }
 
     /// Work across workspaces: directories, signing in, the sequencer.

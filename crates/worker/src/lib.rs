@@ -1,1 +1,69 @@
+//! What happens on its own: the sequencer, which gives journal entries their places in the change feed, and the upkeep of
+//! the search indexes.
 
+use std::time::Duration;
+
+use rapport_persistence::{Db, sequencer};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+/// How long after the last entry the search indexes are tidied up.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// How long to leave the database alone after it failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// How often to look for entries that other processes wrote. Those of this process are noticed at once.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside {
+    /// A server in this process writes most of them.
+    Server,
+    /// All of them come from elsewhere.
+    Nobody,
+}
+
+impl Beside {
+    fn interval(self) -> Duration {
+        match self {
+            Self::Server => Duration::from_millis(500),
+            Self::Nobody => Duration::from_millis(100),
+        }
+    }
+}
+
+/// Works until `stop` turns true. Any number of workers may run: they take turns.
+pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
+    let mut busy_since_tidying = false;
+    let mut last_busy = Instant::now();
+    while !*stop.borrow() {
+        let pause = match sequencer::number(&db).await {
+            Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
+            Ok(numbered) => {
+                if numbered.unwrap_or_default() > 0 {
+                    (busy_since_tidying, last_busy) = (true, Instant::now());
+                } else if busy_since_tidying && last_busy.elapsed() > QUIET {
+                    busy_since_tidying = false;
+                    tidy(&db).await;
+                }
+                beside.interval()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the change feed stands still");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = db.written(), if pause > Duration::ZERO => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+async fn tidy(db: &Db) {
+    if let Err(error) = sequencer::tidy_search_indexes(db).await {
+        tracing::warn!(%error, "the search indexes were not tidied up");
+    }
+}

@@ -23,6 +23,13 @@ pub fn mint() -> Result<Minted, String> {
     Ok(Minted { id, key, secret_hash: Sha256::digest(secret).to_vec() })
 }
 
+/// Text that nobody guesses, for a first password.
+pub fn random_text() -> Result<String, String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(hex::encode(bytes))
+}
+
 /// A key that a caller presents, well-formed but not yet proven.
 pub(crate) struct Presented {
     pub(crate) id: ApiKeyId,

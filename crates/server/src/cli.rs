@@ -1,0 +1,197 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use rapport_domain::access::{Permission, Role};
+
+/// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "rapport", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API, and do the background work in the same process
+    Serve(ServeOptions),
+    /// Do the background work alone
+    Worker(WorkerOptions),
+    /// Bring the database's schema to this version
+    Migrate(MigrateOptions),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Manage workspaces, users and API keys
+    Admin(AdminOptions),
+}
+
+/// Which database to use
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DatabaseOptions {
+    /// Postgres (15 to 18) to use instead of a private one, such as postgresql://user:password@host/database.
+    /// DATABASE_URL is read, too
+    #[arg(long, value_name = "URL", env = "RAPPORT_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Folder of the private Postgres and its data
+    #[arg(long, value_name = "FOLDER", env = "RAPPORT_DATA_DIR", default_value = ".rapport")]
+    pub(crate) data_dir: PathBuf,
+}
+
+impl DatabaseOptions {
+    /// The database that was named, on the command line or in the environment.
+    pub(crate) fn url(&self) -> Option<String> {
+        let url = self.database_url.clone().or_else(|| std::env::var("DATABASE_URL").ok());
+        url.filter(|url| !url.trim().is_empty())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Address and port of the API
+    #[arg(long, value_name = "ADDRESS", env = "RAPPORT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+    /// Create the workspace `demo` with sample data, and print an API key for it
+    #[arg(long, env = "RAPPORT_DEMO")]
+    pub(crate) demo: bool,
+    /// Leave the background work to `rapport worker`
+    #[arg(long, env = "RAPPORT_NO_WORKER")]
+    pub(crate) no_worker: bool,
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", env = "RAPPORT_LOG_FORMAT", default_value = "pretty")]
+    pub(crate) log_format: LogFormat,
+    /// Address and port where Prometheus reads /metrics; nowhere unless given
+    #[arg(long, value_name = "ADDRESS", env = "RAPPORT_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Origin whose web pages may call the API from browsers, such as https://app.example.com. Repeat for several
+    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "RAPPORT_CORS_ORIGIN", value_delimiter = ',')]
+    pub(crate) cors_origins: Vec<String>,
+    /// Connections to the database; about twice to four times the processor's cores are best
+    #[arg(long, value_name = "NUMBER", env = "RAPPORT_CONNECTIONS", value_parser = clap::value_parser!(u32).range(2..=200))]
+    pub(crate) connections: Option<u32>,
+    /// Use a private Postgres in a temporary folder, faster but not safe, and delete it in the end; stop when standard
+    /// input closes. For tests
+    #[arg(long, env = "RAPPORT_EPHEMERAL", conflicts_with_all = ["database_url"])]
+    pub(crate) ephemeral: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", env = "RAPPORT_LOG_FORMAT", default_value = "pretty")]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+    /// Only say what was applied and what is pending
+    #[arg(long, env = "RAPPORT_STATUS")]
+    pub(crate) status: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminOptions {
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Create a workspace; prints its id
+    CreateWorkspace {
+        /// Small letters, digits and hyphens
+        name: String,
+        /// Country in which telephone numbers without country code are dialled, such as DE
+        #[arg(long, value_name = "CODE", env = "RAPPORT_COUNTRY")]
+        country: Option<String>,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Create a user; prints the password unless one was given
+    CreateUser {
+        /// Name of the workspace
+        #[arg(long, value_name = "NAME", env = "RAPPORT_WORKSPACE")]
+        workspace: String,
+        /// E-mail address with which the user signs in
+        #[arg(long, value_name = "ADDRESS", env = "RAPPORT_EMAIL")]
+        email: String,
+        /// What the user may do
+        #[arg(long, env = "RAPPORT_ROLE", value_parser = roles())]
+        role: String,
+        /// Name to show; the e-mail address unless given
+        #[arg(long, value_name = "NAME", env = "RAPPORT_NAME")]
+        name: Option<String>,
+        /// Read the password from the first line of standard input instead of making one
+        #[arg(long, env = "RAPPORT_PASSWORD_STDIN")]
+        password_stdin: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Create an API key; prints the key, which is never shown again
+    CreateApiKey {
+        /// Name of the workspace
+        #[arg(long, value_name = "NAME", env = "RAPPORT_WORKSPACE")]
+        workspace: String,
+        /// What the key is for
+        #[arg(long, value_name = "NAME", env = "RAPPORT_NAME")]
+        name: String,
+        /// What the key may do. Repeat for several; everything unless given
+        #[arg(long = "scope", value_name = "SCOPE", env = "RAPPORT_SCOPE", value_delimiter = ',', value_parser = scopes())]
+        scopes: Vec<String>,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+}
+
+/// How log lines look
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Pretty,
+    /// One JSON object a line, for programs
+    Json,
+}
+
+fn roles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.as_str()))
+}
+
+fn scopes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Permission::ALL.iter().map(|permission| permission.scope()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_variable_and_a_word_of_help() {
+        fn check(command: &clap::Command) {
+            for option in command.get_arguments().filter(|option| option.get_long().is_some()) {
+                let name = option.get_id();
+                if ["help", "version"].contains(&name.as_str()) {
+                    continue;
+                }
+                let variable = option.get_env().and_then(|variable| variable.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("RAPPORT_"), "{} {name} has no variable", command.get_name());
+                assert!(option.get_help().is_some(), "{} {name} has no help", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

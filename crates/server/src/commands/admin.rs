@@ -1,0 +1,118 @@
+//! `rapport admin`
+
+use std::io::stdin;
+
+use rapport_domain::{
+    access::{Permission, Role},
+    standards,
+};
+use rapport_http::auth::{api_key, password};
+use rapport_persistence::{
+    Db,
+    workspace::{
+        api_keys,
+        users::{self, NewUser},
+        workspaces::{self, Workspace},
+    },
+};
+
+use super::block_on;
+use crate::{
+    cli::{AdminCommand, AdminOptions, DatabaseOptions},
+    database::Database,
+    failure::Failure,
+    terminal,
+};
+
+/// Manages workspaces, users and API keys. What was made is printed alone on standard output.
+pub(crate) fn run(options: AdminOptions) -> Result<(), Failure> {
+    let made = match options.command {
+        AdminCommand::CreateWorkspace { name, country, database } => {
+            with_database(&database, async |db| create_workspace(db, &name, country.as_deref()).await)?
+        }
+        AdminCommand::CreateUser { workspace, email, role, name, password_stdin, database } => {
+            if !standards::is_email(&email) {
+                return Err(Failure::said(format!("{email} is not an e-mail address: write it like anna@example.com")));
+            }
+            let given = if password_stdin { Some(read_password()?) } else { None };
+            let role = Role::parse(&role).unwrap_or(Role::ReadOnly);
+            let name = name.unwrap_or_else(|| email.clone());
+            with_database(&database, async |db| {
+                create_user(db, &workspace, NewUser { email, name, role, password_hash: None }, given).await
+            })?
+        }
+        AdminCommand::CreateApiKey { workspace, name, scopes, database } => {
+            with_database(&database, async |db| create_api_key(db, &workspace, &name, &scopes).await.map(Some))?
+        }
+    };
+    if let Some(made) = made {
+        terminal::result(&made);
+    }
+    Ok(())
+}
+
+fn with_database<T>(
+    options: &DatabaseOptions,
+    work: impl AsyncFnOnce(&Db) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let database = Database::for_command(options)?;
+    database.make_current()?;
+    let done = block_on(async {
+        let db = database.open(Some(2)).await?;
+        work(&db).await
+    });
+    database.close()?;
+    done
+}
+
+async fn create_workspace(db: &Db, name: &str, country: Option<&str>) -> Result<Option<String>, Failure> {
+    if let Some(country) = country.filter(|country| !standards::is_country(country)) {
+        return Err(Failure::said(format!("{country} is not a country: write its ISO 3166-1 code, like DE")));
+    }
+    Ok(Some(workspaces::create(db, name, country).await?.id.to_string()))
+}
+
+/// Creates a user, and says the password if it was made here.
+async fn create_user(db: &Db, workspace: &str, new: NewUser, given: Option<String>) -> Result<Option<String>, Failure> {
+    let workspace = find_workspace(db, workspace).await?;
+    let password = match &given {
+        Some(password) => password.clone(),
+        None => api_key::random_text().map_err(Failure::said)?,
+    };
+    let password_hash = Some(password::hash(&password).map_err(Failure::said)?);
+    users::create(db, workspace.id, NewUser { password_hash, ..new }).await?;
+    Ok(given.is_none().then_some(password))
+}
+
+/// Creates an API key for a workspace and gives it, the only time that it can be seen.
+pub(crate) async fn create_api_key(db: &Db, workspace: &str, name: &str, scopes: &[String]) -> Result<String, Failure> {
+    let workspace = find_workspace(db, workspace).await?;
+    let permissions = scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect();
+    let minted = api_key::mint().map_err(Failure::said)?;
+    let permissions = (!scopes.is_empty()).then_some(permissions);
+    api_keys::create(db, workspace.id, minted.id, name, minted.secret_hash, permissions).await?;
+    Ok(minted.key)
+}
+
+/// The workspace of this name, or a sentence that names those there are.
+pub(crate) async fn find_workspace(db: &Db, name: &str) -> Result<Workspace, Failure> {
+    if let Some(workspace) = workspaces::find(db, name).await? {
+        return Ok(workspace);
+    }
+    let names = workspaces::names(db).await?;
+    let known = match names.as_slice() {
+        [] => "there is none yet: create one with `rapport admin create-workspace NAME`".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    };
+    Err(Failure::said(format!("there is no workspace {name}; {known}")))
+}
+
+fn read_password() -> Result<String, Failure> {
+    let mut line = String::new();
+    stdin().read_line(&mut line).map_err(|error| Failure::said(format!("the password can't be read: {error}")))?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.chars().count() < 12 {
+        return Err(Failure::said("a password needs at least 12 characters"));
+    }
+    Ok(password.to_owned())
+}

@@ -1,0 +1,226 @@
+//! The workspace `demo`: sample data to look at and try things out on.
+
+use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+
+use rapport_domain::{
+    access::Role,
+    id::CompanyId,
+    people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
+    record::Source,
+};
+use rapport_http::auth::password;
+use rapport_persistence::{
+    Db, Scope,
+    people::{companies, contacts},
+    workspace::{
+        users::{self, NewUser},
+        workspaces::{self, Workspace},
+    },
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{commands::admin, failure::Failure};
+
+const WORKSPACE: &str = "demo";
+
+/// The password of the sample users. They exist in the workspace `demo` alone.
+const PASSWORD: &str = "rapport-demo-password";
+
+/// Makes sure that the sample workspace is there, and gives an API key for it. The key is kept in the data folder, so
+/// that it stays the same from one start to the next.
+pub(crate) async fn prepare(db: &Db, data_dir: &Path, ephemeral: bool) -> Result<String, Failure> {
+    let known = workspaces::find(db, WORKSPACE).await?;
+    let is_new = known.is_none();
+    if is_new {
+        let workspace = workspaces::create(db, WORKSPACE, Some("DE")).await?;
+        fill(db, &workspace).await?;
+    }
+    let file = data_dir.join("demo-api-key");
+    if !is_new
+        && !ephemeral
+        && let Ok(key) = fs::read_to_string(&file)
+    {
+        return Ok(key.trim().to_owned());
+    }
+    let key = admin::create_api_key(db, WORKSPACE, "demo", &[]).await?;
+    if !ephemeral {
+        keep(&file, &key).map_err(|error| Failure::said(format!("{} can't be written: {error}", file.display())))?;
+    }
+    Ok(key)
+}
+
+/// For this user's eyes alone.
+fn keep(file: &Path, key: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    writeln!(file, "{key}")
+}
+
+async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
+    let password_hash = Some(password::hash(PASSWORD).map_err(Failure::said)?);
+    let mut owners = Vec::new();
+    for (email, name, role) in USERS {
+        let new =
+            NewUser { email: (*email).into(), name: (*name).into(), role: *role, password_hash: password_hash.clone() };
+        owners.push(users::create(db, workspace.id, new).await?);
+    }
+    let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
+    let mut ids: Vec<CompanyId> = Vec::new();
+    for (index, company) in sample_companies().into_iter().enumerate() {
+        let mut new: NewCompany = read(company)?;
+        new.owner_id = Some(owners[index % owners.len()]);
+        // A company of the list belongs to the one before it where its name says so.
+        new.parent_id = if new.name.ends_with("Logistics") { ids.last().copied() } else { None };
+        ids.push(db.write(&scope, move |writer| companies::create(writer, new)).await?.id);
+    }
+    for (index, (contact, company)) in sample_contacts().into_iter().enumerate() {
+        let mut new: NewContact = read(contact)?;
+        new.owner_id = Some(owners[index % owners.len()]);
+        new.company_id = company.and_then(|company| ids.get(company).copied());
+        db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?;
+    }
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(sample: Value) -> Result<T, Failure> {
+    serde_json::from_value(sample).map_err(|error| Failure::said(format!("a sample does not fit: {error}")))
+}
+
+const USERS: &[(&str, &str, Role)] = &[
+    ("mara@demo.example", "Mara Weiss", Role::Admin),
+    ("tom@demo.example", "Tom Baker", Role::Manager),
+    ("aiko@demo.example", "Aiko Tanaka", Role::Agent),
+];
+
+fn sample_companies() -> Vec<Value> {
+    vec![
+        json!({"name": "Lindt & Daughters", "legal_name": "Lindt & Daughters GmbH", "domain": "lindt-daughters.example",
+            "website": "https://www.lindt-daughters.example/", "type": "customer", "industry": "Confectionery",
+            "industry_code": "10.82", "employee_range": "51_200", "annual_revenue_amount": "12500000.00",
+            "annual_revenue_currency": "EUR", "tax_id": "DE123456789", "territory": "DACH", "default_currency": "EUR",
+            "lifecycle_stage": "customer", "tags": ["key account"], "source_channel": "web",
+            "emails": [{"address": "office@lindt-daughters.example", "type": "work"}],
+            "phones": [{"number": "+49 30 901820", "type": "work"}],
+            "addresses": [{"type": "billing", "street": "Torstraße 1", "postal_code": "10119", "city": "Berlin",
+                "country": "DE", "latitude": 52.529, "longitude": 13.401}],
+            "social_profiles": [{"network": "linkedin", "profile": "lindt-daughters", "label": "press"}]}),
+        json!({"name": "Lindt Logistics", "domain": "lindt-logistics.example", "type": "customer", "industry": "Logistics",
+            "employee_range": "11_50", "lifecycle_stage": "customer",
+            "addresses": [{"type": "visiting", "city": "Leipzig", "postal_code": "04109", "country": "DE"}]}),
+        json!({"name": "Harbour Street Books", "domain": "harbourbooks.example", "type": "prospect", "industry": "Retail",
+            "employee_range": "1_10", "lifecycle_stage": "prospect", "source_channel": "in_person",
+            "addresses": [{"type": "visiting", "street": "12 Harbour Street", "postal_code": "CT5 1AQ", "city": "Whitstable",
+                "country": "GB"}]}),
+        json!({"name": "Kyoto Precision", "domain": "kyoto-precision.example", "type": "partner", "industry": "Machinery",
+            "employee_range": "501_1000", "annual_revenue_amount": "8400000000", "annual_revenue_currency": "JPY",
+            "lifecycle_stage": "customer", "addresses": [{"type": "billing", "city": "Kyoto", "country": "JP"}]}),
+        json!({"name": "Atelier Moreau", "domain": "ateliermoreau.example", "type": "supplier", "industry": "Design",
+            "employee_range": "1_10", "lifecycle_stage": "lead", "addresses": [{"type": "visiting", "city": "Lyon", "country": "FR"}]}),
+    ]
+}
+
+/// Contacts, each with the place of their company in the list above.
+fn sample_contacts() -> Vec<(Value, Option<usize>)> {
+    let person = |first: &str, last: &str, title: &str, more: Value| {
+        let mut contact = json!({"first_name": first, "last_name": last, "job_title": title});
+        if let (Some(contact), Value::Object(more)) = (contact.as_object_mut(), more) {
+            contact.extend(more);
+        }
+        contact
+    };
+    vec![
+        (
+            person(
+                "Anna",
+                "Lindt",
+                "Managing director",
+                json!({"salutation": "Dr.", "birthday": "1979-04-11", "locale": "de-DE",
+            "time_zone": "Europe/Berlin", "preferred_channel": "phone", "lifecycle_stage": "customer", "tags": ["vip", "newsletter"],
+            "source_channel": "web", "emails": [{"address": "anna@lindt-daughters.example", "type": "work"},
+            {"address": "anna.lindt@example.org", "type": "home"}], "phones": [{"number": "+49 30 901821", "type": "work"},
+            {"number": "+49 1512 3456789", "type": "mobile"}], "addresses": [{"type": "visiting", "street": "Torstraße 1",
+            "postal_code": "10119", "city": "Berlin", "country": "DE", "latitude": 52.529, "longitude": 13.401}],
+            "social_profiles": [{"network": "linkedin", "profile": "anna-lindt", "label": "work"}]}),
+            ),
+            Some(0),
+        ),
+        (
+            person(
+                "Berta",
+                "Lindt",
+                "Head of purchasing",
+                json!({"lifecycle_stage": "customer",
+            "emails": [{"address": "berta@lindt-daughters.example", "type": "work"}], "tags": ["newsletter"]}),
+            ),
+            Some(0),
+        ),
+        (
+            person(
+                "Jonas",
+                "Müller",
+                "Warehouse manager",
+                json!({"lifecycle_stage": "customer", "locale": "de-DE",
+            "emails": [{"address": "j.mueller@lindt-logistics.example", "type": "work"}],
+            "phones": [{"number": "0341 1234567", "type": "work"}], "addresses": [{"city": "Leipzig", "country": "DE"}]}),
+            ),
+            Some(1),
+        ),
+        (
+            person(
+                "Jonas",
+                "Mueller",
+                "Warehouse manager",
+                json!({"emails": [{"address": "jonas.mueller@example.net"}],
+            "source_channel": "phone"}),
+            ),
+            None,
+        ),
+        (
+            person(
+                "Siobhán",
+                "O'Connor",
+                "Owner",
+                json!({"lifecycle_stage": "prospect", "locale": "en-IE", "time_zone": "Europe/London",
+            "source_channel": "in_person", "emails": [{"address": "siobhan@harbourbooks.example", "type": "work"}],
+            "phones": [{"number": "+44 1227 770770", "type": "work"}], "addresses": [{"city": "Whitstable", "country": "GB"}]}),
+            ),
+            Some(2),
+        ),
+        (
+            person(
+                "Haruto",
+                "Sato",
+                "Chief engineer",
+                json!({"lifecycle_stage": "customer", "locale": "ja-JP", "time_zone": "Asia/Tokyo",
+            "preferred_channel": "email", "do_not_call": true, "emails": [{"address": "sato@kyoto-precision.example", "type": "work"}],
+            "addresses": [{"city": "Kyoto", "country": "JP"}]}),
+            ),
+            Some(3),
+        ),
+        (
+            person(
+                "Camille",
+                "Moreau",
+                "Designer",
+                json!({"lifecycle_stage": "lead", "locale": "fr-FR", "source_channel": "instagram",
+            "emails": [{"address": "camille@ateliermoreau.example", "type": "work"}],
+            "social_profiles": [{"network": "instagram", "profile": "atelier.moreau"}],
+            "addresses": [{"city": "Lyon", "country": "FR"}]}),
+            ),
+            Some(4),
+        ),
+        (
+            person(
+                "Priya",
+                "Nair",
+                "Journalist",
+                json!({"lifecycle_stage": "other", "tags": ["press"], "source_channel": "email",
+            "emails": [{"address": "priya.nair@example.com"}], "addresses": [{"city": "Mumbai", "country": "IN"}]}),
+            ),
+            None,
+        ),
+    ]
+}

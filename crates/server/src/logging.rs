@@ -1,0 +1,22 @@
+//! Where log lines go and how they look.
+
+use std::io::stderr;
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::cli::LogFormat;
+
+/// What is logged unless `RAPPORT_LOG` says otherwise.
+const USUAL: &str = "info,actix_server=warn";
+
+/// Logs to standard error. `RAPPORT_LOG` takes directives such as `debug` or `info,rapport_http=debug`.
+pub(crate) fn start(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new(USUAL));
+    let lines = fmt().with_env_filter(filter).with_writer(stderr);
+    let started = match format {
+        LogFormat::Pretty => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    // Somebody who embeds the server may log already.
+    let _logging_already = started;
+}
