@@ -1,1 +1,8 @@
+//! End-to-end and conformance tests: everything goes through HTTP or the command line, against the real server and a
+//! real Postgres. Each test has a workspace of its own, so all of them run side by side.
 
+mod conformance;
+mod harness;
+mod people;
+mod server;
+mod workspace;

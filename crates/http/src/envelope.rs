@@ -3,12 +3,13 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage, ResponseError,
+    Error, HttpMessage, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::{
         Method,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
     web::Data,
@@ -54,21 +55,44 @@ pub(crate) async fn wrap(
         // The server leaves out the body of the answer to a HEAD by itself.
         request.head_mut().method = Method::GET;
     }
-    let bare = request.request().clone();
+    let metrics = request.app_data::<Data<Metrics>>().cloned();
     let answered = CURRENT_REQUEST_ID.scope(id.clone(), async {
         match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-            Ok(Ok(response)) => in_shape(response),
-            Ok(Err(error)) => ServiceResponse::new(bare, shaped(&error)),
-            Err(_) => ServiceResponse::new(bare, ApiError::internal("a handler panicked").error_response()),
+            Ok(Ok(response)) => Ok(in_shape(response)),
+            Ok(Err(error)) => Err(shaped(&error)),
+            Err(_) => Err(ApiError::internal("a handler panicked").error_response()),
         }
     });
-    let mut response = answered.await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+    // The request is gone with what failed: such an answer travels on as an error that holds it.
+    let mut answer = answered.await;
+    let (status, headers) = match &mut answer {
+        Ok(response) => (response.status(), response.headers_mut()),
+        Err(response) => (response.status(), response.headers_mut()),
+    };
+    mark(headers, &id);
+    if let Some(metrics) = metrics {
+        metrics.request(&operation_of(&answer), status.as_u16(), started.elapsed());
     }
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    measure(&response, started);
-    Ok(response)
+    answer.map_err(|response| InternalError::from_response("the request failed", response).into())
+}
+
+fn mark(headers: &mut HeaderMap, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
+        // The mark by which small answers were kept from being compressed.
+        headers.remove(header::CONTENT_ENCODING);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+fn operation_of(answer: &Result<ServiceResponse<BoxBody>, HttpResponse>) -> String {
+    let operation = answer
+        .as_ref()
+        .ok()
+        .and_then(|response| response.request().extensions().get::<OperationId>().map(|operation| operation.0.clone()));
+    operation.unwrap_or_else(|| "none".to_owned())
 }
 
 /// A caller may name a request; a name that does not fit is replaced.
@@ -95,19 +119,10 @@ fn in_shape(response: ServiceResponse<impl MessageBody + 'static>) -> ServiceRes
     ServiceResponse::new(request, error.error_response())
 }
 
-fn shaped(error: &Error) -> actix_web::HttpResponse {
+fn shaped(error: &Error) -> HttpResponse {
     let response = error.error_response();
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON) {
         return response;
     }
     ApiError::new(problems::code_of_status(response.status().as_u16()), format!("{error}.")).error_response()
-}
-
-fn measure(response: &ServiceResponse<BoxBody>, started: Instant) {
-    let request = response.request();
-    if let Some(metrics) = request.app_data::<Data<Metrics>>() {
-        let extensions = request.extensions();
-        let operation = extensions.get::<OperationId>().map_or("none", |operation| operation.0.as_str());
-        metrics.request(operation, response.status().as_u16(), started.elapsed());
-    }
 }

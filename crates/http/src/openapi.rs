@@ -10,7 +10,19 @@ use utoipa::{
 };
 use utoipa_actix_web::AppExt;
 
-use crate::{problem::Problem, routes};
+use rapport_domain::{
+    page::Count,
+    people::{
+        company::{CompanyExpanded, CompanyRelation, CompanySort},
+        contact::{ContactRelation, ContactSort, DeletedInList},
+        duplicate::OnDuplicate,
+    },
+};
+
+use crate::{
+    problem::Problem,
+    routes::{self, DeletedInRead},
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +39,11 @@ use crate::{problem::Problem, routes};
         (name = "Service", description = "The server itself.")
     ),
     components(
-        schemas(Problem),
+        // What only parameters name, or what would lead round in a circle, is not found by itself.
+        schemas(
+            Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, DeletedInList, DeletedInRead,
+            OnDuplicate
+        ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
             responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,

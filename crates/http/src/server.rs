@@ -173,7 +173,7 @@ fn cors(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Marks small answers as not to be compressed, and takes the mark away again.
+/// Marks small answers as not to be compressed; the envelope takes the mark away again.
 async fn leave_small_alone(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

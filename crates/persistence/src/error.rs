@@ -146,6 +146,11 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("workspaces_pkey", Meaning::Ours),
 ];
 
+/// The names of all constraints whose violation has a meaning here, for the test that compares them with the catalog.
+pub fn known_constraints() -> impl Iterator<Item = &'static str> {
+    CONSTRAINTS.iter().map(|(name, _)| *name)
+}
+
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match &error {

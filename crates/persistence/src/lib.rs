@@ -24,6 +24,6 @@ pub mod workspace;
 
 pub use clock::Clock;
 pub use db::{Db, DbOptions, Reader, Writer};
-pub use error::StoreError;
+pub use error::{StoreError, known_constraints};
 pub use page::Page;
 pub use scope::Scope;

@@ -92,9 +92,15 @@ impl PageRequest {
     }
 }
 
+/// What may differ from one page of a list to the next.
+const FREE: &[&str] = &["limit", "cursor", "count", "fields", "expand"];
+
 fn fingerprint(operation: &str, filter: &impl Serialize) -> Result<String, StoreError> {
-    let filter = serde_json::to_vec(filter).map_err(|error| StoreError::Internal(error.to_string()))?;
-    let hash = Sha256::new().chain_update(operation).chain_update([0]).chain_update(filter).finalize();
+    let mut filter = serde_json::to_value(filter).map_err(|error| StoreError::Internal(error.to_string()))?;
+    if let Value::Object(parameters) = &mut filter {
+        parameters.retain(|name, _| !FREE.contains(&name.as_str()));
+    }
+    let hash = Sha256::new().chain_update(operation).chain_update([0]).chain_update(filter.to_string()).finalize();
     Ok(URL_SAFE_NO_PAD.encode(&hash[..12]))
 }
 

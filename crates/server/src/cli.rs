@@ -72,10 +72,12 @@ pub(crate) struct ServeOptions {
     /// Connections to the database; about twice to four times the processor's cores are best
     #[arg(long, value_name = "NUMBER", env = "RAPPORT_CONNECTIONS", value_parser = clap::value_parser!(u32).range(2..=200))]
     pub(crate) connections: Option<u32>,
-    /// Use a private Postgres in a temporary folder, faster but not safe, and delete it in the end; stop when standard
-    /// input closes. For tests
-    #[arg(long, env = "RAPPORT_EPHEMERAL", conflicts_with_all = ["database_url"])]
+    /// Use a private Postgres in a temporary folder, faster but not safe, and delete it in the end. For tests
+    #[arg(long, env = "RAPPORT_EPHEMERAL", conflicts_with = "database_url")]
     pub(crate) ephemeral: bool,
+    /// Stop when standard input closes, which it does when whoever started the server is gone. For tests
+    #[arg(long, env = "RAPPORT_STOP_WITH_STDIN")]
+    pub(crate) stop_with_stdin: bool,
 }
 
 #[derive(Debug, Args)]

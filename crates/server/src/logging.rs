@@ -1,6 +1,6 @@
 //! Where log lines go and how they look.
 
-use std::io::stderr;
+use std::{io::stderr, panic};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -19,4 +19,9 @@ pub(crate) fn start(format: LogFormat) {
     };
     // Somebody who embeds the server may log already.
     let _logging_already = started;
+    // A defect is a log line like any other, not a page of frames on the terminal.
+    panic::set_hook(Box::new(|defect| {
+        let place = defect.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked: {}", defect.payload_as_str().unwrap_or("without a word"));
+    }));
 }

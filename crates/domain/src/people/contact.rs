@@ -437,22 +437,17 @@ pub struct ContactQuery {
     /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
     pub sort: Option<ContactSort>,
     /// Most records of a page.
-    #[serde(skip_serializing)]
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
-    #[serde(skip_serializing)]
     #[param(max_length = 2000)]
     pub cursor: Option<String>,
     /// Asks for a total. Exact counts stop at 10,000.
-    #[serde(skip_serializing)]
     pub count: Option<Count>,
     /// Only these fields of each record, and its id. Repeat for several.
-    #[serde(skip_serializing)]
     #[param(max_items = 50)]
     pub fields: Vec<String>,
     /// Embeds related records under `expanded`. Repeat for several.
-    #[serde(skip_serializing)]
     #[param(max_items = 5)]
     pub expand: Vec<ContactRelation>,
 }

@@ -15,7 +15,10 @@ use crate::{
 /// Takes workspace, e-mail address and password, and gives an access token for 15 minutes.
 #[utoipa::path(
     tag = "Authentication", operation_id = "login", request_body = Login,
-    responses((status = 200, description = "Signed in", body = AccessToken)),
+    responses(
+        (status = 200, description = "Signed in", body = AccessToken),
+        (status = 401, response = crate::openapi::responses::Unauthorized)
+    ),
     security()
 )]
 #[post("/auth/login")]

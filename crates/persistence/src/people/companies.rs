@@ -231,7 +231,8 @@ fn sorted(
     }
 }
 
-/// The best match first; the similarity of words is computed by the database alone, so that pages fit together.
+/// The best match first: what is like the name counts twice. The database alone computes similarities, so that pages fit
+/// together.
 fn by_relevance(
     reader: &mut Reader<'_>,
     query: &CompanyQuery,
@@ -239,21 +240,15 @@ fn by_relevance(
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
     let score = || {
-        sql::<sql_types::Float>("word_similarity(")
+        sql::<sql_types::Float>("(word_similarity(")
             .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", companies.search)")
+            .sql(", companies.sort_name) + word_similarity(")
+            .bind::<sql_types::Text, _>(search.text.clone())
+            .sql(", companies.search))")
     };
     let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score()));
     if let Some((similarity, id)) = request.after::<f32>()? {
-        select = select.filter(
-            sql::<sql_types::Bool>("(word_similarity(")
-                .bind::<sql_types::Text, _>(search.text.clone())
-                .sql(", companies.search), companies.id) < (")
-                .bind::<sql_types::Float, _>(similarity)
-                .sql(", ")
-                .bind::<sql_types::Uuid, _>(id)
-                .sql(")"),
-        );
+        select = select.filter(score().lt(similarity).or(score().eq(similarity).and(companies::id.lt(id))));
     }
     let rows: Vec<(Row, f32)> =
         select.order((score().desc(), companies::id.desc())).limit(request.fetch()).load(reader.pg())?;

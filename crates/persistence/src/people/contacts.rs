@@ -224,7 +224,8 @@ fn sorted(
     }
 }
 
-/// The best match first; the similarity of words is computed by the database alone, so that pages fit together.
+/// The best match first: what is like the name counts twice. The database alone computes similarities, so that pages fit
+/// together.
 fn by_relevance(
     reader: &mut Reader<'_>,
     query: &ContactQuery,
@@ -232,21 +233,15 @@ fn by_relevance(
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
     let score = || {
-        sql::<sql_types::Float>("word_similarity(")
+        sql::<sql_types::Float>("(word_similarity(")
             .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", contacts.search)")
+            .sql(", contacts.sort_name) + word_similarity(")
+            .bind::<sql_types::Text, _>(search.text.clone())
+            .sql(", contacts.search))")
     };
     let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score()));
     if let Some((similarity, id)) = request.after::<f32>()? {
-        select = select.filter(
-            sql::<sql_types::Bool>("(word_similarity(")
-                .bind::<sql_types::Text, _>(search.text.clone())
-                .sql(", contacts.search), contacts.id) < (")
-                .bind::<sql_types::Float, _>(similarity)
-                .sql(", ")
-                .bind::<sql_types::Uuid, _>(id)
-                .sql(")"),
-        );
+        select = select.filter(score().lt(similarity).or(score().eq(similarity).and(contacts::id.lt(id))));
     }
     let rows: Vec<(Row, f32)> =
         select.order((score().desc(), contacts::id.desc())).limit(request.fetch()).load(reader.pg())?;

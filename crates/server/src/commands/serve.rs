@@ -44,11 +44,11 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
     }
     let (stop, stopped) = watch::channel(false);
     let worker = (!options.no_worker).then(|| tokio::spawn(rapport_worker::run(db.clone(), Beside::Server, stopped)));
-    welcome(&running, &db, key.as_deref()).await?;
+    welcome(&running, database, &db, key.as_deref()).await?;
 
     tokio::select! {
         asked = asked_to_stop() => asked?,
-        () = input_closed(), if options.ephemeral => {}
+        () = input_closed(), if options.stop_with_stdin => {}
     }
     tracing::info!("stopping");
     running.stop().await;
@@ -65,7 +65,7 @@ async fn input_closed() {
     while matches!(stdin().read(&mut ignored).await, Ok(count) if count > 0) {}
 }
 
-async fn welcome(running: &Running, db: &Db, key: Option<&str>) -> Result<(), Failure> {
+async fn welcome(running: &Running, database: &Database, db: &Db, key: Option<&str>) -> Result<(), Failure> {
     let base = format!("http://{}", reachable(running.address));
     let mut lines = vec![
         format!("Rapport {} is ready.", env!("CARGO_PKG_VERSION")),
@@ -75,6 +75,9 @@ async fn welcome(running: &Running, db: &Db, key: Option<&str>) -> Result<(), Fa
     ];
     if let Some(address) = running.metrics_address {
         lines.push(format!("  Metrics    http://{}/metrics", reachable(address)));
+    }
+    if let Database::Own(embedded) = database {
+        lines.push(format!("  Database   {}", embedded.url()));
     }
     match key {
         Some(key) => lines.extend([
@@ -93,7 +96,7 @@ async fn welcome(running: &Running, db: &Db, key: Option<&str>) -> Result<(), Fa
         ]),
         None => {}
     }
-    lines.push(String::new());
+    lines.extend([String::new(), "Stop with Ctrl-C.".to_owned()]);
     terminal::result(&lines.join("\n"));
     Ok(())
 }

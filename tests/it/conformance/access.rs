@@ -1,0 +1,164 @@
+//! Who gets in where, on every operation.
+
+use rapport_domain::access::{Permission, Role};
+use serde_json::json;
+
+use super::samples;
+use crate::harness::{
+    Answer, Caller, anonymous,
+    contract::{Operation, operations},
+    workspace,
+};
+
+const NOBODY: &str = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b";
+
+fn call(operation: &Operation, caller: &Caller, id: &str) -> Answer {
+    let path = operation.path_with(id);
+    match operation.body() {
+        Some(schema) => caller.send(
+            &operation.method,
+            &path,
+            &[("Content-Type", "application/json")],
+            Some(samples::body(schema, &uuid::Uuid::now_v7().simple().to_string()).to_string().into_bytes()),
+        ),
+        None => caller.send(&operation.method, &path, &[], None),
+    }
+}
+
+#[test]
+fn nothing_but_what_is_public_answers_without_credentials() {
+    let mut public: Vec<_> = operations()
+        .into_iter()
+        .filter(|operation| operation.scope().is_none())
+        .map(|operation| operation.id())
+        .collect();
+    public.sort_unstable();
+    assert_eq!(public, ["get_liveness", "get_problem", "get_readiness", "login"], "a public operation is a decision");
+
+    let (workspace, admin) = workspace();
+    let mistyped = admin.credential().replace("rk_", "rk_0");
+    for operation in operations().iter().filter(|operation| operation.scope().is_some()) {
+        let answer = call(operation, &anonymous(), NOBODY);
+        answer.expect_problem(401, "unauthorized");
+        assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
+        for wrong in ["nonsense", "a.b.c", &mistyped, &workspace.name] {
+            call(operation, &Caller::new(&crate::harness::base(), Some(wrong.to_owned())), NOBODY)
+                .expect_problem(401, "unauthorized");
+        }
+    }
+}
+
+#[test]
+fn without_its_permission_every_operation_is_forbidden() {
+    let (workspace, admin) = workspace();
+    for operation in operations() {
+        let Some(scope) = operation.scope().filter(|scope| !scope.is_empty()) else { continue };
+        let others: Vec<&str> =
+            Permission::ALL.iter().map(|permission| permission.scope()).filter(|other| *other != scope).collect();
+        let id = if operation.has_id() { samples::record_for(&operation.path, &admin) } else { NOBODY.to_owned() };
+
+        let answer = call(&operation, &workspace.scoped(&others), &id);
+        answer.expect_problem(403, "forbidden");
+        assert!(answer.body["detail"].as_str().unwrap().contains(scope), "{}", answer.text);
+
+        let answer = call(&operation, &workspace.scoped(&[scope]), &id);
+        assert!(answer.status < 300, "{} with its scope alone: {}", operation.id(), answer.text);
+    }
+}
+
+#[test]
+fn roles_may_what_their_table_says() {
+    for role in Role::ALL {
+        let (workspace, admin) = workspace();
+        let caller = workspace.signed_in(*role);
+        for operation in operations() {
+            let Some(scope) = operation.scope().filter(|scope| !scope.is_empty()) else { continue };
+            let id = if operation.has_id() { samples::record_for(&operation.path, &admin) } else { NOBODY.to_owned() };
+            let allowed = match role {
+                Role::Admin | Role::Manager => true,
+                Role::Agent => !scope.ends_with(":delete"),
+                Role::ReadOnly => scope.ends_with(":read"),
+            };
+            let answer = call(&operation, &caller, &id);
+            assert_eq!(answer.status != 403, allowed, "{} as {}: {}", operation.id(), role.as_str(), answer.text);
+        }
+    }
+}
+
+#[test]
+fn a_record_of_another_workspace_is_not_there() {
+    let (_, here) = workspace();
+    let (_, there) = workspace();
+    for operation in operations().iter().filter(|operation| operation.has_id()) {
+        let id = samples::record_for(&operation.path, &there);
+        call(operation, &here, &id).expect_problem(404, "not_found");
+        call(operation, &here, NOBODY).expect_problem(404, "not_found");
+        let collection = operation.path.split("/{").next().unwrap();
+        there.get(&format!("{collection}/{id}")).expect(200);
+    }
+}
+
+#[test]
+fn a_reference_to_a_record_of_another_workspace_is_unknown() {
+    let (_, here) = workspace();
+    let (other, there) = workspace();
+    let company = there.create("/v1/companies", &json!({"name": "Theirs"}))["id"].clone();
+    let user = other.user("owner@example.com", Role::Agent, "a long enough password");
+    let references = [
+        ("/v1/contacts", "company_id", &company),
+        ("/v1/companies", "parent_id", &company),
+        ("/v1/contacts", "owner_id", &json!(user)),
+        ("/v1/companies", "owner_id", &json!(user)),
+    ];
+    for (collection, field, id) in references {
+        let answer = here.post(collection, &json!({"name": "x", "first_name": "x", field: id}));
+        // Each collection has one of the two names; the other is unknown, and what counts is the reference.
+        if answer.status == 422 && answer.body["errors"][0]["code"] == "unknown_field" {
+            let own = if collection.ends_with("contacts") { "first_name" } else { "name" };
+            here.post(collection, &json!({own: "x", field: id}))
+                .expect_errors(&[(&format!("/{field}"), "unknown_reference")]);
+        }
+    }
+}
+
+#[test]
+fn lists_show_nothing_of_other_workspaces() {
+    let (_, here) = workspace();
+    let (_, there) = workspace();
+    for (collection, schema) in samples::collections() {
+        there.create(&collection, &samples::body(schema, "somebody"));
+        assert!(here.all(&collection).is_empty(), "{collection}");
+        assert!(here.all(&format!("{collection}?q=somebody")).is_empty(), "{collection}");
+        let counted = here.get(&format!("{collection}?count=exact"));
+        assert_eq!(counted.body["total"], json!({"value": 0, "relation": "exact"}));
+    }
+}
+
+#[test]
+fn another_method_is_refused_with_those_allowed() {
+    let (_, admin) = workspace();
+    let mut paths: Vec<String> = operations().into_iter().map(|operation| operation.path).collect();
+    paths.dedup();
+    for path in paths {
+        let here: Vec<Operation> = operations().into_iter().filter(|operation| operation.path == path).collect();
+        let mut allowed: Vec<&str> = here.iter().map(|operation| operation.method.as_str()).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        allowed.push("OPTIONS");
+        allowed.sort_unstable();
+        let address = here[0].path_with(NOBODY);
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
+            if !allowed.contains(&method) {
+                let answer = admin.send(method, &address, &[], None);
+                answer.expect_problem(405, "method_not_allowed");
+                let mut named: Vec<&str> = answer.header("allow").split(", ").collect();
+                named.sort_unstable();
+                assert_eq!(named, allowed, "{method} {path}");
+            }
+        }
+        let options = admin.send("OPTIONS", &address, &[], None);
+        options.expect(204);
+        assert!(options.header("allow").contains("OPTIONS"));
+    }
+}

@@ -1,0 +1,153 @@
+//! The document itself.
+
+use std::{collections::HashSet, env, fs, path::Path};
+
+use serde_json::Value;
+
+use crate::harness::{
+    anonymous,
+    contract::{DOCUMENT, operations, resolve},
+    rapport,
+};
+
+#[test]
+fn the_checked_in_document_is_current() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json");
+    let current = serde_json::to_string_pretty(&*DOCUMENT).unwrap() + "\n";
+    if env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&file, &current).unwrap();
+    }
+    let checked_in = fs::read_to_string(&file).unwrap_or_default();
+    assert!(checked_in == current, "openapi/openapi.json is not current: run `make openapi`");
+}
+
+#[test]
+fn the_server_and_the_program_give_the_same_document() {
+    assert_eq!(anonymous().get("/openapi.json").body, *DOCUMENT);
+    let printed = rapport(&["openapi"]);
+    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), *DOCUMENT);
+}
+
+#[test]
+fn every_operation_is_complete() {
+    let mut ids = HashSet::new();
+    let tags: HashSet<_> = DOCUMENT["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+    for operation in operations() {
+        let (id, value) = (operation.id(), operation.value);
+        assert!(ids.insert(id), "{id} is there twice");
+        assert!(id.chars().all(|character| character.is_ascii_lowercase() || character == '_'), "{id}");
+        let own = value["tags"].as_array().unwrap();
+        assert!(own.len() == 1 && tags.contains(&own[0]), "{id} needs one tag of those described: {own:?}");
+        let summary = value["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty() && !summary.ends_with('.'), "{id} needs a summary without full stop");
+        assert!(value["description"].as_str().is_some_and(|text| text.len() > 20), "{id} needs a description");
+        assert!(value["security"].is_array(), "{id} does not say who may call it");
+        for parameter in value["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{id}: {} needs a description", parameter["name"]);
+        }
+        check_responses(id, &value["responses"]);
+    }
+}
+
+fn check_responses(id: &str, responses: &'static Value) {
+    let all = responses.as_object().unwrap();
+    let successes: Vec<_> = all.keys().filter(|status| status.starts_with('2')).collect();
+    assert_eq!(successes.len(), 1, "{id} needs one kind of success: {successes:?}");
+    for (status, response) in all {
+        let response = resolve(response);
+        assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status}");
+        let expected = match status.as_str() {
+            "204" | "304" => None,
+            status if status.starts_with('2') => Some("application/json"),
+            _ => Some("application/problem+json"),
+        };
+        let kinds: Vec<_> = response["content"].as_object().into_iter().flat_map(|content| content.keys()).collect();
+        assert_eq!(kinds, expected.into_iter().collect::<Vec<_>>(), "{id} {status}");
+        if let Some(kind) = expected {
+            assert!(response["content"][kind]["schema"]["$ref"].is_string(), "{id} {status} has no named type");
+        }
+        assert!(response["headers"]["X-Request-Id"].is_object(), "{id} {status} does not name X-Request-Id");
+    }
+    for status in ["400", "500", "503"] {
+        assert!(all.contains_key(status), "{id} does not know {status}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_schema_is_described() {
+    let mut references = Vec::new();
+    collect(&DOCUMENT, &mut references);
+    for reference in references {
+        assert!(DOCUMENT.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+    }
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        assert!(name.chars().all(char::is_alphanumeric), "{name}");
+        assert!(schema["description"].is_string(), "{name} needs a description");
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let described = property["description"].is_string() || property["$ref"].is_string();
+            assert!(described || property["oneOf"].is_array(), "{name}.{field} needs a description");
+        }
+    }
+}
+
+fn collect(value: &Value, references: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field.as_str() {
+                    Some(reference) if name == "$ref" => references.push(reference.to_owned()),
+                    _ => collect(field, references),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
+
+#[test]
+fn operations_of_a_resource_are_named_alike() {
+    for operation in operations() {
+        let parts: Vec<&str> = operation.path.split('/').skip(2).collect();
+        let verb = operation.id().split('_').next().unwrap();
+        let expected = match (operation.method.as_str(), parts.as_slice()) {
+            _ if !operation.path.starts_with("/v1/") => continue,
+            ("GET", [_, id]) if id.starts_with('{') => "get",
+            ("PATCH", _) => "update",
+            ("DELETE", _) => "delete",
+            ("GET", [_, _, _]) => "list",
+            ("POST", [_, _, action]) => action,
+            ("POST", [_]) => "create",
+            ("GET", [_]) if operation.id() != "get_me" => "list",
+            _ => continue,
+        };
+        assert_eq!(verb, expected, "{} {}", operation.method, operation.path);
+    }
+}
+
+#[test]
+fn every_problem_of_the_catalogue_is_explained() {
+    let answer = anonymous().get("/problems/precondition_failed");
+    answer.expect(200);
+    assert_eq!(answer.body["status"], 412);
+    let missing = anonymous().get("/problems/nonsense");
+    missing.expect_problem(404, "not_found");
+    let detail = missing.body["detail"].as_str().unwrap().to_owned();
+    let codes = detail.trim_end_matches('.').rsplit(": ").next().unwrap().split(", ");
+    for code in codes {
+        let explained = anonymous().get(&format!("/problems/{code}"));
+        explained.expect(200);
+        assert!(explained.body["explanation"].as_str().unwrap().len() > 30, "{code}");
+    }
+}
+
+#[test]
+fn the_reference_page_needs_nothing_from_outside() {
+    let page = anonymous().send_unchecked("GET", "/docs/", &[], None);
+    page.expect(200);
+    assert!(!page.text.contains("https://") && !page.text.contains("//cdn"), "{}", page.text);
+    for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        anonymous().send_unchecked("GET", &format!("/docs/{asset}"), &[], None).expect(200);
+    }
+    assert_eq!(anonymous().send_unchecked("GET", "/docs", &[], None).header("location"), "/docs/");
+}

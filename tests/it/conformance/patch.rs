@@ -1,0 +1,181 @@
+//! Every documented field of every PATCH: set, kept when absent, cleared by null.
+
+use serde_json::{Value, json};
+
+use super::samples;
+use crate::harness::{
+    Caller,
+    contract::{Operation, operations, resolve, schema},
+    workspace,
+};
+
+fn patches() -> Vec<Operation> {
+    operations().into_iter().filter(|operation| operation.method == "PATCH").collect()
+}
+
+/// A value for a field, made from its schema; references name a record that is there.
+fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
+    let property = non_null(property);
+    if let Some(options) = property["enum"].as_array() {
+        return options.last().unwrap().clone();
+    }
+    let kind = property["type"].as_str().or_else(|| property["type"][0].as_str()).unwrap_or_default();
+    match (kind, property["format"].as_str()) {
+        ("string", Some("uuid")) => reference(field, caller),
+        ("string", Some("date")) => json!("1984-05-17"),
+        ("string", Some("language-tag")) => json!("pt-BR"),
+        ("string", Some("time-zone")) => json!("Europe/Berlin"),
+        ("string", Some("uri")) => json!("https://example.com/x"),
+        ("string", Some("email")) => json!("somebody@example.com"),
+        ("string", Some("currency-code")) => json!("CHF"),
+        ("string", Some("country-code")) => json!("CH"),
+        ("string", None) if property["pattern"].is_string() => json!("12.5"),
+        ("string", None) if field == "domain" => json!("example.com"),
+        ("string", None) if field == "number" => json!("+49 30 901820"),
+        ("string", None) if field == "network" => json!("linkedin"),
+        ("string", None) => json!("Something else"),
+        ("boolean", _) => json!(true),
+        ("number", _) => json!(12.5),
+        ("array", _) => json!([sample(field, &property["items"], caller)]),
+        ("object", _) => {
+            let fields = property["properties"].as_object().unwrap().iter();
+            // What is derived is not sent.
+            let fields = fields.filter(|(name, _)| *name != "e164");
+            Value::Object(fields.map(|(name, inner)| (name.clone(), sample(name, inner, caller))).collect())
+        }
+        other => panic!("{field}: no sample for {other:?}"),
+    }
+}
+
+fn non_null(property: &'static Value) -> &'static Value {
+    match property["oneOf"].as_array() {
+        Some(forms) => resolve(forms.iter().find(|form| form["type"] != "null").unwrap()),
+        None => resolve(property),
+    }
+}
+
+fn reference(field: &str, caller: &Caller) -> Value {
+    match field {
+        "company_id" | "parent_id" => caller.create("/v1/companies", &json!({"name": "Referred to"}))["id"].clone(),
+        "owner_id" => json!(OWNER.with(|owner| owner.borrow().clone())),
+        other => panic!("{other}: a new reference needs a record here"),
+    }
+}
+
+thread_local! {
+    static OWNER: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+}
+
+/// Fields that only go together.
+fn companions(field: &str) -> &'static [&'static str] {
+    match field {
+        "annual_revenue_amount" | "annual_revenue_currency" => &["annual_revenue_amount", "annual_revenue_currency"],
+        _ => &[],
+    }
+}
+
+/// Whether what was read is what was sent, apart from what is derived.
+fn holds(read: &Value, sent: &Value) -> bool {
+    match (read, sent) {
+        (Value::Object(read), Value::Object(sent)) => sent.iter().all(|(name, sent)| holds(&read[name], sent)),
+        (Value::Array(read), Value::Array(sent)) => {
+            read.len() == sent.len() && read.iter().zip(sent).all(|(read, sent)| holds(read, sent))
+        }
+        _ => read == sent,
+    }
+}
+
+#[test]
+fn every_field_is_set_kept_and_cleared() {
+    for operation in patches() {
+        let (workspace, admin) = workspace();
+        OWNER.with(|owner| {
+            *owner.borrow_mut() =
+                workspace.user("owner@example.com", rapport_domain::access::Role::Agent, "a long enough password");
+        });
+        let fields = schema(operation.body().unwrap())["properties"].as_object().unwrap();
+        for (field, property) in fields {
+            let path = operation.path_with(&samples::record_for(&operation.path, &admin));
+            let mut patch = json!({field: sample(field, property, &admin)});
+            for other in companions(field) {
+                patch[other] = sample(other, &fields[*other], &admin);
+            }
+            let before = admin.get(&path).body;
+            let set = admin.patch(&path, &patch);
+            set.expect(200);
+            for (name, sent) in patch.as_object().unwrap() {
+                assert!(holds(&set.body[name], sent), "{field}: sent {sent}, got {}", set.body[name]);
+            }
+            assert_eq!(set.body["version"], 2, "{field}");
+            assert_eq!(admin.get(&path).body, set.body, "{field} is not what is kept");
+            for (name, value) in before.as_object().unwrap() {
+                let moves = ["version", "updated_at", "updated_by", "name"].contains(&name.as_str());
+                assert!(patch.get(name).is_some() || moves || set.body[name] == *value, "{field} changed {name}");
+            }
+            clears(field, property, &path, &before, &admin);
+        }
+    }
+}
+
+fn clears(field: &str, property: &'static Value, path: &str, before: &Value, admin: &Caller) {
+    let nullable =
+        property["oneOf"].is_array() || property["type"].as_array().is_some_and(|kinds| kinds.contains(&json!("null")));
+    let mut patch = json!({field: null});
+    for other in companions(field) {
+        patch[other] = Value::Null;
+    }
+    let cleared = admin.patch(path, &patch);
+    if !nullable {
+        let answer = cleared;
+        answer.expect_problem(422, "validation_failed");
+        return;
+    }
+    cleared.expect(200);
+    let empty = if before[field].is_array() { json!([]) } else { Value::Null };
+    assert_eq!(cleared.body[field], empty, "{field}");
+}
+
+#[test]
+fn a_patch_that_changes_nothing_leaves_no_trace() {
+    for operation in patches() {
+        let (_, admin) = workspace();
+        let path = operation.path_with(&samples::record_for(&operation.path, &admin));
+        let before = admin.get(&path);
+        let sent: Value = before
+            .body
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| schema(operation.body().unwrap())["properties"].get(name).is_some())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        for patch in [json!({}), sent] {
+            let after = admin.patch(&path, &patch);
+            after.expect(200);
+            assert_eq!(after.body, before.body);
+        }
+        assert_eq!(admin.all(&format!("{path}/history")).len(), 1);
+    }
+}
+
+#[test]
+fn a_stale_write_changes_nothing_and_names_the_version() {
+    let (_, admin) = workspace();
+    for operation in operations() {
+        if operation.parameters("header").iter().any(|parameter| parameter["name"] == "If-Match") {
+            let id = samples::record_for(&operation.path, &admin);
+            let record = format!("{}/{id}", operation.path.split("/{").next().unwrap());
+            let body = operation.body().map(|name| samples::body(name, "stale").to_string().into_bytes());
+            let headers = [("Content-Type", "application/json"), ("If-Match", "\"7\"")];
+            let answer = admin.send(&operation.method, &operation.path_with(&id), &headers, body.clone());
+            answer.expect_problem(412, "precondition_failed");
+            assert_eq!(answer.body["current_version"], 1, "{}", operation.id());
+            assert_eq!(admin.get(&record).body["version"], 1);
+
+            let headers = [("Content-Type", "application/json"), ("If-Match", "\"1\"")];
+            let answer = admin.send(&operation.method, &operation.path_with(&id), &headers, body);
+            assert!(answer.status < 300, "{}: {}", operation.id(), answer.text);
+        }
+    }
+}

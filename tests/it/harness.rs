@@ -1,0 +1,131 @@
+//! One server for all tests, a workspace for each, and callers who speak to it.
+
+mod caller;
+pub mod contract;
+mod process;
+
+use std::{
+    env,
+    sync::{LazyLock, atomic::AtomicU32, atomic::Ordering},
+};
+
+use rapport_domain::{
+    access::{Permission, Role},
+    id::WorkspaceId,
+};
+use rapport_http::auth::{api_key, password};
+use rapport_persistence::{
+    Clock, Db, DbOptions,
+    workspace::{
+        api_keys,
+        users::{self, NewUser},
+        workspaces,
+    },
+};
+use tokio::runtime::Runtime;
+
+pub use caller::{Answer, Caller};
+pub use process::{Rapport, rapport};
+
+/// The server that all tests share. Its private Postgres goes when the tests are over, however they end; with
+/// DATABASE_URL, it uses that database instead.
+static SHARED: LazyLock<Shared> = LazyLock::new(Shared::start);
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+struct Shared {
+    server: Rapport,
+    db: Db,
+}
+
+impl Shared {
+    fn start() -> Self {
+        let server = match env::var("DATABASE_URL") {
+            Ok(url) => {
+                let migrated = rapport(&["migrate", "--database-url", &url]);
+                assert!(migrated.status.success(), "{migrated:?}");
+                Rapport::serve(&["--database-url", &url])
+            }
+            Err(_) => Rapport::serve(&["--ephemeral"]),
+        };
+        let options = DbOptions { connections: 4, ..DbOptions::default() };
+        let db = Db::open(&server.database_url(), &options, Clock::system());
+        let db = RUNTIME.block_on(db.unlock()).unwrap();
+        Self { server, db }
+    }
+}
+
+/// The address of the shared server.
+pub fn base() -> String {
+    SHARED.server.base.clone()
+}
+
+/// The URL of the shared server's database.
+pub fn database_url() -> String {
+    SHARED.server.database_url()
+}
+
+/// A workspace for one test.
+pub struct Workspace {
+    pub id: WorkspaceId,
+    pub name: String,
+}
+
+impl Workspace {
+    /// An empty one, in Germany.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let unique = uuid::Uuid::now_v7().simple().to_string();
+        let name = format!("test-{}-{}", COUNT.fetch_add(1, Ordering::Relaxed), &unique[20..]);
+        let workspace = RUNTIME.block_on(workspaces::create(&SHARED.db, &name, Some("DE"))).unwrap();
+        Self { id: workspace.id, name }
+    }
+
+    /// A program that may do everything.
+    pub fn admin(&self) -> Caller {
+        self.program(None)
+    }
+
+    /// A program that may do what these scopes name, and nothing else.
+    pub fn scoped(&self, scopes: &[&str]) -> Caller {
+        self.program(Some(scopes))
+    }
+
+    fn program(&self, scopes: Option<&[&str]>) -> Caller {
+        let minted = api_key::mint().unwrap();
+        let permissions =
+            scopes.map(|scopes| scopes.iter().map(|scope| Permission::from_scope(scope).unwrap()).collect());
+        let created = api_keys::create(&SHARED.db, self.id, minted.id, "test", minted.secret_hash, permissions);
+        RUNTIME.block_on(created).unwrap();
+        Caller::new(&base(), Some(minted.key))
+    }
+
+    /// A user with a password, who has not signed in yet; gives the id.
+    pub fn user(&self, email: &str, role: Role, secret: &str) -> String {
+        let password_hash = Some(password::hash(secret).unwrap());
+        let new = NewUser { email: email.to_owned(), name: email.to_owned(), role, password_hash };
+        RUNTIME.block_on(users::create(&SHARED.db, self.id, new)).unwrap().to_string()
+    }
+
+    /// A user of this role who has signed in.
+    pub fn signed_in(&self, role: Role) -> Caller {
+        let email = format!("{}@example.com", role.as_str());
+        self.user(&email, role, "a long enough password");
+        let login = serde_json::json!({"workspace": self.name, "email": email, "password": "a long enough password"});
+        let answer = anonymous().post("/v1/auth/login", &login);
+        answer.expect(200);
+        Caller::new(&base(), Some(answer.body["access_token"].as_str().unwrap().to_owned()))
+    }
+}
+
+/// A workspace and a program that may do everything in it.
+pub fn workspace() -> (Workspace, Caller) {
+    let workspace = Workspace::new();
+    let admin = workspace.admin();
+    (workspace, admin)
+}
+
+/// Somebody without credentials.
+pub fn anonymous() -> Caller {
+    Caller::new(&base(), None)
+}

@@ -1,0 +1,126 @@
+//! The published document, as tests use it: to walk its operations, and to check every answer against it.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use jsonschema::Validator;
+use matchit::Router;
+use serde_json::{Value, json};
+
+use super::Answer;
+
+/// The document of this build.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(rapport_http::openapi::document);
+
+static PATHS: LazyLock<Router<String>> = LazyLock::new(|| {
+    let mut paths = Router::new();
+    for template in DOCUMENT["paths"].as_object().unwrap().keys() {
+        paths.insert(template, template.clone()).unwrap();
+    }
+    paths
+});
+
+/// Schemas of bodies, by operation, status and media type.
+static BODIES: LazyLock<HashMap<(String, String, String), Validator>> = LazyLock::new(|| {
+    let mut bodies = HashMap::new();
+    for operation in operations() {
+        for (status, response) in operation.value["responses"].as_object().unwrap() {
+            for (kind, content) in resolve(response)["content"].as_object().into_iter().flatten() {
+                let mut schema = content["schema"].clone();
+                schema["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
+                let key = (operation.id().to_owned(), status.clone(), kind.clone());
+                bodies.insert(key, jsonschema::validator_for(&schema).unwrap());
+            }
+        }
+    }
+    bodies
+});
+
+/// One operation of the document.
+#[derive(Clone)]
+pub struct Operation {
+    pub method: String,
+    pub path: String,
+    pub value: &'static Value,
+}
+
+impl Operation {
+    pub fn id(&self) -> &'static str {
+        self.value["operationId"].as_str().unwrap()
+    }
+
+    /// The name of the schema of its body.
+    pub fn body(&self) -> Option<&'static str> {
+        let reference = self.value.pointer("/requestBody/content/application~1json/schema/$ref")?;
+        reference.as_str().unwrap().rsplit('/').next()
+    }
+
+    /// The scope it needs; empty when it is enough to be signed in; none when it is public.
+    pub fn scope(&self) -> Option<&'static str> {
+        let first = self.value["security"].as_array().unwrap().first()?;
+        Some(first["bearer"][0].as_str().unwrap_or_default())
+    }
+
+    pub fn parameters(&self, place: &str) -> Vec<&'static Value> {
+        let all = self.value["parameters"].as_array().into_iter().flatten();
+        all.filter(|parameter| parameter["in"] == place).collect()
+    }
+
+    /// Its path with this id in place of each parameter.
+    pub fn path_with(&self, id: &str) -> String {
+        let parts = self.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    pub fn has_id(&self) -> bool {
+        self.parameters("path").iter().any(|parameter| parameter["schema"]["format"] == "uuid")
+    }
+}
+
+/// All operations of the document.
+pub fn operations() -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, item) in DOCUMENT["paths"].as_object().unwrap() {
+        for (method, value) in item.as_object().unwrap() {
+            operations.push(Operation { method: method.to_uppercase(), path: path.clone(), value });
+        }
+    }
+    operations
+}
+
+/// The schema of this name.
+pub fn schema(name: &str) -> &'static Value {
+    &DOCUMENT["components"]["schemas"][name]
+}
+
+/// What a value of the document stands for: itself, or what it refers to.
+pub fn resolve(value: &'static Value) -> &'static Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DOCUMENT.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere")),
+        None => value,
+    }
+}
+
+/// Fails unless the document knows an answer like this one.
+#[track_caller]
+pub fn check(method: &str, path: &str, answer: &Answer) {
+    let bare = path.split('?').next().unwrap();
+    let Ok(found) = PATHS.at(bare) else { return };
+    let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    let Some(operation) = DOCUMENT["paths"][found.value].get(&method) else { return };
+    let id = operation["operationId"].as_str().unwrap();
+    let status = answer.status.to_string();
+    assert!(
+        operation["responses"].get(&status).is_some(),
+        "{id} answered {status}, which the document does not know: {}",
+        answer.text
+    );
+    assert!(!answer.header("x-request-id").is_empty(), "{id} answered without a request id");
+    let kind = answer.header("content-type").split(';').next().unwrap().to_owned();
+    if let Some(schema) = BODIES.get(&(id.to_owned(), status.clone(), kind.clone())) {
+        if let Err(error) = schema.validate(&answer.body) {
+            panic!("{id} {status}: {error} at {}: {}", error.instance_path(), answer.text);
+        }
+    } else {
+        assert!(answer.text.is_empty(), "{id} answered {status} as {kind:?}, which the document does not know");
+    }
+}

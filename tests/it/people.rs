@@ -1,0 +1,5 @@
+//! People and organisations.
+
+mod companies;
+mod contacts;
+mod search;

@@ -1,0 +1,115 @@
+//! Finding people by `q`.
+
+use serde_json::json;
+
+use crate::harness::{Caller, workspace};
+
+fn sample() -> Caller {
+    let (_, admin) = workspace();
+    let company =
+        admin.create("/v1/companies", &json!({"name": "Größenwahn & Söhne", "domain": "groessenwahn.example"}));
+    for (first, last, mail, phone, employer) in [
+        ("Søren", "Kierkegård", "soren@example.com", "+45 32 12 34 56", None),
+        ("Zoë", "Müller-Lüdenscheid", "zoe.ml@example.org", "+49 30 901820", Some(&company["id"])),
+        ("Katharina", "Schmidt", "k.schmidt@example.org", "+49 30 901821", Some(&company["id"])),
+        ("Catherine", "Smith", "cathy@example.net", "+44 20 7946 0018", None),
+        ("李", "明", "li.ming@example.cn", "+86 10 6552 9988", None),
+        ("Анна", "Каренина", "anna.k@example.ru", "+7 495 123-45-67", None),
+    ] {
+        admin.create(
+            "/v1/contacts",
+            &json!({"first_name": first, "last_name": last, "emails": [{"address": mail}], "phones": [{"number": phone}],
+                    "company_id": employer}),
+        );
+    }
+    admin
+}
+
+fn encoded(query: &str) -> String {
+    query.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn people_are_found_by_whatever_part_is_known() {
+    let admin = sample();
+    let first = |query: &str| {
+        let found = admin.get(&format!("/v1/contacts?q={}", encoded(query)));
+        found.expect(200);
+        found.names().first().map(|name| (*name).to_owned())
+    };
+    for (query, name) in [
+        ("soren", "Søren Kierkegård"),
+        ("KIERKEGARD", "Søren Kierkegård"),
+        ("gård sør", "Søren Kierkegård"),
+        ("mueller-lüdenscheid", "Zoë Müller-Lüdenscheid"),
+        ("muller ludenscheid", "Zoë Müller-Lüdenscheid"),
+        ("denschei", "Zoë Müller-Lüdenscheid"),
+        ("zoe.ml@", "Zoë Müller-Lüdenscheid"),
+        ("030 901820", "Zoë Müller-Lüdenscheid"),
+        ("+49 (30) 901821", "Katharina Schmidt"),
+        ("901821", "Katharina Schmidt"),
+        ("größenwahn katharina", "Katharina Schmidt"),
+        ("katarina", "Katharina Schmidt"),
+        ("schmitd", "Katharina Schmidt"),
+        ("cathrine smiht", "Catherine Smith"),
+        ("李", "李 明"),
+        ("каренин", "Анна Каренина"),
+        ("Kareni", "nobody"),
+        ("zzzz", "nobody"),
+    ] {
+        let expected = (name != "nobody").then(|| name.to_owned());
+        assert_eq!(first(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn people_are_found_by_their_company() {
+    let admin = sample();
+    let mut found = admin.get("/v1/contacts?q=groessenwahn").names().join(", ");
+    if found.is_empty() {
+        found = admin.get(&format!("/v1/contacts?q={}", encoded("größenwahn"))).names().join(", ");
+    }
+    assert!(found.contains("Zoë") && found.contains("Katharina") && !found.contains("Søren"), "{found}");
+}
+
+#[test]
+fn the_best_match_comes_first_and_pages_fit_together() {
+    let (_, admin) = workspace();
+    for number in 0..9 {
+        admin.create("/v1/contacts", &json!({"first_name": "Anna", "last_name": format!("Lindt{number}")}));
+    }
+    let exact = admin.create("/v1/contacts", &json!({"first_name": "Anna", "last_name": "Lindt"}));
+    let listed = admin.all("/v1/contacts?q=anna%20lindt&limit=3");
+    assert_eq!(listed.len(), 10);
+    assert_eq!(listed[0]["id"], exact["id"]);
+    let mut ids: Vec<_> = listed.iter().map(|contact| contact["id"].to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 10);
+    assert_eq!(admin.all("/v1/contacts?q=anna&sort=-name&limit=4")[0]["name"], "Anna Lindt8");
+}
+
+#[test]
+fn what_people_type_is_never_a_pattern() {
+    let admin = sample();
+    for query in ["%", "_", "%%%%", "\\", "___"] {
+        let answer = admin.get(&format!("/v1/contacts?q={}", encoded(query)));
+        answer.expect_errors(&[("q", "nothing_to_search")]);
+    }
+    for query in ["a%a", "s_ren", "100%", "'--", "so\\ren"] {
+        let answer = admin.get(&format!("/v1/contacts?q={}", encoded(query)));
+        assert!(answer.status == 400 || answer.names().is_empty(), "{query}: {}", answer.text);
+    }
+}
+
+#[test]
+fn companies_are_found_by_name_and_domain() {
+    let admin = sample();
+    for query in ["größenwahn", "grossenwahn", "sohne", "groessenwahn.example", "grosenwahn"] {
+        assert_eq!(
+            admin.get(&format!("/v1/companies?q={}", encoded(query))).names(),
+            ["Größenwahn & Söhne"],
+            "{query}"
+        );
+    }
+}

@@ -1,0 +1,5 @@
+//! The program and the server themselves.
+
+mod command_line;
+mod durability;
+mod transport;

@@ -1,0 +1,3 @@
+//! The business itself and those who work with Rapport.
+
+mod sessions;
