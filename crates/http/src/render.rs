@@ -116,10 +116,13 @@ impl<T: ToSchema> PartialSchema for ListPage<T> {
         let cursor = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
             .description(Some("Leads to the next page. Null at the end of the list."));
+        let data = ArrayBuilder::new()
+            .items(Ref::from_schema_name(T::name()))
+            .description(Some("The records of this page, in the order of the list."));
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some(format!("One page of a list; each entry is a {}.", T::name())))
-            .property("data", ArrayBuilder::new().items(Ref::from_schema_name(T::name())))
+            .property("data", data)
             .property("next_cursor", cursor)
             .property("total", Ref::from_schema_name(Total::name()))
             .required("data")

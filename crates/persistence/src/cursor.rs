@@ -30,6 +30,9 @@ pub(crate) struct Position {
     /// Its id.
     #[serde(rename = "i")]
     pub(crate) id: Uuid,
+    /// How alike words had to be for the search, as the first page decided.
+    #[serde(rename = "l")]
+    pub(crate) likeness: f32,
 }
 
 impl Sealer {
@@ -77,7 +80,7 @@ mod tests {
     fn a_cursor_opens_in_its_workspace_and_nowhere_else() {
         let sealer = Sealer::new(&[7; 32]).unwrap();
         let (here, there) = (WorkspaceId::mint(), WorkspaceId::mint());
-        let position = Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7() };
+        let position = Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7(), likeness: 0.5 };
         let cursor = sealer.seal(here, &position).unwrap();
 
         assert_eq!(sealer.open(here, &cursor).unwrap(), position);

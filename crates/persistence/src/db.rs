@@ -1,6 +1,12 @@
 //! The one way to the database.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use diesel::{
@@ -46,7 +52,7 @@ impl Default for DbOptions {
 /// The database. Cloning it is cheap, and all clones share their connections.
 #[derive(Clone)]
 pub struct Db {
-    pool: Pool<ConnectionManager<PgConnection>>,
+    lender: Lender,
     /// As many as there are connections, so that no blocking thread ever waits for one.
     slots: Arc<Semaphore>,
     patience: Duration,
@@ -63,11 +69,18 @@ impl Db {
             .max_size(options.connections)
             .min_idle(Some(1))
             .connection_timeout(options.patience)
-            .test_on_check_out(false) // a ping is a round trip; lost connections are dropped in `blocking`
+            .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
             .connection_customizer(Box::new(Session))
             .build_unchecked(ConnectionManager::new(url));
         let slots = Arc::new(Semaphore::new(options.connections as usize));
-        Self { pool, slots, patience: options.patience, clock, sealer: None, bell: Arc::default() }
+        Self {
+            lender: Lender { pool, suspicious_until: Arc::default() },
+            slots,
+            patience: options.patience,
+            clock,
+            sealer: None,
+            bell: Arc::default(),
+        }
     }
 
     /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
@@ -139,9 +152,9 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
-        let pool = self.pool.clone();
-        self.on_thread(move || match lend(&pool, &work) {
-            Err(StoreError::Unreachable(_)) => lend(&pool, &work),
+        let lender = self.lender.clone();
+        self.on_thread(move || match lender.lend(&work) {
+            Err(StoreError::Lost(_)) => lender.lend(&work),
             done => done,
         })
         .await
@@ -152,8 +165,8 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
-        let pool = self.pool.clone();
-        self.on_thread(move || lend(&pool, work)).await
+        let lender = self.lender.clone();
+        self.on_thread(move || lender.lend(work)).await
     }
 
     /// Runs work on a blocking thread once a connection is free for it.
@@ -176,17 +189,47 @@ impl Db {
     }
 }
 
-/// Lends a connection, and makes sure that a lost one is never lent again.
-fn lend<T>(
-    pool: &Pool<ConnectionManager<PgConnection>>,
-    work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let mut pg: PooledConnection<_> = pool.get()?;
-    let done = work(&mut pg);
-    if matches!(done, Err(StoreError::Unreachable(_))) {
-        AnsiTransactionManager::transaction_manager_status_mut(&mut *pg).set_in_error();
+/// Lends connections. One that turns out lost is never lent again, and for a while after that the others are asked
+/// whether they still live before they are lent: when one is lost, most often all are.
+#[derive(Clone)]
+struct Lender {
+    pool: Pool<ConnectionManager<PgConnection>>,
+    /// Seconds of the Unix epoch.
+    suspicious_until: Arc<AtomicI64>,
+}
+
+/// For how many seconds after a loss connections are asked whether they live.
+const SUSPICION: i64 = 60;
+
+impl Lender {
+    fn lend<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut pg = self.living()?;
+        let done = work(&mut pg);
+        if matches!(done, Err(StoreError::Lost(_))) {
+            self.suspicious_until.store(Utc::now().timestamp() + SUSPICION, Ordering::Relaxed);
+            discard(&mut pg);
+        }
+        done
     }
-    done
+
+    fn living(&self) -> Result<Lent, StoreError> {
+        for _ in 0..self.pool.max_size() {
+            let mut pg = self.pool.get()?;
+            let suspicious = Utc::now().timestamp() < self.suspicious_until.load(Ordering::Relaxed);
+            if !suspicious || diesel::sql_query("SELECT 1").execute(&mut pg).is_ok() {
+                return Ok(pg);
+            }
+            discard(&mut pg);
+        }
+        Ok(self.pool.get()?)
+    }
+}
+
+type Lent = PooledConnection<ConnectionManager<PgConnection>>;
+
+/// Broken from now on: the pool drops the connection on return instead of lending it again.
+fn discard(pg: &mut Lent) {
+    AnsiTransactionManager::transaction_manager_status_mut(&mut **pg).set_in_error();
 }
 
 /// Sets up each new connection.
@@ -238,29 +281,18 @@ impl Reader<'_> {
         &self.kernel.sealer
     }
 
-    /// Runs statements whose best plan depends on their values: each is planned for its own. A cached plan for a search
-    /// can be 20 times slower than one for the word that is searched.
-    pub(crate) fn planned_each_time<T>(
+    /// Runs a search by words: each statement is planned for its own words (a cached plan can be 20 times slower), and
+    /// words resemble each other from this likeness on, from 0 to 1.
+    pub(crate) fn searching<T>(
         &mut self,
+        likeness: f32,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.pg.batch_execute("SET plan_cache_mode = force_custom_plan")?;
+        self.pg.batch_execute(&format!(
+            "SET plan_cache_mode = force_custom_plan; SET pg_trgm.word_similarity_threshold = {likeness}"
+        ))?;
         let done = work(self);
-        self.pg.batch_execute("RESET plan_cache_mode")?;
-        done
-    }
-}
-
-impl Reader<'_> {
-    /// Runs statements for which words resemble each other from another likeness on than the usual 0.6.
-    pub(crate) fn with_likeness<T>(
-        &mut self,
-        likeness: f64,
-        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.pg.batch_execute(&format!("SET pg_trgm.word_similarity_threshold = {likeness}"))?;
-        let done = work(self);
-        self.pg.batch_execute("RESET pg_trgm.word_similarity_threshold")?;
+        self.pg.batch_execute("RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold")?;
         done
     }
 }

@@ -34,6 +34,9 @@ pub enum StoreError {
     /// The database cannot be reached.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The connection broke while it was used.
+    #[error("the connection to the database was lost: {0}")]
+    Lost(String),
     /// The database gave up on a statement that took too long.
     #[error("the database took too long")]
     TooSlow,
@@ -156,7 +159,7 @@ impl From<DieselError> for StoreError {
         match &error {
             DieselError::DatabaseError(kind, information) => match kind {
                 DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                    Self::Unreachable(information.message().to_owned())
+                    Self::Lost(information.message().to_owned())
                 }
                 DatabaseErrorKind::SerializationFailure => Self::Contention,
                 _ => match information.constraint_name().and_then(meaning) {
@@ -164,7 +167,7 @@ impl From<DieselError> for StoreError {
                     None => by_message(information.message()),
                 },
             },
-            DieselError::BrokenTransactionManager => Self::Unreachable("the connection was lost".to_owned()),
+            DieselError::BrokenTransactionManager => Self::Lost("it was broken already".to_owned()),
             _ => Self::Internal(error.to_string()),
         }
     }
@@ -199,7 +202,7 @@ fn by_message(message: &str) -> StoreError {
             || message.contains("no connection to the server")
             || message.contains("the database system is") =>
         {
-            StoreError::Unreachable(message.to_owned())
+            StoreError::Lost(message.to_owned())
         }
         _ => StoreError::Internal(message.to_owned()),
     }

@@ -27,10 +27,6 @@ pub fn status(url: &str) -> Result<Status, StoreError> {
 /// Applies what is pending, one after the other, and names it. Others that migrate at the same time wait.
 pub fn run(url: &str) -> Result<Vec<String>, StoreError> {
     let mut pg = connect(url)?;
-    if status_of(&mut pg)?.pending.is_empty() {
-        return Ok(Vec::new());
-    }
-    sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(&mut pg)?;
     let applied = pg.run_pending_migrations(MIGRATIONS).map_err(failed)?;
     Ok(applied.iter().map(ToString::to_string).collect())
 }
@@ -48,8 +44,11 @@ fn status_of(pg: &mut PgConnection) -> Result<Status, StoreError> {
     Ok(Status { applied, pending: pending.iter().map(|migration| migration.name().to_string()).collect() })
 }
 
+/// A connection that holds the lock until it is closed. Even asking for the status needs it: diesel creates its table then.
 fn connect(url: &str) -> Result<PgConnection, StoreError> {
-    PgConnection::establish(url).map_err(|error| StoreError::Unreachable(error.to_string()))
+    let mut pg = PgConnection::establish(url).map_err(|error| StoreError::Unreachable(error.to_string()))?;
+    sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(&mut pg)?;
+    Ok(pg)
 }
 
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {

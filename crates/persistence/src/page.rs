@@ -19,11 +19,18 @@ pub struct Page<T> {
     pub total: Option<Total>,
 }
 
+/// How alike words have to be, as the trigrams they share: `katarina` and `katharina` have 0.58.
+const LIKENESS: f32 = 0.45;
+
+/// The same when nobody is found otherwise: `smiht` and `smith` have 0.33.
+const FORGIVING_LIKENESS: f32 = 0.3;
+
 /// Which part of a list is wanted.
 pub(crate) struct PageRequest {
     limit: i64,
     binding: String,
     after: Option<(Value, Uuid)>,
+    likeness: f32,
 }
 
 impl PageRequest {
@@ -41,8 +48,8 @@ impl PageRequest {
             return Err(StoreError::parameter("limit", "out_of_range", detail));
         }
         let binding = fingerprint(operation, filter)?;
-        let after = match cursor {
-            None => None,
+        let (after, likeness) = match cursor {
+            None => (None, LIKENESS),
             Some(cursor) => {
                 let position = reader.sealer().open(reader.workspace_id(), cursor)?;
                 if position.binding != binding {
@@ -50,10 +57,27 @@ impl PageRequest {
                                   again without a cursor.";
                     return Err(StoreError::parameter("cursor", "cursor_mismatch", detail));
                 }
-                Some((position.key, position.id))
+                (Some((position.key, position.id)), position.likeness)
             }
         };
-        Ok(Self { limit, binding, after })
+        Ok(Self { limit, binding, after, likeness })
+    }
+
+    /// How alike words have to be for a search.
+    pub(crate) fn likeness(&self) -> f32 {
+        self.likeness
+    }
+
+    /// The same page for a search that forgives more. Only where the first page found nobody: later pages go on as the
+    /// first one began.
+    pub(crate) fn more_forgiving(&self) -> Option<Self> {
+        let is_first = self.after.is_none() && self.likeness > FORGIVING_LIKENESS;
+        is_first.then(|| Self {
+            limit: self.limit,
+            binding: self.binding.clone(),
+            after: None,
+            likeness: FORGIVING_LIKENESS,
+        })
     }
 
     /// How many rows to ask the database for: one more than the page holds tells whether there is a next one.
@@ -88,7 +112,8 @@ impl PageRequest {
 
     fn cursor_after<K: Serialize>(&self, reader: &Reader<'_>, (key, id): (K, Uuid)) -> Result<String, StoreError> {
         let key = serde_json::to_value(key).map_err(|error| StoreError::Internal(error.to_string()))?;
-        reader.sealer().seal(reader.workspace_id(), &Position { binding: self.binding.clone(), key, id })
+        let position = Position { binding: self.binding.clone(), key, id, likeness: self.likeness };
+        reader.sealer().seal(reader.workspace_id(), &position)
     }
 }
 

@@ -26,7 +26,9 @@ fn explain(error: &StoreError) -> String {
         StoreError::Invalid(invalid) => {
             invalid.problems().iter().map(|problem| problem.detail.as_str()).collect::<Vec<_>>().join(" ")
         }
-        StoreError::Unreachable(context) => format!("the database can't be reached: {}", context.trim()),
+        StoreError::Unreachable(context) | StoreError::Lost(context) => {
+            format!("the database can't be reached: {}", context.trim())
+        }
         StoreError::Conflict { detail, .. } => detail.clone(),
         other => other.to_string(),
     }

@@ -70,7 +70,14 @@ pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contac
     let Some(search) = query.q.as_deref().map(Search::read).transpose()? else {
         return whole_page(reader, query, None, &request);
     };
-    reader.planned_each_time(|reader| whole_page(reader, query, Some(&search), &request))
+    let mut found = |request: &PageRequest| {
+        reader.searching(request.likeness(), |reader| whole_page(reader, query, Some(&search), request))
+    };
+    let page = found(&request)?;
+    match request.more_forgiving() {
+        Some(request) if page.data.is_empty() => found(&request),
+        _ => Ok(page),
+    }
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.

@@ -21,7 +21,7 @@ use crate::{Reader, StoreError, Writer, schema};
 const MOST: i64 = 20;
 
 /// From this likeness on two names are taken to be of one person who was spelt differently.
-const ALIKE: f64 = 0.45;
+const ALIKE: f32 = 0.45;
 
 /// Contacts that may be the same person as this one, the likeliest first: those who share a mailbox or a line, and those
 /// whose name resembles this one.
@@ -78,15 +78,13 @@ fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<Duplicat
     let likeness = || {
         sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(name.clone()).sql(", contacts.search)")
     };
-    let rows: Vec<(Row, f32)> = reader.planned_each_time(|reader| {
-        reader.with_likeness(ALIKE, |reader| {
-            Ok(contacts::visible(reader, Deleted::Exclude)
-                .filter(sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(name.clone()).sql(" <% contacts.search"))
-                .order(likeness().desc())
-                .limit(MOST * 5)
-                .select((Row::as_select(), likeness()))
-                .load(reader.pg())?)
-        })
+    let rows: Vec<(Row, f32)> = reader.searching(ALIKE, |reader| {
+        Ok(contacts::visible(reader, Deleted::Exclude)
+            .filter(sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(name.clone()).sql(" <% contacts.search"))
+            .order(likeness().desc())
+            .limit(MOST * 5)
+            .select((Row::as_select(), likeness()))
+            .load(reader.pg())?)
     })?;
     rows.into_iter().map(|(row, likeness)| weigh(row, f64::from(likeness), contact)).collect()
 }

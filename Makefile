@@ -1,0 +1,29 @@
+# `make` lists what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test check openapi format release ci
+
+help: ## List the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: ## Build Rapport and start it with sample data on a private Postgres
+	cargo run --locked --package rapport-server --bin rapport -- serve --demo
+
+test: ## Run all tests, against a real server and a real Postgres
+	cargo test --locked --workspace
+
+check: ## Check formatting, lints and the rules of dependencies
+	cargo fmt --all -- --check
+	.ci/dependencies
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+openapi: ## Write openapi/openapi.json anew from the code
+	UPDATE_OPENAPI=1 cargo test --locked --package rapport-tests --test it -- the_checked_in_document_is_current
+
+format: ## Format the code
+	cargo fmt --all
+
+release: ## Build the binary for production: target/release/rapport
+	cargo build --locked --release --package rapport-server
+
+ci: ## Do what a submission must pass
+	.ci/run
