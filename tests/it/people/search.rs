@@ -96,7 +96,7 @@ fn what_people_type_is_never_a_pattern() {
         let answer = admin.get(&format!("/v1/contacts?q={}", encoded(query)));
         answer.expect_errors(&[("q", "nothing_to_search")]);
     }
-    for query in ["a%a", "s_r", "100%", "'--", "so\\ren"] {
+    for query in ["a%a", "s_r", "100%", "'--", "so\\r"] {
         let answer = admin.get(&format!("/v1/contacts?q={}", encoded(query)));
         assert!(answer.status == 400 || answer.names().is_empty(), "{query}: {}", answer.text);
     }
