@@ -4,3 +4,4 @@ pub mod company;
 pub mod contact;
 pub mod contact_point;
 pub mod duplicate;
+pub mod import;

@@ -11,8 +11,8 @@ pub(crate) fn insert<R: Serialize>(pg: &mut PgConnection, table: &str, rows: &[R
     if rows.is_empty() {
         return Ok(0);
     }
-    let statement = format!("INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, $1)");
-    Ok(sql_query(statement).bind::<sql_types::Json, _>(document(rows)?).execute(pg)?)
+    let statement = format!("INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, $1::json)");
+    Ok(sql_query(statement).bind::<sql_types::Text, _>(document(rows)?).execute(pg)?)
 }
 
 /// Replaces the columns of records that are still one version behind their row; returns how many were.
@@ -28,12 +28,13 @@ pub(crate) fn update<R: Serialize>(
     let names = columns.join(", ");
     let values = columns.iter().map(|column| format!("new.{column}")).collect::<Vec<_>>().join(", ");
     let statement = format!(
-        "UPDATE {table} AS old SET ({names}) = ROW({values}) FROM json_populate_recordset(NULL::{table}, $1) AS new \
+        "UPDATE {table} AS old SET ({names}) = ROW({values}) FROM json_populate_recordset(NULL::{table}, $1::json) AS new \
          WHERE old.workspace_id = new.workspace_id AND old.id = new.id AND old.version = new.version - 1"
     );
-    Ok(sql_query(statement).bind::<sql_types::Json, _>(document(rows)?).execute(pg)?)
+    Ok(sql_query(statement).bind::<sql_types::Text, _>(document(rows)?).execute(pg)?)
 }
 
-fn document<R: Serialize>(rows: &[R]) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(rows).map_err(|error| StoreError::Internal(error.to_string()))
+/// Written as text at once: a tree of values in between would cost as much again.
+fn document<R: Serialize>(rows: &[R]) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Internal(error.to_string()))
 }

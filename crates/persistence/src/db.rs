@@ -1,6 +1,7 @@
 //! The one way to the database.
 
 use std::{
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -342,5 +343,36 @@ impl Writer<'_> {
                 done => return done,
             }
         }
+    }
+
+    /// Does something and takes it back, whatever came of it: the answer is what would have happened.
+    pub fn rehearse<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (scope, kernel) = (self.reader.scope, self.reader.kernel);
+        let taken_back = self.reader.pg.transaction(|pg| -> Result<Infallible, Rehearsal<T>> {
+            match work(&mut Writer { reader: Reader { pg, scope, kernel } }) {
+                Ok(value) => Err(Rehearsal::Done(value)),
+                Err(error) => Err(Rehearsal::Failed(error)),
+            }
+        });
+        match taken_back {
+            Err(Rehearsal::Done(value)) => Ok(value),
+            Err(Rehearsal::Failed(error)) => Err(error),
+            Ok(never) => match never {},
+        }
+    }
+}
+
+/// How work ends that is taken back.
+enum Rehearsal<T> {
+    Done(T),
+    Failed(StoreError),
+}
+
+impl<T> From<diesel::result::Error> for Rehearsal<T> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
     }
 }

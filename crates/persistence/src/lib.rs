@@ -10,6 +10,7 @@ mod codes;
 mod cursor;
 mod db;
 mod error;
+pub mod import;
 pub mod journal;
 mod json;
 pub mod migrations;

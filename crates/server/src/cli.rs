@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Migrate(MigrateOptions),
     /// Print the OpenAPI document
     Openapi,
+    /// Import contacts or companies from a CSV file
+    Import(ImportOptions),
     /// Manage workspaces, users and API keys
     Admin(AdminOptions),
 }
@@ -96,6 +98,73 @@ pub(crate) struct MigrateOptions {
     /// Only say what was applied and what is pending
     #[arg(long, env = "RAPPORT_STATUS")]
     pub(crate) status: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportOptions {
+    /// What the rows of the file are
+    pub(crate) kind: ImportKind,
+    /// CSV file in UTF-8 or Latin-1, separated by commas, semicolons or tabs, with the names of its columns in the first
+    /// line
+    #[arg(value_name = "FILE.csv")]
+    pub(crate) file: PathBuf,
+    /// Name of the workspace; not needed while there is only one
+    #[arg(long, value_name = "NAME", env = "RAPPORT_WORKSPACE")]
+    pub(crate) workspace: Option<String>,
+    /// Take this column for this field, whatever its name: --map Firma=job_title. Repeat for several; a wrong field
+    /// lists those there are
+    #[arg(long = "map", value_name = "COLUMN=FIELD", env = "RAPPORT_MAP", value_parser = column_and_field)]
+    pub(crate) map: Vec<(String, String)>,
+    /// Update the record with the same e-mail address or external id instead of creating a second one
+    #[arg(long = "match", value_name = "BY", env = "RAPPORT_MATCH")]
+    pub(crate) match_by: Option<ImportMatch>,
+    /// Say what would happen, and change nothing
+    #[arg(long, env = "RAPPORT_DRY_RUN")]
+    pub(crate) dry_run: bool,
+    /// Write the rows that don't go in to this file, each with line, column and reason
+    #[arg(long, value_name = "FILE", env = "RAPPORT_ERRORS")]
+    pub(crate) errors: Option<PathBuf>,
+    /// What to do with a row whose e-mail address or telephone number is known, without --match
+    #[arg(long, value_name = "WHAT", env = "RAPPORT_ON_DUPLICATE", default_value = "refuse")]
+    pub(crate) on_duplicate: ImportDuplicates,
+    /// Import a file once more that was imported before, which creates every record a second time
+    #[arg(long, env = "RAPPORT_AGAIN")]
+    pub(crate) again: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+}
+
+/// What the rows of a file are
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// People
+    Contacts,
+    /// Organisations
+    Companies,
+}
+
+/// By what a row is recognised as a record that is known
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum ImportMatch {
+    /// The first e-mail address
+    Email,
+    /// The id in the system that the file comes from
+    ExternalId,
+}
+
+/// What to do with somebody who is known
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportDuplicates {
+    /// Leave the row out, as an error
+    Refuse,
+    /// Create a second record
+    Allow,
+}
+
+fn column_and_field(text: &str) -> Result<(String, String), String> {
+    let (column, field) = text.rsplit_once('=').ok_or("write it as COLUMN=FIELD, like Firma=job_title")?;
+    Ok((column.to_owned(), field.to_owned()))
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What the commands do, one module each.
 
 pub(crate) mod admin;
+pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod serve;

@@ -2,7 +2,7 @@
 
 use rapport_persistence::StoreError;
 
-use crate::embedded::EmbeddedError;
+use crate::{embedded::EmbeddedError, import::ImportError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Said(String),
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error("{}", explain(.0))]
     Store(#[from] StoreError),
 }

@@ -6,6 +6,7 @@ mod database;
 mod demo;
 pub mod embedded;
 mod failure;
+pub mod import;
 mod logging;
 mod terminal;
 
@@ -23,6 +24,7 @@ pub fn run() -> ExitCode {
         Command::Worker(options) => commands::worker::run(options),
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Openapi => commands::openapi::run(),
+        Command::Import(options) => commands::import::run(options),
         Command::Admin(options) => commands::admin::run(options),
     };
     match done {

@@ -9,9 +9,18 @@ use crate::cli::LogFormat;
 /// What is logged unless `RAPPORT_LOG` says otherwise.
 const USUAL: &str = "info,actix_server=warn";
 
+/// For commands that speak for themselves: logs what is amiss.
+pub(crate) fn start_quietly() {
+    start_with(LogFormat::Pretty, "warn");
+}
+
 /// Logs to standard error. `RAPPORT_LOG` takes directives such as `debug` or `info,rapport_http=debug`.
 pub(crate) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new(USUAL));
+    start_with(format, USUAL);
+}
+
+fn start_with(format: LogFormat, usual: &str) {
+    let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let lines = fmt().with_env_filter(filter).with_writer(stderr);
     let started = match format {
         LogFormat::Pretty => lines.with_target(false).try_init(),

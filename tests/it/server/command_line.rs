@@ -16,7 +16,7 @@ fn help_names_every_command() {
     let help = rapport(&["--help"]);
     assert!(help.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
-    for command in ["serve", "worker", "migrate", "openapi", "admin"] {
+    for command in ["serve", "worker", "migrate", "openapi", "import", "admin"] {
         assert!(help.contains(command), "{help}");
     }
 }

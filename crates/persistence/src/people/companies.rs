@@ -1,5 +1,6 @@
 //! Companies.
 
+mod import;
 mod row;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
+pub use self::import::import;
 pub(crate) use self::row::Row;
 use super::{Deleted, TRIES};
 use crate::{

@@ -1,5 +1,6 @@
 //! Contacts.
 
+mod import;
 mod row;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
+pub use self::import::import;
 pub(crate) use self::row::Row;
 use super::{Deleted, TRIES, companies, duplicates};
 use crate::{

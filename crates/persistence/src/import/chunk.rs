@@ -1,0 +1,405 @@
+//! Writing a chunk of rows: what is known is asked once, judged in memory row by row, and written in a few statements.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+use rapport_domain::{
+    journal::Changes,
+    people::duplicate::OnDuplicate,
+    problem::{FieldProblem, Invalid},
+    record::{ExternalId, RecordKind, Stamp},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{CONNECTION, Draft, MatchBy, Rules, Verdict};
+use crate::{
+    Reader, StoreError, Writer, bulk,
+    journal::{BulkEntry, Entry},
+    people::{companies, duplicates},
+    schema::external_ids,
+    workspace::users,
+};
+
+/// What a kind of record has to tell so that rows can become records of it.
+pub(crate) trait Imported: Clone + PartialEq + Serialize {
+    const KIND: RecordKind;
+    const TABLE: &'static str;
+    const COLUMNS: &'static [&'static str];
+    type Patch;
+    type Row: Serialize;
+
+    fn id(&self) -> Uuid;
+    fn version(&self) -> i64;
+    fn match_keys(&self) -> Vec<String>;
+    fn external_ids(&mut self) -> &mut Vec<ExternalId>;
+    /// The users and companies that it names.
+    fn references(&self) -> References;
+    /// As a row of a file would change it.
+    fn patched(&self, patch: &Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
+    /// Becomes the next version.
+    fn advance(&mut self, stamp: Stamp);
+    fn row(&self, workspace: Uuid) -> Self::Row;
+
+    /// The users and companies that a row names.
+    fn named(patch: &Self::Patch) -> References;
+    /// The living with one of these match keys.
+    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError>;
+    /// The living with one of these ids.
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError>;
+    /// What only the database can tell of a changed relation. All earlier rows are written when it is asked.
+    fn verify(_writer: &mut Writer<'_>, _before: &Self, _after: &Self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Whether a change has to be verified.
+    fn needs_verifying(_before: &Self, _after: &Self) -> bool {
+        false
+    }
+}
+
+/// Users and companies by the pointer of the field that names them.
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    pub(crate) users: Vec<(&'static str, Uuid)>,
+    pub(crate) companies: Vec<(&'static str, Uuid)>,
+}
+
+/// Writes a chunk of rows, and says in their order what came of each.
+pub(crate) fn apply<R: Imported>(
+    writer: &mut Writer<'_>,
+    drafts: &[Draft<R, R::Patch>],
+    rules: &Rules,
+) -> Result<Vec<Verdict>, StoreError> {
+    let mut chunk = Chunk::prepare(writer, drafts, rules)?;
+    let verdicts = drafts.iter().map(|draft| chunk.row(writer, draft)).collect::<Result<_, _>>()?;
+    chunk.flush(writer)?;
+    Ok(verdicts)
+}
+
+struct Chunk<R: Imported> {
+    rules: Rules,
+    stamp: Stamp,
+    country: Option<String>,
+    /// The records that rows may mean, as the rows so far have left them.
+    records: Vec<R>,
+    by_id: HashMap<Uuid, usize>,
+    by_key: HashMap<String, Vec<usize>>,
+    /// Keys that somebody has, where rows are not matched.
+    taken: HashSet<String>,
+    /// Which record has which external id; the record may be deleted.
+    by_external_id: HashMap<String, Uuid>,
+    /// Users and companies that exist.
+    known: HashSet<Uuid>,
+    pending: Pending<R::Row>,
+}
+
+/// What is yet to be written. It holds no record twice: the second change waits until the first is written.
+struct Pending<Row> {
+    inserted: Vec<Row>,
+    updated: Vec<Row>,
+    entries: Vec<BulkEntry>,
+    external_ids: Vec<NewExternalId>,
+    records: HashSet<Uuid>,
+}
+
+#[derive(Serialize)]
+struct NewExternalId {
+    workspace_id: Uuid,
+    connection: &'static str,
+    record_kind: &'static str,
+    external_id: String,
+    record_id: Uuid,
+}
+
+impl<R: Imported> Chunk<R> {
+    fn prepare(writer: &mut Writer<'_>, drafts: &[Draft<R, R::Patch>], rules: &Rules) -> Result<Self, StoreError> {
+        let mut chunk = Self {
+            rules: *rules,
+            stamp: writer.stamp(),
+            country: writer.scope().country().map(ToOwned::to_owned),
+            records: Vec::new(),
+            by_id: HashMap::new(),
+            by_key: HashMap::new(),
+            taken: HashSet::new(),
+            by_external_id: HashMap::new(),
+            known: HashSet::new(),
+            pending: Pending::new(),
+        };
+        let mut named = References::default();
+        for draft in drafts {
+            let of_draft = draft.fresh.as_ref().map_or_else(|_| R::named(&draft.patch), R::references);
+            named.users.extend(of_draft.users);
+            named.companies.extend(of_draft.companies);
+        }
+        chunk.known = known(writer, &named)?;
+        let keys = chunk.keys(drafts);
+        if !rules.rehearsal && !keys.is_empty() {
+            duplicates::lock_keys(writer, &keys)?;
+        }
+        if !keys.is_empty() {
+            let holders = R::with_keys(writer, &keys)?;
+            match rules.match_by {
+                None => chunk.taken = holders.iter().flat_map(R::match_keys).collect(),
+                Some(_) => holders.into_iter().for_each(|record| chunk.add(record)),
+            }
+        }
+        chunk.ask_external_ids(writer, drafts)?;
+        Ok(chunk)
+    }
+
+    /// The keys that decide what becomes of the rows.
+    fn keys(&self, drafts: &[Draft<R, R::Patch>]) -> Vec<String> {
+        let mut keys: Vec<String> = match (self.rules.match_by, self.rules.on_duplicate) {
+            (Some(MatchBy::Email), _) => drafts.iter().filter_map(|draft| draft.email_key.clone()).collect(),
+            (None, OnDuplicate::Refuse) => {
+                drafts.iter().filter_map(|draft| draft.fresh.as_ref().ok()).flat_map(R::match_keys).collect()
+            }
+            (Some(MatchBy::ExternalId), _) | (None, OnDuplicate::Allow) => Vec::new(),
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    fn ask_external_ids(&mut self, writer: &mut Writer<'_>, drafts: &[Draft<R, R::Patch>]) -> Result<(), StoreError> {
+        let asked: Vec<&str> = drafts.iter().filter_map(|draft| draft.external_id.as_deref()).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<(String, Uuid)> = external_ids::table
+            .filter(external_ids::workspace_id.eq(writer.workspace()))
+            .filter(external_ids::connection.eq(CONNECTION))
+            .filter(external_ids::record_kind.eq(R::KIND.as_str()))
+            .filter(external_ids::external_id.eq_any(asked))
+            .select((external_ids::external_id, external_ids::record_id))
+            .load(writer.pg())?;
+        self.by_external_id = found.into_iter().collect();
+        if self.rules.match_by == Some(MatchBy::ExternalId) {
+            let ids: HashSet<Uuid> = self.by_external_id.values().copied().collect();
+            for record in R::with_ids(writer, &ids.into_iter().collect::<Vec<_>>())? {
+                self.add(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, writer: &mut Writer<'_>, draft: &Draft<R, R::Patch>) -> Result<Verdict, StoreError> {
+        match self.meant(draft) {
+            Ok(Some(slot)) => self.update(writer, slot, draft),
+            Ok(None) => self.create(writer, draft),
+            Err(problem) => Ok(Verdict::Refused(vec![problem])),
+        }
+    }
+
+    /// The record that a row means.
+    fn meant(&self, draft: &Draft<R, R::Patch>) -> Result<Option<usize>, FieldProblem> {
+        let Some(match_by) = self.rules.match_by else { return Ok(None) };
+        match match_by {
+            MatchBy::Email => {
+                let pointer = "/emails/0/address";
+                let missing = "Rows are matched by e-mail address, and this one has none. Add one, or match otherwise.";
+                let key =
+                    draft.email_key.as_ref().ok_or_else(|| FieldProblem::at(pointer, "missing_required", missing))?;
+                match self.by_key.get(key).map_or(&[][..], Vec::as_slice) {
+                    [] => Ok(None),
+                    [slot] => Ok(Some(*slot)),
+                    several => {
+                        let detail = format!("{} records have this e-mail address. Merge them first.", several.len());
+                        Err(FieldProblem::at(pointer, "ambiguous_reference", detail))
+                    }
+                }
+            }
+            MatchBy::ExternalId => {
+                let missing = "Rows are matched by external id, and this one has none. Add one, or match otherwise.";
+                let id = draft.external_id.as_ref();
+                let id = id.ok_or_else(|| FieldProblem::at("/external_id", "missing_required", missing))?;
+                let Some(record) = self.by_external_id.get(id) else { return Ok(None) };
+                let deleted = "The record with this external id was deleted. Restore it first.";
+                let slot = self.by_id.get(record).copied();
+                slot.map(Some).ok_or_else(|| FieldProblem::at("/external_id", "reference_not_found", deleted))
+            }
+        }
+    }
+
+    fn create(&mut self, writer: &mut Writer<'_>, draft: &Draft<R, R::Patch>) -> Result<Verdict, StoreError> {
+        let mut record = match &draft.fresh {
+            Ok(record) => record.clone(),
+            Err(invalid) => return Ok(Verdict::Refused(invalid.problems().to_vec())),
+        };
+        let mut problems = self.unknown(&record, None);
+        if let Some(id) = &draft.external_id
+            && self.by_external_id.contains_key(id)
+        {
+            problems.push(taken_external_id());
+        }
+        let keys = record.match_keys();
+        if self.rules.match_by.is_none() && self.rules.on_duplicate == OnDuplicate::Refuse {
+            let taken = keys.iter().filter(|key| self.taken.contains(*key));
+            problems.extend(taken.map(|key| duplicate(&keys, key)));
+        }
+        if !problems.is_empty() {
+            return Ok(Verdict::Refused(problems));
+        }
+        self.give_external_id(writer, draft, &mut record);
+        let entry = Entry::new(writer, R::KIND, "created", record.id(), &Changes::of_new(&record));
+        self.pending.entries.push(BulkEntry::new(entry, record.version()));
+        self.pending.inserted.push(record.row(writer.workspace()));
+        self.pending.records.insert(record.id());
+        match self.rules.match_by {
+            None => self.taken.extend(keys),
+            Some(_) => self.add(record),
+        }
+        Ok(Verdict::Created)
+    }
+
+    fn update(
+        &mut self,
+        writer: &mut Writer<'_>,
+        slot: usize,
+        draft: &Draft<R, R::Patch>,
+    ) -> Result<Verdict, StoreError> {
+        let before = self.records[slot].clone();
+        let mut after = match before.patched(&draft.patch, self.stamp, self.country.as_deref()) {
+            Ok(after) => after,
+            Err(invalid) => return Ok(Verdict::Refused(invalid.into_problems())),
+        };
+        let mut problems = self.unknown(&after, Some(&before));
+        let owner = draft.external_id.as_ref().and_then(|id| self.by_external_id.get(id));
+        if owner.is_some_and(|owner| *owner != before.id()) {
+            problems.push(taken_external_id());
+        }
+        if !problems.is_empty() {
+            return Ok(Verdict::Refused(problems));
+        }
+        let gains_id = draft.external_id.is_some() && owner.is_none();
+        if !gains_id && after == before {
+            return Ok(Verdict::Unchanged);
+        }
+        let needs_verifying = R::needs_verifying(&before, &after);
+        if needs_verifying || self.pending.records.contains(&before.id()) {
+            self.flush(writer)?;
+        }
+        if needs_verifying {
+            match R::verify(writer, &before, &after) {
+                Err(StoreError::Invalid(invalid)) => return Ok(Verdict::Refused(invalid.into_problems())),
+                done => done?,
+            }
+        }
+        self.give_external_id(writer, draft, &mut after);
+        after.advance(self.stamp);
+        let changes = Changes::between(&before, &after);
+        let entry = Entry::new(writer, R::KIND, "updated", after.id(), &changes);
+        self.pending.entries.push(BulkEntry::new(entry, after.version()));
+        self.pending.updated.push(after.row(writer.workspace()));
+        self.pending.records.insert(after.id());
+        self.replace(slot, after);
+        Ok(Verdict::Updated)
+    }
+
+    /// Writes what is pending.
+    fn flush(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        let pending = std::mem::replace(&mut self.pending, Pending::new());
+        let pg = writer.pg();
+        bulk::insert(pg, R::TABLE, &pending.inserted)?;
+        if bulk::update(pg, R::TABLE, R::COLUMNS, &pending.updated)? != pending.updated.len() {
+            return Err(StoreError::Contention); // somebody changed one of them since it was read
+        }
+        bulk::insert(pg, "external_ids", &pending.external_ids)?;
+        bulk::insert(pg, "journal", &pending.entries).map(drop)
+    }
+
+    /// Problems with users and companies that a record names and did not name before.
+    fn unknown(&self, record: &R, before: Option<&R>) -> Vec<FieldProblem> {
+        let (named, before) = (record.references(), before.map(R::references).unwrap_or_default());
+        let users = named.users.iter().filter(|user| !before.users.contains(user)).map(|user| (user, "user"));
+        let companies =
+            named.companies.iter().filter(|company| !before.companies.contains(company)).map(|one| (one, "company"));
+        let unknown = users.chain(companies).filter(|((_, id), _)| !self.known.contains(id));
+        unknown
+            .map(|((pointer, _), what)| {
+                let detail = format!("There is no {what} with this id. Name another, or leave the cell empty.");
+                FieldProblem::at(*pointer, "unknown_reference", detail)
+            })
+            .collect()
+    }
+
+    fn give_external_id(&mut self, writer: &Writer<'_>, draft: &Draft<R, R::Patch>, record: &mut R) {
+        let Some(id) = draft.external_id.as_ref().filter(|id| !self.by_external_id.contains_key(*id)) else { return };
+        self.by_external_id.insert(id.clone(), record.id());
+        record.external_ids().push(ExternalId { connection: CONNECTION.to_owned(), external_id: id.clone() });
+        self.pending.external_ids.push(NewExternalId {
+            workspace_id: writer.workspace(),
+            connection: CONNECTION,
+            record_kind: R::KIND.as_str(),
+            external_id: id.clone(),
+            record_id: record.id(),
+        });
+    }
+
+    fn add(&mut self, record: R) {
+        let slot = self.records.len();
+        self.by_id.insert(record.id(), slot);
+        for key in record.match_keys() {
+            self.by_key.entry(key).or_default().push(slot);
+        }
+        self.records.push(record);
+    }
+
+    fn replace(&mut self, slot: usize, record: R) {
+        for key in self.records[slot].match_keys() {
+            if let Some(holders) = self.by_key.get_mut(&key) {
+                holders.retain(|holder| *holder != slot);
+            }
+        }
+        for key in record.match_keys() {
+            self.by_key.entry(key).or_default().push(slot);
+        }
+        self.records[slot] = record;
+    }
+}
+
+/// Those of the users and companies named that are there.
+fn known(reader: &mut Reader<'_>, named: &References) -> Result<HashSet<Uuid>, StoreError> {
+    let mut known = HashSet::new();
+    if !named.users.is_empty() {
+        let ids: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+        known.extend(users::summaries(reader, &ids)?.into_iter().map(|user| user.id.uuid()));
+    }
+    if !named.companies.is_empty() {
+        let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();
+        known.extend(companies::by_ids(reader, &ids)?.into_iter().map(|company| company.id.uuid()));
+    }
+    Ok(known)
+}
+
+impl<Row> Pending<Row> {
+    fn new() -> Self {
+        Self {
+            inserted: Vec::new(),
+            updated: Vec::new(),
+            entries: Vec::new(),
+            external_ids: Vec::new(),
+            records: HashSet::new(),
+        }
+    }
+}
+
+fn taken_external_id() -> FieldProblem {
+    let detail = "Another record has this external id. Use --match external_id to update it.";
+    FieldProblem::at("/external_id", "duplicate_unique_value", detail)
+}
+
+/// Match keys are those of the e-mail addresses and then those of the telephone numbers.
+fn duplicate(keys: &[String], key: &str) -> FieldProblem {
+    let kind = key.split(':').next().unwrap_or_default();
+    let position = keys.iter().filter(|other| other.starts_with(kind)).position(|other| other == key).unwrap_or(0);
+    let (pointer, what) = match kind {
+        "email" => (format!("/emails/{position}/address"), "e-mail address"),
+        _ => (format!("/phones/{position}/number"), "telephone number"),
+    };
+    let detail = format!(
+        "Somebody with this {what} is known, or stands further up in the file. Use --match to update them, or \
+         --on-duplicate allow."
+    );
+    FieldProblem::at(pointer, "duplicate_row", detail)
+}

@@ -1,0 +1,112 @@
+//! Importing companies.
+
+use diesel::{dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    people::{
+        company::{Company, CompanyPatch},
+        import,
+    },
+    problem::Invalid,
+    record::{ExternalId, RecordKind, Stamp},
+};
+use uuid::Uuid;
+
+use super::{
+    Deleted, KIND, by_ids, lock_parents, refuse_circle,
+    row::{COLUMNS, Row},
+    visible,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    import::{Draft, Imported, References, Rules, Verdict, apply},
+    schema::companies,
+};
+
+/// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
+pub fn import(
+    writer: &mut Writer<'_>,
+    drafts: &[Draft<Company, CompanyPatch>],
+    rules: &Rules,
+) -> Result<Vec<Verdict>, StoreError> {
+    apply(writer, drafts, rules)
+}
+
+impl Imported for Company {
+    const KIND: RecordKind = KIND;
+    const TABLE: &'static str = "companies";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type Patch = CompanyPatch;
+    type Row = Row;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        self.match_keys()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn references(&self) -> References {
+        References {
+            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: self.parent_id.map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn patched(&self, patch: &CompanyPatch, _stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        let mut after = self.patch(patch.clone(), country)?;
+        import::keep_emails(&mut after.emails, &self.emails);
+        import::keep_phones(&mut after.phones, &self.phones);
+        import::keep_addresses(&mut after.addresses, &self.addresses);
+        import::keep_profiles(&mut after.social_profiles, &self.social_profiles);
+        Ok(after)
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.version += 1;
+        self.updated_at = stamp.at.max(self.updated_at);
+        self.updated_by = stamp.by;
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn named(patch: &CompanyPatch) -> References {
+        References {
+            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: patch.parent_id.flatten().map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError> {
+        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+            .filter(companies::match_keys.overlaps_with(keys.to_vec()))
+            .filter(sql::<sql_types::Bool>("companies.match_keys <> '{}'"))
+            .order(companies::id)
+            .select(Row::as_select())
+            .load(reader.pg())?;
+        rows.into_iter().map(Row::into_company).collect()
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        by_ids(reader, ids)
+    }
+
+    fn needs_verifying(before: &Self, after: &Self) -> bool {
+        after.parent_id.is_some() && after.parent_id != before.parent_id
+    }
+
+    fn verify(writer: &mut Writer<'_>, _before: &Self, after: &Self) -> Result<(), StoreError> {
+        lock_parents(writer)?;
+        refuse_circle(writer, after.id, after.parent_id)
+    }
+}

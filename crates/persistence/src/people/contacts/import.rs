@@ -1,0 +1,107 @@
+//! Importing contacts.
+
+use diesel::{dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    people::{
+        contact::{Contact, ContactPatch},
+        import,
+    },
+    problem::Invalid,
+    record::{ExternalId, RecordKind, Stamp},
+};
+use uuid::Uuid;
+
+use super::{
+    Deleted, KIND,
+    row::{COLUMNS, Row},
+    visible,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    import::{Draft, Imported, References, Rules, Verdict, apply},
+    schema::contacts,
+};
+
+/// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
+pub fn import(
+    writer: &mut Writer<'_>,
+    drafts: &[Draft<Contact, ContactPatch>],
+    rules: &Rules,
+) -> Result<Vec<Verdict>, StoreError> {
+    apply(writer, drafts, rules)
+}
+
+impl Imported for Contact {
+    const KIND: RecordKind = KIND;
+    const TABLE: &'static str = "contacts";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type Patch = ContactPatch;
+    type Row = Row;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        self.match_keys()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn references(&self) -> References {
+        References {
+            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: self.company_id.map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn patched(&self, patch: &ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        let mut after = self.patch(patch.clone(), stamp, country)?;
+        import::keep_emails(&mut after.emails, &self.emails);
+        import::keep_phones(&mut after.phones, &self.phones);
+        import::keep_addresses(&mut after.addresses, &self.addresses);
+        import::keep_profiles(&mut after.social_profiles, &self.social_profiles);
+        Ok(after)
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.version += 1;
+        self.updated_at = stamp.at.max(self.updated_at);
+        self.updated_by = stamp.by;
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn named(patch: &ContactPatch) -> References {
+        References {
+            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: patch.company_id.flatten().map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError> {
+        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+            .filter(contacts::match_keys.overlaps_with(keys.to_vec()))
+            .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"))
+            .order(contacts::id)
+            .select(Row::as_select())
+            .load(reader.pg())?;
+        rows.into_iter().map(Row::into_contact).collect()
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+            .filter(contacts::id.eq_any(ids.to_vec()))
+            .select(Row::as_select())
+            .load(reader.pg())?;
+        rows.into_iter().map(Row::into_contact).collect()
+    }
+}

@@ -1,0 +1,85 @@
+//! `rapport import`
+
+use std::sync::Arc;
+
+use rapport_domain::{people::duplicate::OnDuplicate, record::RecordKind};
+use rapport_http::{openapi, schemas::Schemas};
+use rapport_persistence::{
+    Db,
+    workspace::workspaces::{self, Workspace},
+};
+
+use super::{admin::find_workspace, block_on};
+use crate::{
+    cli::{ImportDuplicates, ImportKind, ImportMatch, ImportOptions},
+    database::Database,
+    failure::Failure,
+    import::{self, Check, MatchBy, Options, Terminal},
+    logging, terminal,
+};
+
+/// Imports a file, and says what came of it.
+pub(crate) fn run(options: ImportOptions) -> Result<(), Failure> {
+    logging::start_quietly();
+    let database = Database::for_command(&options.database)?;
+    database.make_current()?;
+    let done = block_on(async {
+        let db = database.open(Some(2)).await?;
+        let workspace = workspace(&db, options.workspace.as_deref()).await?;
+        let wanted = wanted(&options);
+        let check = check(wanted.kind)?;
+        let progress = Arc::new(Terminal::new(wanted.errors.is_some()));
+        Ok(import::import(&db, &workspace, wanted, check, progress).await?)
+    });
+    database.close()?;
+    terminal::result(&done?.to_string());
+    Ok(())
+}
+
+fn wanted(options: &ImportOptions) -> Options {
+    let kind = match options.kind {
+        ImportKind::Contacts => RecordKind::Contact,
+        ImportKind::Companies => RecordKind::Company,
+    };
+    let match_by = options.match_by.map(|by| match by {
+        ImportMatch::Email => MatchBy::Email,
+        ImportMatch::ExternalId => MatchBy::ExternalId,
+    });
+    let on_duplicate = match options.on_duplicate {
+        ImportDuplicates::Refuse => OnDuplicate::Refuse,
+        ImportDuplicates::Allow => OnDuplicate::Allow,
+    };
+    Options {
+        map: options.map.clone(),
+        match_by,
+        on_duplicate,
+        dry_run: options.dry_run,
+        again: options.again,
+        errors: options.errors.clone(),
+        ..Options::new(kind, &options.file)
+    }
+}
+
+/// Rows are held to the same schema as the bodies of requests.
+fn check(kind: RecordKind) -> Result<Check, Failure> {
+    let schemas = Schemas::of_bodies(&openapi::document()).map_err(Failure::said)?;
+    let name = match kind {
+        RecordKind::Contact => "NewContact",
+        RecordKind::Company => "NewCompany",
+    };
+    Ok(Arc::new(move |row| schemas.check(name, &mut row.clone())))
+}
+
+async fn workspace(db: &Db, name: Option<&str>) -> Result<Workspace, Failure> {
+    if let Some(name) = name {
+        return find_workspace(db, name).await;
+    }
+    match workspaces::names(db).await?.as_slice() {
+        [only] => find_workspace(db, only).await,
+        [] => Err(Failure::said("there is no workspace yet: create one with `rapport admin create-workspace NAME`")),
+        names => Err(Failure::said(format!(
+            "there are several workspaces, so name one with --workspace: {}",
+            names.join(", ")
+        ))),
+    }
+}
