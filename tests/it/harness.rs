@@ -25,7 +25,7 @@ use rapport_persistence::{
 use tokio::runtime::Runtime;
 
 pub use caller::{Answer, Caller};
-pub use process::{Rapport, rapport};
+pub use process::{Rapport, rapport, start};
 
 /// The server that all tests share. Its private Postgres goes when the tests are over, however they end; with
 /// DATABASE_URL, it uses that database instead.

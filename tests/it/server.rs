@@ -2,4 +2,5 @@
 
 mod command_line;
 mod durability;
+mod import;
 mod transport;

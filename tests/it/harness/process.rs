@@ -15,6 +15,11 @@ pub fn rapport(arguments: &[&str]) -> Output {
     command(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
+/// Starts a command, for a test that ends it.
+pub fn start(arguments: &[&str]) -> Child {
+    command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env_remove("DATABASE_URL").env_remove("RAPPORT_DATABASE_URL").env("RAPPORT_LOG", "warn");

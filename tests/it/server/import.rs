@@ -1,0 +1,131 @@
+//! Imports on the command line, beside a running server.
+
+use std::{collections::HashSet, fs, io::Write, path::Path, process::Output};
+
+use crate::harness::{Caller, Workspace, database_url, rapport, start, workspace};
+
+fn arguments<'a>(workspace: &'a Workspace, file: &'a Path, more: &[&'a str], url: &'a str) -> Vec<&'a str> {
+    let base = ["import", "contacts", file.to_str().unwrap(), "--workspace", &workspace.name, "--database-url", url];
+    [&base[..], more].concat()
+}
+
+fn import(workspace: &Workspace, file: &Path, more: &[&str]) -> Output {
+    rapport(&arguments(workspace, file, more, &database_url()))
+}
+
+fn result(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.split(" (").next().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_goes_in_and_its_people_are_found() {
+    let (workspace, admin) = workspace();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, errors) = (folder.path().join("people.csv"), folder.path().join("errors.csv"));
+    // Latin-1 with semicolons, as spreadsheets write it.
+    let text = "Vorname;Nachname;E-Mail;Telefon;PLZ;Ort;Geburtstag;Bemerkung\n\
+                Jürgen;Groß;juergen@example.com;030 901820;10119;Köln;31.12.1980;x\n\
+                Anna;Lindt;not an address;;;;;\n\
+                Bea;Bär;bea@example.com;call me;;;;\n\
+                Jörg;Zweit;JUERGEN@example.com;;;;;\n";
+    fs::write(&file, text.chars().map(|character| character as u8).collect::<Vec<u8>>()).unwrap();
+
+    let dry = import(&workspace, &file, &["--dry-run", "--errors", errors.to_str().unwrap()]);
+    assert_eq!(result(&dry), "4 rows: would be 1 created, 0 updated, 0 unchanged, 3 failed");
+    assert!(admin.all("/v1/contacts").is_empty());
+
+    let done = import(&workspace, &file, &["--errors", errors.to_str().unwrap()]);
+    assert_eq!(result(&done), "4 rows: 1 created, 0 updated, 0 unchanged, 3 failed");
+    assert!(String::from_utf8_lossy(&done.stderr).contains("Bemerkung"), "what is not imported is said");
+    let found = admin.get("/v1/contacts?q=jurgen%20gross").body["data"][0].clone();
+    assert_eq!(found["phones"][0]["e164"], "+4930901820");
+    assert_eq!(found["birthday"], "1980-12-31");
+    assert_eq!(found["addresses"][0]["city"], "Köln");
+    assert_eq!(found["source"], "import");
+
+    let said = fs::read_to_string(&errors).unwrap();
+    let places: Vec<&str> = said.lines().skip(1).map(|line| line.split(",\"").next().unwrap()).collect();
+    assert!(places[0].starts_with("3,E-Mail,invalid_email"), "{said}");
+    assert!(places[1].starts_with("4,Telefon,"), "{said}");
+    assert!(places[2].starts_with("5,"), "{said}");
+    assert_eq!(places.len(), 3, "{said}");
+
+    let again = import(&workspace, &file, &[]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("imported on"), "{again:?}");
+    let path = format!("/v1/contacts/{}/history", found["id"].as_str().unwrap());
+    assert_eq!(
+        result(&import(&workspace, &file, &["--match", "email"])),
+        "4 rows: 0 created, 1 updated, 1 unchanged, 2 failed"
+    );
+    let events = admin.all(&path);
+    assert!(events.iter().all(|entry| entry["actor"]["kind"] == "system"), "{events:?}");
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_and_neither_loses_nor_doubles() {
+    const ROWS: usize = 30_000;
+    let (workspace, admin) = workspace();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    let mut out = std::io::BufWriter::new(fs::File::create(&file).unwrap());
+    writeln!(out, "id,first name,last name").unwrap();
+    for number in 0..ROWS {
+        // Every thousandth row is wrong, so that the errors have to go on where they stopped, too.
+        let last = if number % 1_000 == 7 { "\u{0}".to_owned() } else { format!("Person {number}") };
+        writeln!(out, "K{number},Some,{last}").unwrap();
+    }
+    drop(out);
+    let errors = folder.path().join("errors.csv");
+    let url = database_url();
+    let more = ["--errors", errors.to_str().unwrap()];
+
+    let mut kills = 0;
+    for _ in 0..2 {
+        let before = count(&admin);
+        let mut child = start(&arguments(&workspace, &file, &more, &url));
+        while count(&admin) < before + 1_000 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        kills += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(kills > 0, "the import was done before it could be killed");
+    let done = result(&rapport(&arguments(&workspace, &file, &more, &url)));
+    assert_eq!(done, format!("{ROWS} rows: {} created, 0 updated, 0 unchanged, 30 failed", ROWS - 30));
+
+    let contacts = admin.all("/v1/contacts?limit=200&fields=external_ids&sort=created_at");
+    let ids: HashSet<&str> =
+        contacts.iter().map(|contact| contact["external_ids"][0]["external_id"].as_str().unwrap()).collect();
+    assert_eq!((contacts.len(), ids.len()), (ROWS - 30, ROWS - 30));
+    assert_eq!(fs::read_to_string(&errors).unwrap().lines().count(), 31);
+    let sample = contacts[contacts.len() / 2]["id"].as_str().unwrap();
+    assert_eq!(admin.all(&format!("/v1/contacts/{sample}/history")).len(), 1);
+}
+
+fn count(admin: &Caller) -> i64 {
+    admin.get("/v1/contacts?limit=1&fields=name&count=exact").body["total"]["value"].as_i64().unwrap()
+}
+
+#[test]
+fn what_is_wrong_with_the_command_is_said_in_a_sentence() {
+    let (workspace, _) = workspace();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    fs::write(&file, "first name,Firma\nAnna,Engines\n").unwrap();
+    let said = |output: &Output| {
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr.clone()).unwrap()
+    };
+    let wrong = said(&import(&workspace, &file, &["--map", "Firma=shoe_size"]));
+    assert!(wrong.contains("job_title"), "{wrong}");
+    let missing = said(&import(&workspace, &folder.path().join("none.csv"), &[]));
+    assert!(missing.contains("none.csv"), "{missing}");
+    fs::write(&file, "").unwrap();
+    assert!(!said(&import(&workspace, &file, &[])).is_empty());
+    fs::write(&file, "colour,size\nred,1\n").unwrap();
+    assert!(said(&import(&workspace, &file, &[])).contains("--map"));
+}
