@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Reader, StoreError, cursor::Position};
+use crate::{Reader, StoreError, cursor::Position, search};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +18,6 @@ pub struct Page<T> {
     /// How many there are in all, where that was asked for.
     pub total: Option<Total>,
 }
-
-/// How alike words have to be, as the trigrams they share: `katarina` and `katharina` have 0.58.
-const LIKENESS: f32 = 0.45;
-
-/// The same when nobody is found otherwise: `smiht` and `smith` have 0.33.
-const FORGIVING_LIKENESS: f32 = 0.3;
 
 /// Which part of a list is wanted.
 pub(crate) struct PageRequest {
@@ -49,7 +43,7 @@ impl PageRequest {
         }
         let binding = fingerprint(operation, filter)?;
         let (after, likeness) = match cursor {
-            None => (None, LIKENESS),
+            None => (None, search::LIKENESSES[0]),
             Some(cursor) => {
                 let position = reader.sealer().open(reader.workspace_id(), cursor)?;
                 if position.binding != binding {
@@ -68,16 +62,11 @@ impl PageRequest {
         self.likeness
     }
 
-    /// The same page for a search that forgives more. Only where the first page found nobody: later pages go on as the
-    /// first one began.
-    pub(crate) fn more_forgiving(&self) -> Option<Self> {
-        let is_first = self.after.is_none() && self.likeness > FORGIVING_LIKENESS;
-        is_first.then(|| Self {
-            limit: self.limit,
-            binding: self.binding.clone(),
-            after: None,
-            likeness: FORGIVING_LIKENESS,
-        })
+    /// The first page of a search that forgives this much. Only the first page may begin anew: later ones go on as it
+    /// ended.
+    pub(crate) fn forgiving(&self, likeness: f32) -> Option<Self> {
+        let anew = Self { limit: self.limit, binding: self.binding.clone(), after: None, likeness };
+        (self.after.is_none() && likeness < self.likeness).then_some(anew)
     }
 
     /// How many rows to ask the database for: one more than the page holds tells whether there is a next one.

@@ -1,34 +1,70 @@
 //! Finding records by parts of words, forgiving typing errors, on a trigram index.
+//!
+//! A search is first literal: every word has to be a part of a word of the record. Only where that finds nothing, words
+//! that resemble each other are taken for the same. So what was typed right is answered precisely and fast, and what was
+//! typed wrong is answered all the same.
 
+use diesel::{
+    QueryResult,
+    expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment, QueryId},
+    sql_types,
+};
 use rapport_domain::text;
+use uuid::Uuid;
 
 use crate::StoreError;
 
+/// How alike words have to be, from one try to the next, as the trigrams they share: first they have to be the same,
+/// then `katarina` is `katharina` (0.58), at last `smiht` is `smith` (0.33).
+pub(crate) const LIKENESSES: &[f32] = &[1.0, 0.45, 0.3];
+
 /// A word of a query, in the forms in which it is looked for.
-pub(crate) struct Word {
-    /// For `LIKE`: a part of a word, or its beginning where the word is too short to have trigrams.
-    pub(crate) pattern: String,
+#[derive(Clone, Debug)]
+struct Word {
+    /// A part of a word, or its beginning where the word is too short to have trigrams.
+    part: String,
+    /// The beginning of a word.
+    beginning: String,
+    /// A whole word.
+    whole: String,
+    /// Whether it is long enough for an index to find it anywhere.
+    is_long: bool,
     /// For `<%`: words that resemble this one. None where a resemblance would say nothing.
-    pub(crate) resembles: Option<String>,
+    resembles: Option<String>,
 }
 
 /// What a query asks for.
+#[derive(Clone, Debug)]
 pub(crate) struct Search {
-    pub(crate) words: Vec<Word>,
-    /// The words as one text, to tell better matches from worse.
-    pub(crate) text: String,
+    words: Vec<Word>,
+    text: String,
+    is_literal: bool,
 }
 
 impl Search {
-    /// Reads a query. Short words are searched at the beginning of words alone.
-    pub(crate) fn read(query: &str) -> Result<Self, StoreError> {
+    /// Reads a query for a search in which words have to be this alike.
+    pub(crate) fn read(query: &str, likeness: f32) -> Result<Self, StoreError> {
         let words = text::search_words(query);
         if words.iter().all(|word| !word.chars().any(char::is_alphanumeric)) {
             let detail = "Search for at least one letter or digit.";
             return Err(StoreError::parameter("q", "nothing_to_search", detail));
         }
         let text = words.join(" ");
-        Ok(Self { words: words.iter().map(|word| Word::new(word)).collect(), text })
+        let words = words.iter().map(|word| Word::new(word)).collect();
+        Ok(Self { words, text, is_literal: likeness >= 1.0 })
+    }
+
+    /// The condition that finds records of a table. With `through_company`, a word may stand in the name of the company
+    /// in that workspace instead; a word that more than 200 companies have, such as `gmbh`, tells nothing about people.
+    pub(crate) fn finds(&self, table: &'static str, through_company: Option<Uuid>) -> Finds {
+        Finds { search: self.clone(), table, through_company }
+    }
+
+    /// How well a record fits; more is better.
+    pub(crate) fn score(&self, table: &'static str) -> Score {
+        Score { search: self.clone(), table }
     }
 }
 
@@ -38,10 +74,12 @@ impl Word {
         let letters = word.chars().filter(|character| character.is_alphabetic()).count();
         let digits = word.chars().filter(char::is_ascii_digit).count();
         // Trigrams are those of letters and digits: `@x` has as few as `x`.
-        let long_enough =
-            word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3);
+        let is_long = word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3);
         Self {
-            pattern: if long_enough { format!("%{escaped}%") } else { format!("% {escaped}%") },
+            part: if is_long { format!("%{escaped}%") } else { format!("% {escaped}%") },
+            beginning: format!("% {escaped}%"),
+            whole: format!("% {escaped} %"),
+            is_long,
             resembles: (letters >= 4 && digits == 0).then(|| word.to_owned()),
         }
     }
@@ -59,28 +97,113 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Declares how the words of a search find records of a table: each word by a part, by resemblance, or through a related
-/// table (`via`: SQL that takes the pattern once more and yields a condition).
-macro_rules! matching {
-    ($query:expr, $search:expr, $table:literal) => {{
-        use diesel::{
-            dsl::sql,
-            sql_types::{Bool, Text},
-        };
-        let mut query = $query;
-        for word in &$search.words {
-            let part = sql::<Bool>(concat!("(", $table, ".search LIKE ")).bind::<Text, _>(word.pattern.clone());
-            query = match &word.resembles {
-                Some(resembles) => query.filter(
-                    part.sql(" OR ").bind::<Text, _>(resembles.clone()).sql(concat!(" <% ", $table, ".search)")),
-                ),
-                None => query.filter(part.sql(")")),
-            };
-        }
-        query
-    }};
+/// Every word of the search that tells something is found in a record.
+#[derive(Clone)]
+pub(crate) struct Finds {
+    search: Search,
+    table: &'static str,
+    through_company: Option<Uuid>,
 }
-pub(crate) use matching;
+
+impl QueryFragment<Pg> for Finds {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        // Words of one or two letters are in nearly every name of a company and many of people. Beside longer words they
+        // only count for the order.
+        let any_long = self.search.words.iter().any(|word| word.is_long);
+        let telling = self.search.words.iter().filter(|word| word.is_long || !any_long);
+        for (index, word) in telling.enumerate() {
+            out.push_sql(if index == 0 { "((" } else { " AND (" });
+            out.push_sql(self.table);
+            out.push_sql(".search LIKE ");
+            out.push_bind_param::<sql_types::Text, _>(&word.part)?;
+            if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.is_literal) {
+                out.push_sql(" OR ");
+                out.push_bind_param::<sql_types::Text, _>(resembles)?;
+                out.push_sql(" <% ");
+                out.push_sql(self.table);
+                out.push_sql(".search");
+            }
+            if let Some(workspace) = self.through_company.as_ref().filter(|_| word.is_long) {
+                out.push_sql(" OR ");
+                out.push_sql(self.table);
+                out.push_sql(
+                    ".company_id = ANY(coalesce((SELECT CASE WHEN count(*) <= 200 THEN array_agg(few.id) END FROM (\
+                     SELECT companies.id FROM companies WHERE companies.deleted_at IS NULL AND companies.workspace_id = ",
+                );
+                out.push_bind_param::<sql_types::Uuid, _>(workspace)?;
+                out.push_sql(" AND companies.search LIKE ");
+                out.push_bind_param::<sql_types::Text, _>(&word.part)?;
+                out.push_sql(" LIMIT 201) AS few), '{}'))");
+            }
+            out.push_sql(")");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+/// How well a record fits a search.
+///
+/// Of literal matches, a whole word of the name counts three, the beginning of one two, that of another word one: such
+/// comparisons cost a tenth of a similarity, which tells of a record found by resemblance.
+#[derive(Clone)]
+pub(crate) struct Score {
+    search: Search,
+    table: &'static str,
+}
+
+impl QueryFragment<Pg> for Score {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if !self.search.is_literal {
+            out.push_sql("word_similarity(");
+            out.push_bind_param::<sql_types::Text, _>(&self.search.text)?;
+            out.push_sql(", ");
+            out.push_sql(self.table);
+            out.push_sql(".search)");
+            return Ok(());
+        }
+        out.push_sql("(0");
+        for word in &self.search.words {
+            for (before, pattern, points) in
+                [(" + CASE WHEN ' ' || ", &word.whole, " THEN 3"), (" WHEN ' ' || ", &word.beginning, " THEN 2")]
+            {
+                out.push_sql(before);
+                out.push_sql(self.table);
+                out.push_sql(".sort_name || ' ' LIKE ");
+                out.push_bind_param::<sql_types::Text, _>(pattern)?;
+                out.push_sql(points);
+            }
+            out.push_sql(" WHEN ");
+            out.push_sql(self.table);
+            out.push_sql(".search LIKE ");
+            out.push_bind_param::<sql_types::Text, _>(&word.beginning)?;
+            out.push_sql(" THEN 1 ELSE 0 END");
+        }
+        out.push_sql(")::real");
+        Ok(())
+    }
+}
+
+/// Makes a fragment usable as an expression over any table.
+macro_rules! expression {
+    ($name:ident, $type:ty) => {
+        impl Expression for $name {
+            type SqlType = $type;
+        }
+        impl<Source> AppearsOnTable<Source> for $name {}
+        impl<Source> SelectableExpression<Source> for $name {}
+        impl ValidGrouping<()> for $name {
+            type IsAggregate = is_aggregate::No;
+        }
+        impl QueryId for $name {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+    };
+}
+
+expression!(Finds, sql_types::Bool);
+expression!(Score, sql_types::Float);
 
 #[cfg(test)]
 mod tests {
@@ -88,15 +211,14 @@ mod tests {
 
     #[test]
     fn what_people_type_is_no_pattern() {
-        let search = Search::read("100%_\\").unwrap();
-        assert_eq!(search.words[0].pattern, "%100\\%\\_\\\\%");
+        let search = Search::read("100%_\\", 1.0).unwrap();
+        assert_eq!(search.words[0].part, "%100\\%\\_\\\\%");
     }
 
     #[test]
     fn short_words_are_beginnings_and_numbers_do_not_resemble() {
-        let search = Search::read("li anna +49 30 1").unwrap();
-        let forms: Vec<_> =
-            search.words.iter().map(|word| (word.pattern.as_str(), word.resembles.as_deref())).collect();
+        let search = Search::read("li anna +49 30 1", 0.5).unwrap();
+        let forms: Vec<_> = search.words.iter().map(|word| (word.part.as_str(), word.resembles.as_deref())).collect();
         assert_eq!(
             forms,
             [("% li%", None), ("%anna%", Some("anna")), ("% +49%", None), ("% 30%", None), ("% 1%", None)]
@@ -105,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_query_without_letters_is_refused() {
-        assert!(Search::read(" @ ").is_err());
-        assert!(Search::read("").is_err());
+        assert!(Search::read(" @ ", 1.0).is_err());
+        assert!(Search::read("", 1.0).is_err());
     }
 }

@@ -22,14 +22,14 @@ use uuid::Uuid;
 
 pub use self::import::import;
 pub(crate) use self::row::Row;
-use super::{Deleted, TRIES};
+use super::{Deleted, TRIES, with_match_keys};
 use crate::{
     Page, Reader, StoreError, Writer, codes,
     error::unknown_reference,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek, total},
     schema::companies,
-    search::{Search, matching},
+    search::{self, Search},
     workspace::users,
 };
 
@@ -67,17 +67,20 @@ pub fn get(
 /// A page of the companies that a query asks for.
 pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Company>, StoreError> {
     let request = PageRequest::read(reader, "list_companies", query, query.limit, query.cursor.as_deref())?;
-    let Some(search) = query.q.as_deref().map(Search::read).transpose()? else {
+    let Some(words) = &query.q else {
         return whole_page(reader, query, None, &request);
     };
-    let mut found = |request: &PageRequest| {
+    let find = |reader: &mut Reader<'_>, request: &PageRequest| {
+        let search = Search::read(words, request.likeness())?;
         reader.searching(request.likeness(), |reader| whole_page(reader, query, Some(&search), request))
     };
-    let page = found(&request)?;
-    match request.more_forgiving() {
-        Some(request) if page.data.is_empty() => found(&request),
-        _ => Ok(page),
+    let mut page = find(reader, &request)?;
+    for request in search::LIKENESSES.iter().filter_map(|likeness| request.forgiving(*likeness)) {
+        if page.data.is_empty() {
+            page = find(reader, &request)?;
+        }
     }
+    Ok(page)
 }
 
 /// Creates a company.
@@ -240,28 +243,22 @@ fn sorted(
     }
 }
 
-/// The best match first: what is like the name counts twice. The database alone computes similarities, so that pages fit
-/// together.
+/// The best match first; the newest of those that fit equally well.
 fn by_relevance(
     reader: &mut Reader<'_>,
     query: &CompanyQuery,
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
-    let score = || {
-        sql::<sql_types::Float>("(word_similarity(")
-            .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", companies.sort_name) + word_similarity(")
-            .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", companies.search))")
-    };
-    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score()));
-    if let Some((similarity, id)) = request.after::<f32>()? {
-        select = select.filter(score().lt(similarity).or(score().eq(similarity).and(companies::id.lt(id))));
+    let score = search.score("companies");
+    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score.clone()));
+    if let Some((points, id)) = request.after::<f32>()? {
+        let worse = score.clone().lt(points);
+        select = select.filter(worse.or(score.clone().eq(points).and(companies::id.lt(id))));
     }
     let rows: Vec<(Row, f32)> =
-        select.order((score().desc(), companies::id.desc())).limit(request.fetch()).load(reader.pg())?;
-    request.page(reader, rows, |(row, similarity)| (*similarity, row.id), |(row, _)| row.into_company())
+        select.order((score.desc(), companies::id.desc())).limit(request.fetch()).load(reader.pg())?;
+    request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_company())
 }
 
 /// The companies that a query asks for, unsorted.
@@ -305,9 +302,7 @@ fn filtered(
     }
     if let Some(email) = &query.email {
         let key = contact_point::email_key(email);
-        select = select
-            .filter(companies::match_keys.contains(vec![key]))
-            .filter(sql::<sql_types::Bool>("companies.match_keys <> '{}'"));
+        select = select.filter(with_match_keys("companies", reader.workspace(), vec![key]));
     }
     if let Some(from) = query.created_after {
         select = select.filter(companies::created_at.ge(from));
@@ -322,7 +317,7 @@ fn filtered(
         select = select.filter(companies::updated_at.lt(until));
     }
     Ok(match search {
-        Some(search) => matching!(select, search, "companies"),
+        Some(search) => select.filter(search.finds("companies", None)),
         None => select,
     })
 }

@@ -25,13 +25,13 @@ use uuid::Uuid;
 
 pub use self::import::import;
 pub(crate) use self::row::Row;
-use super::{Deleted, TRIES, companies, duplicates};
+use super::{Deleted, TRIES, companies, duplicates, with_match_keys};
 use crate::{
     Page, Reader, StoreError, Writer, codes,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek, total},
     schema::contacts,
-    search::Search,
+    search::{self, Search},
     workspace::users,
 };
 
@@ -69,17 +69,20 @@ pub fn get(
 /// A page of the contacts that a query asks for.
 pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contact>, StoreError> {
     let request = PageRequest::read(reader, "list_contacts", query, query.limit, query.cursor.as_deref())?;
-    let Some(search) = query.q.as_deref().map(Search::read).transpose()? else {
+    let Some(words) = &query.q else {
         return whole_page(reader, query, None, &request);
     };
-    let mut found = |request: &PageRequest| {
+    let find = |reader: &mut Reader<'_>, request: &PageRequest| {
+        let search = Search::read(words, request.likeness())?;
         reader.searching(request.likeness(), |reader| whole_page(reader, query, Some(&search), request))
     };
-    let page = found(&request)?;
-    match request.more_forgiving() {
-        Some(request) if page.data.is_empty() => found(&request),
-        _ => Ok(page),
+    let mut page = find(reader, &request)?;
+    for request in search::LIKENESSES.iter().filter_map(|likeness| request.forgiving(*likeness)) {
+        if page.data.is_empty() {
+            page = find(reader, &request)?;
+        }
     }
+    Ok(page)
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
@@ -233,28 +236,22 @@ fn sorted(
     }
 }
 
-/// The best match first: what is like the name counts twice. The database alone computes similarities, so that pages fit
-/// together.
+/// The best match first; the newest of those that fit equally well.
 fn by_relevance(
     reader: &mut Reader<'_>,
     query: &ContactQuery,
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
-    let score = || {
-        sql::<sql_types::Float>("(word_similarity(")
-            .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", contacts.sort_name) + word_similarity(")
-            .bind::<sql_types::Text, _>(search.text.clone())
-            .sql(", contacts.search))")
-    };
-    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score()));
-    if let Some((similarity, id)) = request.after::<f32>()? {
-        select = select.filter(score().lt(similarity).or(score().eq(similarity).and(contacts::id.lt(id))));
+    let score = search.score("contacts");
+    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score.clone()));
+    if let Some((points, id)) = request.after::<f32>()? {
+        let worse = score.clone().lt(points);
+        select = select.filter(worse.or(score.clone().eq(points).and(contacts::id.lt(id))));
     }
     let rows: Vec<(Row, f32)> =
-        select.order((score().desc(), contacts::id.desc())).limit(request.fetch()).load(reader.pg())?;
-    request.page(reader, rows, |(row, similarity)| (*similarity, row.id), |(row, _)| row.into_contact())
+        select.order((score.desc(), contacts::id.desc())).limit(request.fetch()).load(reader.pg())?;
+    request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_contact())
 }
 
 /// The contacts that a query asks for, unsorted.
@@ -289,9 +286,7 @@ fn filtered(
             .filter(sql::<sql_types::Bool>("contacts.tags <> '{}'"));
     }
     for key in match_keys(reader, query)? {
-        select = select
-            .filter(contacts::match_keys.contains(vec![key]))
-            .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"));
+        select = select.filter(with_match_keys("contacts", reader.workspace(), vec![key]));
     }
     if let Some(from) = query.created_after {
         select = select.filter(contacts::created_at.ge(from));
@@ -306,7 +301,7 @@ fn filtered(
         select = select.filter(contacts::updated_at.lt(until));
     }
     Ok(match search {
-        Some(search) => matching(reader, select, search),
+        Some(search) => select.filter(search.finds("contacts", Some(reader.workspace()))),
         None => select,
     })
 }
@@ -321,42 +316,6 @@ fn match_keys(reader: &Reader<'_>, query: &ContactQuery) -> Result<Vec<String>, 
         keys.push(contact_point::phone_key(&e164));
     }
     Ok(keys)
-}
-
-/// Every word has to be found: in the contact, by a part or by resemblance, or in the name of the company.
-fn matching(
-    reader: &Reader<'_>,
-    mut select: contacts::BoxedQuery<'static, Pg>,
-    search: &Search,
-) -> contacts::BoxedQuery<'static, Pg> {
-    const OF_COMPANY: &str = " OR contacts.company_id = ANY(ARRAY(SELECT companies.id FROM companies \
-                              WHERE companies.deleted_at IS NULL AND companies.workspace_id = ";
-    for word in &search.words {
-        let found = sql::<sql_types::Bool>("(contacts.search LIKE ").bind::<sql_types::Text, _>(word.pattern.clone());
-        let of_company = (reader.workspace(), word.pattern.clone());
-        select = match word.resembles.clone() {
-            Some(resembles) => select.filter(
-                found
-                    .sql(" OR ")
-                    .bind::<sql_types::Text, _>(resembles)
-                    .sql(" <% contacts.search")
-                    .sql(OF_COMPANY)
-                    .bind::<sql_types::Uuid, _>(of_company.0)
-                    .sql(" AND companies.search LIKE ")
-                    .bind::<sql_types::Text, _>(of_company.1)
-                    .sql(")))"),
-            ),
-            None => select.filter(
-                found
-                    .sql(OF_COMPANY)
-                    .bind::<sql_types::Uuid, _>(of_company.0)
-                    .sql(" AND companies.search LIKE ")
-                    .bind::<sql_types::Text, _>(of_company.1)
-                    .sql(")))"),
-            ),
-        };
-    }
-    select
 }
 
 /// Embeds related records: one query for each relation, however many contacts there are.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Deleted,
     contacts::{self, Row},
+    with_match_keys,
 };
 use crate::{Reader, StoreError, Writer, schema};
 
@@ -46,8 +47,7 @@ pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<
         return Ok(Vec::new());
     }
     let rows: Vec<Row> = contacts::visible(reader, Deleted::Exclude)
-        .filter(schema::contacts::match_keys.overlaps_with(keys.to_vec()))
-        .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"))
+        .filter(with_match_keys("contacts", reader.workspace(), keys.to_vec()))
         .order(schema::contacts::id)
         .limit(MOST)
         .select(Row::as_select())
