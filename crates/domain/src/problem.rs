@@ -1,5 +1,7 @@
 //! What is wrong with an input, told by place, so that a caller sees everything at once.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -85,9 +87,8 @@ impl Fields {
     }
 
     fn absorb_at(&mut self, place: &str, errors: &ValidationErrors) {
-        let mut fields: Vec<_> = errors.errors().iter().collect();
-        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for (name, kind) in fields {
+        let in_order: BTreeMap<_, _> = errors.errors().iter().collect();
+        for (name, kind) in in_order {
             let pointer = format!("{place}/{name}");
             match kind {
                 ValidationErrorsKind::Struct(inner) => self.absorb_at(&pointer, inner),

@@ -6,8 +6,11 @@ use iso_currency::Currency;
 use oxilangtag::LanguageTag;
 use validator::{ValidateEmail, ValidationError};
 
-/// The formats that the published schemas name, with the check behind each.
-pub const FORMATS: &[(&str, fn(&str) -> bool)] = &[
+/// A format of the published schemas: its name, and the check behind it.
+pub type Format = (&'static str, fn(&str) -> bool);
+
+/// The formats that the published schemas name.
+pub const FORMATS: &[Format] = &[
     ("country-code", is_country),
     ("currency-code", is_currency),
     ("language-tag", is_language),

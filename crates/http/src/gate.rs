@@ -36,12 +36,12 @@ pub(crate) async fn wrap(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     }
     match admit(&request).await {
-        Ok(()) => next.call(request).await.map(|response| private(response.map_into_boxed_body())),
+        Ok(()) => Ok(private(next.call(request).await?.map_into_boxed_body())),
         Err(Refusal::Options(allow)) => {
             let response = HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
-            Ok(request.into_response(response))
+            Ok(private(request.into_response(response)))
         }
-        Err(Refusal::Error(error)) => Ok(request.into_response(error.error_response())),
+        Err(Refusal::Error(error)) => Ok(private(request.into_response(error.error_response()))),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Whether the server lives and can work.
 
 use actix_web::{get, web};
-use rapport_persistence::Db;
+use rapport_persistence::{Db, migrations};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::ApiResult;
+use crate::problem::{ApiError, ApiResult};
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,11 +36,16 @@ pub(crate) async fn get_liveness() -> web::Json<Health> {
 
 /// Ask whether the server can work
 ///
-/// Asks the database. A server that says no should get no requests for the time being.
+/// Asks the database whether it is there and up to date. A server that says no should get no requests for the time being.
 #[utoipa::path(tag = "Service", operation_id = "get_readiness", path = "/readyz",
     responses((status = 200, description = "The server can work", body = Health)), security())]
 #[get("/readyz")]
 pub(crate) async fn get_readiness(db: web::Data<Db>) -> ApiResult<web::Json<Health>> {
-    db.ping().await?;
+    if !migrations::is_current(&db).await? {
+        return Err(ApiError::new(
+            "unavailable",
+            "The database is behind this version of Rapport: run `rapport migrate`.",
+        ));
+    }
     Ok(Health::ok())
 }

@@ -58,6 +58,12 @@ pub(crate) struct Problem {
 pub(crate) struct ApiError {
     code: &'static str,
     detail: String,
+    more: Box<More>,
+}
+
+/// What few errors have.
+#[derive(Debug, Default)]
+struct More {
     errors: Vec<FieldProblem>,
     current_version: Option<i64>,
     candidates: Option<Vec<DuplicateCandidate>>,
@@ -70,35 +76,40 @@ pub(crate) type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     /// An error of this code of the catalogue.
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { code, detail, errors: Vec::new(), current_version: None, candidates: None, headers: Vec::new() }
+        Self { code, detail: detail.into(), more: Box::default() }
     }
 
     /// Fields of the body that are wrong.
     pub(crate) fn fields(errors: Vec<FieldProblem>) -> Self {
-        Self { errors, ..Self::new("validation_failed", String::new()) }
+        Self::new("validation_failed", String::new())
+            .with_errors(errors)
             .count("field of the body needs", "fields of the body need")
     }
 
     /// Parameters that are wrong.
     pub(crate) fn parameters(errors: Vec<FieldProblem>) -> Self {
-        Self { errors, ..Self::new("invalid_query", String::new()) }
+        Self::new("invalid_query", String::new())
+            .with_errors(errors)
             .count("query parameter needs", "query parameters need")
     }
 
     /// A header that is wrong.
     pub(crate) fn header(problem: FieldProblem) -> Self {
-        Self { errors: vec![problem], ..Self::new("invalid_header", String::new()) }
-            .count("header needs", "headers need")
+        Self::new("invalid_header", String::new()).with_errors(vec![problem]).count("header needs", "headers need")
+    }
+
+    fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+        self.more.errors = errors;
+        self
     }
 
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.more.headers.push((name, value));
         self
     }
 
     fn count(mut self, one: &str, many: &str) -> Self {
-        self.detail = match self.errors.len() {
+        self.detail = match self.more.errors.len() {
             1 => format!("One {one} attention; see errors."),
             count => format!("{count} {many} attention; see errors."),
         };
@@ -118,9 +129,9 @@ impl ApiError {
             detail: self.detail.clone(),
             code: entry.code.to_owned(),
             request_id: envelope::current_request_id(),
-            errors: self.errors.clone(),
-            current_version: self.current_version,
-            candidates: self.candidates.clone(),
+            errors: self.more.errors.clone(),
+            current_version: self.more.current_version,
+            candidates: self.more.candidates.clone(),
         }
     }
 }
@@ -138,7 +149,7 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        for (name, value) in &self.headers {
+        for (name, value) in &self.more.headers {
             response.insert_header((name.clone(), value.clone()));
         }
         if self.status_code() == StatusCode::UNAUTHORIZED {
@@ -155,29 +166,31 @@ impl From<StoreError> for ApiError {
                 let kind = kind.as_str();
                 Self::new("not_found", format!("There is no {kind} with this id, or you may not see it."))
             }
-            StoreError::Stale { current } => Self {
-                current_version: Some(current),
-                ..Self::new(
-                    "precondition_failed",
-                    format!(
-                        "The record is at version {current} by now. Read it again and repeat the change on top of it."
-                    ),
-                )
-            },
+            StoreError::Stale { current } => {
+                let detail = format!(
+                    "The record is at version {current} by now. Read it again and repeat the change on top of it."
+                );
+                let mut error = Self::new("precondition_failed", detail);
+                error.more.current_version = Some(current);
+                error
+            }
             StoreError::Invalid(invalid) => Self::fields(invalid.into_problems()),
             StoreError::Parameter(problem) if problem.code == "cursor_mismatch" => {
-                Self { errors: vec![(*problem).clone()], ..Self::new("cursor_mismatch", problem.detail) }
+                Self::new("cursor_mismatch", problem.detail.clone()).with_errors(vec![*problem])
             }
             StoreError::Parameter(problem) => Self::parameters(vec![*problem]),
-            StoreError::Duplicates(candidates) => Self {
-                candidates: Some(candidates),
-                ..Self::new(
+            StoreError::Duplicates(candidates) => {
+                let mut error = Self::new(
                     "duplicate",
                     "Somebody with this e-mail address or telephone number is known; see candidates. Change that \
                      contact, or send on_duplicate=allow to create a second one.",
-                )
-            },
-            StoreError::Conflict { code: _, detail } => Self::new("conflict", detail),
+                );
+                error.more.candidates = Some(candidates);
+                error
+            }
+            StoreError::Conflict { code, detail } => {
+                Self::new("conflict", detail.clone()).with_errors(vec![FieldProblem::at("", code, detail)])
+            }
             StoreError::Busy => {
                 Self::new("busy", "All database connections are in use. Try again in a moment.").retry_after(1)
             }

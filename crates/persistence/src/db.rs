@@ -4,9 +4,9 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
@@ -75,7 +75,7 @@ impl Db {
             .build_unchecked(ConnectionManager::new(url));
         let slots = Arc::new(Semaphore::new(options.connections as usize));
         Self {
-            lender: Lender { pool, suspicious_until: Arc::default() },
+            lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
             slots,
             patience: options.patience,
             clock,
@@ -98,11 +98,6 @@ impl Db {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.blocking(|pg| Ok(diesel::sql_query("SELECT 1").execute(pg).map(drop)?)).await
     }
 
     /// Reads. Every statement sees what is committed when it starts. Tried once more when a connection turns out lost.
@@ -195,19 +190,20 @@ impl Db {
 #[derive(Clone)]
 struct Lender {
     pool: Pool<ConnectionManager<PgConnection>>,
-    /// Seconds of the Unix epoch.
-    suspicious_until: Arc<AtomicI64>,
+    since: Instant,
+    /// In seconds of this lender's life.
+    suspicious_until: Arc<AtomicU64>,
 }
 
 /// For how many seconds after a loss connections are asked whether they live.
-const SUSPICION: i64 = 60;
+const SUSPICION: u64 = 60;
 
 impl Lender {
     fn lend<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut pg = self.living()?;
         let done = work(&mut pg);
         if matches!(done, Err(StoreError::Lost(_))) {
-            self.suspicious_until.store(Utc::now().timestamp() + SUSPICION, Ordering::Relaxed);
+            self.suspicious_until.store(self.since.elapsed().as_secs() + SUSPICION, Ordering::Relaxed);
             discard(&mut pg);
         }
         done
@@ -216,7 +212,7 @@ impl Lender {
     fn living(&self) -> Result<Lent, StoreError> {
         for _ in 0..self.pool.max_size() {
             let mut pg = self.pool.get()?;
-            let suspicious = Utc::now().timestamp() < self.suspicious_until.load(Ordering::Relaxed);
+            let suspicious = self.since.elapsed().as_secs() < self.suspicious_until.load(Ordering::Relaxed);
             if !suspicious || diesel::sql_query("SELECT 1").execute(&mut pg).is_ok() {
                 return Ok(pg);
             }

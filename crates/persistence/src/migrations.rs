@@ -1,9 +1,11 @@
 //! The schema's versions, inside the binary.
 
-use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use diesel::{
+    Connection, PgConnection, QueryableByName, RunQueryDsl, migration::MigrationSource, pg::Pg, sql_query, sql_types,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::StoreError;
+use crate::{Db, StoreError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
@@ -29,6 +31,23 @@ pub fn run(url: &str) -> Result<Vec<String>, StoreError> {
     let mut pg = connect(url)?;
     let applied = pg.run_pending_migrations(MIGRATIONS).map_err(failed)?;
     Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// Whether every migration of this version was applied, asked through a connection of the pool and without any lock.
+pub async fn is_current(db: &Db) -> Result<bool, StoreError> {
+    db.directory(|pg| {
+        let known = MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?.len() as i64;
+        let applied: Applied =
+            sql_query("SELECT count(*) AS applied FROM __diesel_schema_migrations").get_result(pg)?;
+        Ok(applied.applied >= known)
+    })
+    .await
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = sql_types::BigInt)]
+    applied: i64,
 }
 
 /// Takes back everything, for tests of the migrations.

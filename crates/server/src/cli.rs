@@ -7,7 +7,12 @@ use rapport_domain::access::{Permission, Role};
 
 /// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
 #[derive(Debug, Parser)]
-#[command(name = "rapport", version, about, max_term_width = 100)]
+#[command(
+    name = "rapport",
+    version,
+    about = "A headless CRM: one central, lasting record of every customer, spoken over HTTP",
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -174,6 +179,7 @@ pub(crate) struct AdminOptions {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "the variants are named like the commands, all of which create so far")]
 pub(crate) enum AdminCommand {
     /// Create a workspace; prints its id
     CreateWorkspace {

@@ -1,6 +1,9 @@
 //! Where log lines go and how they look.
 
-use std::{io::stderr, panic};
+use std::{
+    io::{IsTerminal, stderr},
+    panic,
+};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -23,7 +26,7 @@ fn start_with(format: LogFormat, usual: &str) {
     let filter = EnvFilter::try_from_env("RAPPORT_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let lines = fmt().with_env_filter(filter).with_writer(stderr);
     let started = match format {
-        LogFormat::Pretty => lines.with_target(false).try_init(),
+        LogFormat::Pretty => lines.with_target(false).with_ansi(stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     // Somebody who embeds the server may log already.

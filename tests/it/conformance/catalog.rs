@@ -70,6 +70,45 @@ fn every_constraint_has_a_name_of_ours_and_a_meaning() {
     }
 }
 
+/// The tables of the code are those of the database: columns, order, types, and what may be missing.
+#[test]
+fn the_schema_of_the_code_is_that_of_the_database() {
+    let code = include_str!("../../../crates/persistence/src/schema.rs");
+    let mut table = "";
+    let mut expected = Vec::new();
+    for line in code.lines().map(str::trim) {
+        if let Some((name, _)) = line.split_once(" (").filter(|_| line.ends_with(") {")) {
+            table = name;
+        } else if let Some((column, kind)) = line.trim_end_matches(',').split_once(" -> ") {
+            let (kind, nullable) = match kind.strip_prefix("Nullable<").and_then(|kind| kind.strip_suffix('>')) {
+                Some(kind) => (kind, "YES"),
+                None => (kind, "NO"),
+            };
+            let kind = match kind {
+                "Array<Text>" => "ARRAY",
+                "BigInt" => "bigint",
+                "Binary" => "bytea",
+                "Bool" => "boolean",
+                "Date" => "date",
+                "Double" => "double precision",
+                "Jsonb" => "jsonb",
+                "Numeric" => "numeric",
+                "Text" => "text",
+                "Timestamptz" => "timestamp with time zone",
+                "Uuid" => "uuid",
+                other => panic!("{other} is a new kind of column: add it here"),
+            };
+            expected.push(format!("{table}.{column} {kind} {nullable}"));
+        }
+    }
+    let query = "SELECT format('%s.%s %s %s', table_name, column_name, data_type, is_nullable) AS line \
+                 FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '__diesel_schema_migrations' \
+                 ORDER BY table_name, ordinal_position";
+    // Tables in alphabetical order, columns in their own.
+    expected.sort_by(|one, other| one.split('.').next().cmp(&other.split('.').next()));
+    assert_eq!(lines(&database_url(), query), expected);
+}
+
 #[test]
 fn tables_stay_narrow_enough_for_a_quick_build() {
     let query = "SELECT format('%s %s', table_name, count(*)) AS line FROM information_schema.columns \
