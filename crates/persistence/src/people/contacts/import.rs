@@ -19,7 +19,6 @@ use super::{
 use crate::{
     Reader, StoreError, Writer,
     import::{Draft, Imported, References, Rules, Verdict, apply},
-    schema::contacts,
 };
 
 /// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
@@ -87,19 +86,13 @@ impl Imported for Contact {
         }
     }
 
-    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError> {
-        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(contacts::match_keys.overlaps_with(keys.to_vec()))
-            .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"))
-            .order(contacts::id)
-            .select(Row::as_select())
-            .load(reader.pg())?;
-        rows.into_iter().map(Row::into_contact).collect()
-    }
-
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
         let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(contacts::id.eq_any(ids.to_vec()))
+            .filter(
+                sql::<sql_types::Bool>("contacts.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
             .select(Row::as_select())
             .load(reader.pg())?;
         rows.into_iter().map(Row::into_contact).collect()
