@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
+use diesel::{PgConnection, connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
     journal::Changes,
     people::duplicate::OnDuplicate,
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{CONNECTION, Draft, MatchBy, Rules, Verdict};
 use crate::{
     Reader, StoreError, Writer, bulk,
-    journal::{BulkEntry, Entry},
+    journal::{self, BulkEntry, Entry},
     people::{companies, duplicates},
     schema::external_ids,
     workspace::users,
@@ -41,6 +41,8 @@ pub(crate) trait Imported: Clone + PartialEq + Serialize {
     fn advance(&mut self, stamp: Stamp);
     fn row(&self, workspace: Uuid) -> Self::Row;
 
+    /// Writes new records.
+    fn insert(pg: &mut PgConnection, rows: Vec<Self::Row>) -> Result<(), StoreError>;
     /// The users and companies that a row names.
     fn named(patch: &Self::Patch) -> References;
     /// The living with one of these ids.
@@ -102,7 +104,8 @@ struct Pending<Row> {
     records: HashSet<Uuid>,
 }
 
-#[derive(Serialize)]
+#[derive(Insertable)]
+#[diesel(table_name = external_ids, treat_none_as_default_value = false)]
 struct NewExternalId {
     workspace_id: Uuid,
     connection: &'static str,
@@ -304,12 +307,16 @@ impl<R: Imported> Chunk<R> {
     fn flush(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         let pending = std::mem::replace(&mut self.pending, Pending::new());
         let pg = writer.pg();
-        bulk::insert(pg, R::TABLE, &pending.inserted)?;
+        if !pending.inserted.is_empty() {
+            R::insert(pg, pending.inserted)?;
+        }
         if bulk::update(pg, R::TABLE, R::COLUMNS, &pending.updated)? != pending.updated.len() {
             return Err(StoreError::Contention); // somebody changed one of them since it was read
         }
-        bulk::insert(pg, "external_ids", &pending.external_ids)?;
-        bulk::insert(pg, "journal", &pending.entries).map(drop)
+        if !pending.external_ids.is_empty() {
+            diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
+        }
+        journal::copy(pg, pending.entries)
     }
 
     /// Problems with users and companies that a record names and did not name before.

@@ -1,5 +1,6 @@
 //! Importing companies.
 
+use diesel::prelude::*;
 use rapport_domain::{
     people::{
         company::{Company, CompanyPatch},
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     Reader, StoreError, Writer,
     import::{Draft, Imported, References, Rules, Verdict, apply},
+    schema::companies,
 };
 
 /// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
@@ -75,6 +77,10 @@ impl Imported for Company {
 
     fn row(&self, workspace: Uuid) -> Row {
         Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(companies::table).from_insertable(rows).execute(pg).map(drop)?)
     }
 
     fn named(patch: &CompanyPatch) -> References {

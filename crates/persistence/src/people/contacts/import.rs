@@ -1,6 +1,6 @@
 //! Importing contacts.
 
-use diesel::{dsl::sql, prelude::*, sql_types};
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
     people::{
         contact::{Contact, ContactPatch},
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Reader, StoreError, Writer,
     import::{Draft, Imported, References, Rules, Verdict, apply},
+    schema::contacts,
 };
 
 /// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
@@ -77,6 +78,10 @@ impl Imported for Contact {
 
     fn row(&self, workspace: Uuid) -> Row {
         Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
     }
 
     fn named(patch: &ContactPatch) -> References {
