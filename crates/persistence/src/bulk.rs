@@ -1,19 +1,10 @@
-//! Writes of many rows in one statement. Rows travel as one JSON document, whose fields are the columns of the table:
+//! Changes of many rows in one statement. New rows are copied in by `COPY`, at half of what JSON costs; for changes rows travel as one JSON document, whose fields are the columns of the table:
 //! one bind for any number of rows, and the database reads each value as the type of its column.
 
 use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
 use serde::Serialize;
 
 use crate::StoreError;
-
-/// Inserts rows as they are.
-pub(crate) fn insert<R: Serialize>(pg: &mut PgConnection, table: &str, rows: &[R]) -> Result<usize, StoreError> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let statement = format!("INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, $1::json)");
-    Ok(sql_query(statement).bind::<sql_types::Text, _>(document(rows)?).execute(pg)?)
-}
 
 /// Replaces the columns of records that are still one version behind their row; returns how many were.
 pub(crate) fn update<R: Serialize>(

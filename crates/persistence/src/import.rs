@@ -6,7 +6,7 @@
 mod chunk;
 
 use chrono::{DateTime, Utc};
-use diesel::{prelude::*, sql_query, sql_types};
+use diesel::{connection::SimpleConnection, prelude::*, sql_query, sql_types};
 use rapport_domain::{
     id::ImportId,
     people::duplicate::OnDuplicate,
@@ -173,6 +173,17 @@ pub fn finish(writer: &mut Writer<'_>, run: &Run) -> Result<(), StoreError> {
         .set(imports::finished_at.eq(now))
         .execute(writer.pg())?;
     if moved == 1 { Ok(()) } else { Err(running_elsewhere()) }
+}
+
+/// Tells the planner what a table looks like that has just been filled. Until it knows, it expects that few records are of
+/// one workspace, and looks through all of them where it should look for one.
+pub fn refresh_statistics(writer: &mut Writer<'_>, kind: RecordKind) -> Result<(), StoreError> {
+    let table = match kind {
+        RecordKind::Contact => "contacts (workspace_id, id, deleted_at)",
+        RecordKind::Company => "companies (workspace_id, id, deleted_at)",
+    };
+    let ids = "external_ids (workspace_id, connection, record_kind, external_id)";
+    Ok(writer.pg().batch_execute(&format!("ANALYZE {table}, {ids}"))?)
 }
 
 fn running_elsewhere() -> StoreError {

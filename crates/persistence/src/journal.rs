@@ -111,7 +111,8 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Journalled<S> {
 }
 
 /// Entries of many records, for set-based writes: one row each, in the words of the table.
-#[derive(serde::Serialize)]
+#[derive(Insertable)]
+#[diesel(table_name = journal, treat_none_as_default_value = false)]
 pub(crate) struct BulkEntry {
     workspace_id: Uuid,
     id: Uuid,
@@ -144,6 +145,14 @@ impl BulkEntry {
             at: entry.at,
         }
     }
+}
+
+/// Writes entries, which are those of the rows written in the same transaction.
+pub(crate) fn copy(pg: &mut PgConnection, entries: Vec<BulkEntry>) -> Result<(), StoreError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    Ok(diesel::copy_from(journal::table).from_insertable(entries).execute(pg).map(drop)?)
 }
 
 #[derive(Queryable, Selectable)]

@@ -13,6 +13,7 @@ use std::{
 use rapport_domain::{
     people::import::{CellProblem, Mapping},
     problem::FieldProblem,
+    record::RecordKind,
 };
 use rapport_persistence::{
     Clock, StoreError, Writer,
@@ -31,6 +32,9 @@ const WAITING: usize = 2;
 
 /// How long a database may take to notice that the process which held the lock is gone.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// After so many rows the database is told to look at its tables anew.
+const STATISTICS: [u64; 4] = [500, 10_000, 100_000, 1_000_000];
 
 /// The longest value that the errors file quotes, in characters.
 const LONGEST_VALUE: usize = 80;
@@ -99,6 +103,7 @@ fn run<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError>
         run,
         resumed_at,
         errors: None,
+        kind: options.kind,
         rules: Rules { match_by: options.match_by, on_duplicate: options.on_duplicate, rehearsal: options.dry_run },
         mapping: &mapping,
         progress: &*progress,
@@ -126,6 +131,7 @@ struct Pass<'p> {
     /// Rows that an interrupted run had done.
     resumed_at: u64,
     errors: Option<ErrorsFile>,
+    kind: RecordKind,
     rules: Rules,
     mapping: &'p Mapping,
     progress: &'p dyn Progress,
@@ -155,9 +161,13 @@ impl Pass<'_> {
             if chunk.lines.is_empty() {
                 return Ok(false);
             }
+            let before = self.run.tally.rows - self.resumed_at;
             self.settle::<K>(writer, &chunk.lines, &chunk.drafts)?;
             let rows_now = self.run.tally.rows - self.resumed_at;
             let step = Step { bytes: passed.load(Ordering::Relaxed), rows_now, tally: self.run.tally };
+            if STATISTICS.iter().any(|rows| (before..rows_now).contains(rows)) {
+                import::refresh_statistics(writer, self.kind)?;
+            }
             if !self.progress.advance(&step) {
                 return Ok(true);
             }

@@ -1,6 +1,6 @@
 //! Importing companies.
 
-use diesel::{dsl::sql, prelude::*, sql_types};
+use diesel::prelude::*;
 use rapport_domain::{
     people::{
         company::{Company, CompanyPatch},
@@ -12,9 +12,8 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{
-    Deleted, KIND, by_ids, lock_parents, refuse_circle,
+    KIND, by_ids, lock_parents, refuse_circle,
     row::{COLUMNS, Row},
-    visible,
 };
 use crate::{
     Reader, StoreError, Writer,
@@ -80,21 +79,15 @@ impl Imported for Company {
         Row::of(workspace, self)
     }
 
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(companies::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
     fn named(patch: &CompanyPatch) -> References {
         References {
             users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
             companies: patch.parent_id.flatten().map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
         }
-    }
-
-    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError> {
-        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(companies::match_keys.overlaps_with(keys.to_vec()))
-            .filter(sql::<sql_types::Bool>("companies.match_keys <> '{}'"))
-            .order(companies::id)
-            .select(Row::as_select())
-            .load(reader.pg())?;
-        rows.into_iter().map(Row::into_company).collect()
     }
 
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {

@@ -1,6 +1,6 @@
 //! Importing contacts.
 
-use diesel::{dsl::sql, prelude::*, sql_types};
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
     people::{
         contact::{Contact, ContactPatch},
@@ -80,6 +80,10 @@ impl Imported for Contact {
         Row::of(workspace, self)
     }
 
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
     fn named(patch: &ContactPatch) -> References {
         References {
             users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
@@ -87,19 +91,13 @@ impl Imported for Contact {
         }
     }
 
-    fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Self>, StoreError> {
-        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(contacts::match_keys.overlaps_with(keys.to_vec()))
-            .filter(sql::<sql_types::Bool>("contacts.match_keys <> '{}'"))
-            .order(contacts::id)
-            .select(Row::as_select())
-            .load(reader.pg())?;
-        rows.into_iter().map(Row::into_contact).collect()
-    }
-
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
         let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(contacts::id.eq_any(ids.to_vec()))
+            .filter(
+                sql::<sql_types::Bool>("contacts.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
             .select(Row::as_select())
             .load(reader.pg())?;
         rows.into_iter().map(Row::into_contact).collect()
