@@ -1,5 +1,6 @@
-//! Changes of many rows in one statement. New rows are copied in by `COPY`, at half of what JSON costs; for changes rows travel as one JSON document, whose fields are the columns of the table:
-//! one bind for any number of rows, and the database reads each value as the type of its column.
+//! Changes of many rows in one statement. Rows travel as one JSON document, whose fields are the columns of the table: one
+//! bind for any number of rows, and the database reads each value as the type of its column. New rows go by `COPY`
+//! instead, at half the cost.
 
 use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
 use serde::Serialize;

@@ -1,5 +1,6 @@
 //! The journal: every write and its entry are one statement, so that both happen or neither does.
 
+use chrono::{DateTime, Utc};
 use diesel::{
     QueryResult,
     pg::{Pg, PgConnection},
@@ -34,12 +35,20 @@ pub(crate) struct Entry {
     actor: Option<Uuid>,
     origin: Option<Uuid>,
     request_id: Option<String>,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 }
 
 impl Entry {
-    /// An entry on behalf of whoever the reader reads for: `contact` and `updated` make `contact.updated`.
-    pub(crate) fn new(reader: &Reader<'_>, kind: RecordKind, verb: &str, record: Uuid, changes: &Changes) -> Self {
+    /// An entry on behalf of whoever the reader reads for: `contact` and `updated` make `contact.updated`. Its time is
+    /// that of the change.
+    pub(crate) fn new(
+        reader: &Reader<'_>,
+        kind: RecordKind,
+        verb: &str,
+        record: Uuid,
+        changes: &Changes,
+        at: DateTime<Utc>,
+    ) -> Self {
         let scope = reader.scope();
         Self {
             workspace: reader.workspace(),
@@ -52,7 +61,7 @@ impl Entry {
             actor: scope.actor().id,
             origin: None,
             request_id: scope.request_id().map(ToOwned::to_owned),
-            at: reader.now(),
+            at,
         }
     }
 }
@@ -125,7 +134,7 @@ pub(crate) struct BulkEntry {
     actor_id: Option<Uuid>,
     origin: Option<Uuid>,
     request_id: Option<String>,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 }
 
 impl BulkEntry {
@@ -169,7 +178,7 @@ struct Row {
     actor_id: Option<Uuid>,
     origin: Option<Uuid>,
     request_id: Option<String>,
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTime<Utc>,
 }
 
 impl Row {

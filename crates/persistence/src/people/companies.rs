@@ -15,7 +15,7 @@ use rapport_domain::{
         contact::DeletedInList,
         contact_point,
     },
-    record::RecordKind,
+    record::{RecordKind, Stamp},
     standards,
 };
 use uuid::Uuid;
@@ -113,7 +113,7 @@ fn update_fields(
     expected: Option<i64>,
     patch: &CompanyPatch,
 ) -> Result<Company, StoreError> {
-    change(writer, id, Deleted::Exclude, expected, "updated", |writer, before| {
+    change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, _| {
         let after = before.patch(patch.clone(), writer.scope().country())?;
         if after.parent_id != before.parent_id {
             require(writer, after.parent_id, "/parent_id")?;
@@ -125,15 +125,15 @@ fn update_fields(
 
 /// Marks a company as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: CompanyId, expected: Option<i64>) -> Result<(), StoreError> {
-    change(writer, id, Deleted::Exclude, expected, "deleted", |writer, before| {
-        Ok(Company { deleted_at: Some(writer.now()), ..before.clone() })
+    change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {
+        Ok(Company { deleted_at: Some(stamp.at), ..before.clone() })
     })
     .map(drop)
 }
 
 /// Brings a deleted company back; one that lives stays as it is.
 pub fn restore(writer: &mut Writer<'_>, id: CompanyId, expected: Option<i64>) -> Result<Company, StoreError> {
-    change(writer, id, Deleted::Include, expected, "restored", |_, before| {
+    change(writer, id, Deleted::Include, expected, "restored", |_, before, _| {
         Ok(Company { deleted_at: None, ..before.clone() })
     })
 }
@@ -150,7 +150,7 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), &Changes::of_new(company));
+    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), &Changes::of_new(company), company.created_at);
     let write = diesel::insert_into(companies::table)
         .values(Row::of(writer.workspace(), company))
         .returning(Row::as_returning());
@@ -165,19 +165,19 @@ fn change(
     deleted: Deleted,
     expected: Option<i64>,
     verb: &str,
-    apply: impl Fn(&mut Writer<'_>, &Company) -> Result<Company, StoreError>,
+    apply: impl Fn(&mut Writer<'_>, &Company, Stamp) -> Result<Company, StoreError>,
 ) -> Result<Company, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id, deleted, &[])?;
         if expected.is_some_and(|version| version != before.version) {
             return Err(StoreError::Stale { current: before.version });
         }
-        let mut after = apply(writer, &before)?;
+        let stamp = writer.stamp();
+        let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);
         if changes.is_empty() {
             return Ok(before);
         }
-        let stamp = writer.stamp();
         after.version += 1;
         after.updated_at = stamp.at.max(before.updated_at);
         after.updated_by = stamp.by;
@@ -187,7 +187,7 @@ fn change(
             .filter(companies::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_company();
         }

@@ -18,7 +18,7 @@ use rapport_domain::{
         contact_point,
         duplicate::OnDuplicate,
     },
-    record::RecordKind,
+    record::{RecordKind, Stamp},
     standards,
 };
 use uuid::Uuid;
@@ -109,8 +109,8 @@ pub fn update(
     expected: Option<i64>,
     patch: &ContactPatch,
 ) -> Result<Contact, StoreError> {
-    change(writer, id, Deleted::Exclude, expected, "updated", |writer, before| {
-        let after = before.patch(patch.clone(), writer.stamp(), writer.scope().country())?;
+    change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, stamp| {
+        let after = before.patch(patch.clone(), stamp, writer.scope().country())?;
         if after.company_id != before.company_id {
             companies::require(writer, after.company_id, "/company_id")?;
         }
@@ -120,15 +120,15 @@ pub fn update(
 
 /// Marks a contact as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<(), StoreError> {
-    change(writer, id, Deleted::Exclude, expected, "deleted", |writer, before| {
-        Ok(Contact { deleted_at: Some(writer.now()), ..before.clone() })
+    change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {
+        Ok(Contact { deleted_at: Some(stamp.at), ..before.clone() })
     })
     .map(drop)
 }
 
 /// Brings a deleted contact back; one that lives stays as it is.
 pub fn restore(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<Contact, StoreError> {
-    change(writer, id, Deleted::Include, expected, "restored", |_, before| {
+    change(writer, id, Deleted::Include, expected, "restored", |_, before, _| {
         Ok(Contact { deleted_at: None, ..before.clone() })
     })
 }
@@ -145,7 +145,7 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), &Changes::of_new(contact));
+    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), &Changes::of_new(contact), contact.created_at);
     let write = diesel::insert_into(contacts::table)
         .values(Row::of(writer.workspace(), contact))
         .returning(Row::as_returning());
@@ -160,19 +160,19 @@ fn change(
     deleted: Deleted,
     expected: Option<i64>,
     verb: &str,
-    apply: impl Fn(&mut Writer<'_>, &Contact) -> Result<Contact, StoreError>,
+    apply: impl Fn(&mut Writer<'_>, &Contact, Stamp) -> Result<Contact, StoreError>,
 ) -> Result<Contact, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id, deleted, &[])?;
         if expected.is_some_and(|version| version != before.version) {
             return Err(StoreError::Stale { current: before.version });
         }
-        let mut after = apply(writer, &before)?;
+        let stamp = writer.stamp();
+        let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);
         if changes.is_empty() {
             return Ok(before);
         }
-        let stamp = writer.stamp();
         after.version += 1;
         after.updated_at = stamp.at.max(before.updated_at);
         after.updated_by = stamp.by;
@@ -182,7 +182,7 @@ fn change(
             .filter(contacts::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_contact();
         }
