@@ -4,6 +4,7 @@
 //! on where it stopped, and nothing is lost or doubled. `contacts::import` and `companies::import` write a chunk.
 
 mod chunk;
+mod imported;
 
 use chrono::{DateTime, Utc};
 use diesel::{connection::SimpleConnection, prelude::*, sql_query, sql_types};
@@ -15,7 +16,10 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::chunk::{Imported, References, apply};
+pub(crate) use self::{
+    chunk::apply,
+    imported::{Imported, References},
+};
 use crate::{StoreError, Writer, schema::imports};
 
 /// The outside system under whose name the ids of imported files are kept.

@@ -224,6 +224,16 @@ fn columns(
     }
     let headings: Vec<&str> = rows.cells().iter().map(str::trim).collect();
     let mapping = Mapping::read(options.kind, &headings, &options.map).map_err(ImportError::Columns)?;
+    let needed = match options.match_by {
+        Some(MatchBy::Email) => Some("emails.address"),
+        Some(MatchBy::ExternalId) => Some("external_id"),
+        None => None,
+    };
+    if let Some(field) = needed.filter(|field| !mapping.has(field)) {
+        let detail =
+            format!("rows can't be matched: no column goes to {field}. Say which one does with --map COLUMN={field}");
+        return Err(ImportError::Columns(detail));
+    }
     if !mapping.unmapped().is_empty() {
         progress.note(&format!("Not imported: {}.", mapping.unmapped().join(", ")));
     }
@@ -244,5 +254,6 @@ fn lost(error: tokio::task::JoinError) -> ImportError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #[path = "import/tests.rs"]
 mod tests;

@@ -116,7 +116,7 @@ impl Mapping {
         &self.unmapped
     }
 
-    /// Whether the rows have external ids.
+    /// Whether a column goes to this field, as in `emails.address`.
     pub fn has(&self, target: &str) -> bool {
         let inside = self.items.iter().flat_map(|item| &item.columns);
         self.fields.iter().chain(inside).any(|column| column.target.name == target)
@@ -381,5 +381,6 @@ fn code(code: &str) -> &str {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #[path = "import/tests.rs"]
 mod tests;

@@ -2,17 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::{PgConnection, connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
+use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
     journal::Changes,
     people::duplicate::OnDuplicate,
-    problem::{FieldProblem, Invalid},
-    record::{ExternalId, RecordKind, Stamp},
+    problem::FieldProblem,
+    record::{ExternalId, Stamp},
 };
-use serde::Serialize;
 use uuid::Uuid;
 
-use super::{CONNECTION, Draft, MatchBy, Rules, Verdict};
+use super::{CONNECTION, Draft, Imported, MatchBy, References, Rules, Verdict};
 use crate::{
     Reader, StoreError, Writer, bulk,
     journal::{self, BulkEntry, Entry},
@@ -20,49 +19,6 @@ use crate::{
     schema::external_ids,
     workspace::users,
 };
-
-/// What a kind of record has to tell so that rows can become records of it.
-pub(crate) trait Imported: Clone + PartialEq + Serialize {
-    const KIND: RecordKind;
-    const TABLE: &'static str;
-    const COLUMNS: &'static [&'static str];
-    type Patch;
-    type Row: Serialize;
-
-    fn id(&self) -> Uuid;
-    fn version(&self) -> i64;
-    fn match_keys(&self) -> Vec<String>;
-    fn external_ids(&mut self) -> &mut Vec<ExternalId>;
-    /// The users and companies that it names.
-    fn references(&self) -> References;
-    /// As a row of a file would change it.
-    fn patched(&self, patch: &Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
-    /// Becomes the next version.
-    fn advance(&mut self, stamp: Stamp);
-    fn row(&self, workspace: Uuid) -> Self::Row;
-
-    /// Writes new records.
-    fn insert(pg: &mut PgConnection, rows: Vec<Self::Row>) -> Result<(), StoreError>;
-    /// The users and companies that a row names.
-    fn named(patch: &Self::Patch) -> References;
-    /// The living with one of these ids.
-    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError>;
-    /// What only the database can tell of a changed relation. All earlier rows are written when it is asked.
-    fn verify(_writer: &mut Writer<'_>, _before: &Self, _after: &Self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    /// Whether a change has to be verified.
-    fn needs_verifying(_before: &Self, _after: &Self) -> bool {
-        false
-    }
-}
-
-/// Users and companies by the pointer of the field that names them.
-#[derive(Debug, Default)]
-pub(crate) struct References {
-    pub(crate) users: Vec<(&'static str, Uuid)>,
-    pub(crate) companies: Vec<(&'static str, Uuid)>,
-}
 
 /// Writes a chunk of rows, and says in their order what came of each. Needs a transaction around it.
 pub(crate) fn apply<R: Imported>(

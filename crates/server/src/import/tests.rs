@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::{
     fs,
     path::Path,
@@ -422,6 +420,9 @@ fn what_is_no_table_of_people_is_refused_in_a_sentence() {
     assert!(refusal(b"4711;Lindt\n").contains("--map"));
     let endless = format!("first name,last name\nAnna,\"{}", "x\n".repeat(3 << 20));
     assert!(refusal(endless.as_bytes()).contains("line 2"));
+    let mut unmatched = bench.contacts_of("first name\nAnna\n");
+    unmatched.match_by = Some(MatchBy::Email);
+    assert!(bench.import(&unmatched).0.unwrap_err().to_string().contains("emails.address"));
     let missing = bench.import(&Options::new(RecordKind::Contact, "no/such/file.csv")).0.unwrap_err();
     assert!(missing.to_string().contains("no/such/file.csv"));
 }

@@ -119,6 +119,7 @@ const OF_BOTH: &[Known] = &[
 ];
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
