@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema, SchemaFormat, Type, schema::ObjectBuilder},
+};
 use uuid::Uuid;
 
 /// What a record is. More kinds will follow: treat an unknown one as one you do not handle.
@@ -81,6 +84,31 @@ pub struct ExternalId {
     #[schema(min_length = 1, max_length = 255, example = "K-10442")]
     pub external_id: String,
 }
+
+/// A tag, as a filter takes it: the schema alone.
+pub struct Tag;
+
+impl PartialSchema for Tag {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("A tag."));
+        text.min_length(Some(1)).max_length(Some(64)).into()
+    }
+}
+
+impl ToSchema for Tag {}
+
+/// The code of a country, as a filter takes it: the schema alone.
+pub struct CountryCode;
+
+impl PartialSchema for CountryCode {
+    fn schema() -> RefOr<Schema> {
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).description(Some("ISO 3166-1 alpha-2 code of a country."));
+        text.format(Some(SchemaFormat::Custom("country-code".to_owned()))).pattern(Some("^[A-Z]{2}$")).into()
+    }
+}
+
+impl ToSchema for CountryCode {}
 
 /// Who writes, when and by which way: what a new version of a record takes over from its circumstances.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,7 @@ use rapport_domain::{
         contact::{ContactRelation, ContactSort, DeletedInList},
         duplicate::OnDuplicate,
     },
+    record::{CountryCode, Tag},
 };
 
 use crate::{
@@ -41,8 +42,8 @@ use crate::{
     components(
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
-            Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, DeletedInList, DeletedInRead,
-            OnDuplicate
+            Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
+            DeletedInList, DeletedInRead, OnDuplicate, Tag
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -57,14 +57,14 @@ pub fn was_full(numbered: usize) -> bool {
 
 /// Merges the pending lists of the search indexes into the indexes, so that searches need not read them.
 pub async fn tidy_search_indexes(db: &Db) -> Result<(), StoreError> {
-    db.directory(|pg| {
-        for index in ["contacts_search_index", "companies_search_index"] {
-            sql_query("SELECT gin_clean_pending_list($1::regclass)").bind::<sql_types::Text, _>(index).execute(pg)?;
-        }
-        Ok(())
-    })
-    .await
+    db.directory(|pg| Ok(sql_query(TIDY).execute(pg).map(drop)?)).await
 }
+
+/// Every search index has a pending list, and nothing else has one.
+const TIDY: &str = "
+SELECT gin_clean_pending_list(indexes.oid) FROM pg_class AS indexes JOIN pg_am ON pg_am.oid = indexes.relam
+ WHERE pg_am.amname = 'gin' AND indexes.relnamespace = current_schema()::regnamespace
+   AND 'fastupdate=on' = ANY (indexes.reloptions)";
 
 fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
     let lock: Locked = sql_query("SELECT pg_try_advisory_xact_lock($1) AS locked")

@@ -118,7 +118,11 @@ fn tables_stay_narrow_enough_for_a_quick_build() {
 
 #[test]
 fn every_sort_of_every_list_has_an_index() {
-    for table in ["contacts", "companies"] {
+    let records = "SELECT table_name::text AS line FROM information_schema.columns \
+                   WHERE table_schema = 'public' AND column_name = 'deleted_at'";
+    let records = lines(&database_url(), records);
+    assert!(records.len() >= 2);
+    for table in records {
         let query = format!("SELECT indexdef AS line FROM pg_indexes WHERE tablename = '{table}'");
         let indexes = lines(&database_url(), &query);
         for column in ["created_at", "updated_at", "sort_name"] {

@@ -106,6 +106,71 @@ fn collect(value: &Value, references: &mut Vec<String>) {
 }
 
 #[test]
+fn what_can_be_given_can_be_changed() {
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    let fields = |schema: &Value| {
+        let mut fields: Vec<String> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+        fields.sort();
+        fields
+    };
+    for (name, patch) in schemas {
+        let Some(record) = name.strip_suffix("Patch") else { continue };
+        assert_eq!(fields(&schemas[&format!("New{record}")]), fields(patch), "New{record} and {name}");
+    }
+}
+
+#[test]
+fn every_write_of_a_record_takes_if_match() {
+    for operation in operations() {
+        let writes =
+            ["PATCH", "DELETE", "PUT"].contains(&operation.method.as_str()) || operation.path.ends_with("/restore");
+        let takes = operation.parameters("header").iter().any(|parameter| parameter["name"] == "If-Match");
+        assert_eq!(writes && operation.has_id(), takes, "{}", operation.id());
+        let knows = operation.value["responses"].get("412").is_some();
+        assert_eq!(takes, knows, "{} takes If-Match and does not know 412, or the reverse", operation.id());
+    }
+}
+
+/// What has no bounds fills memory, or an index beyond what it can hold.
+#[test]
+fn every_text_and_list_of_a_request_has_bounds() {
+    let mut seen = HashSet::new();
+    for operation in operations() {
+        for parameter in operation.parameters("query") {
+            bounded(&format!("{} {}", operation.id(), parameter["name"]), &parameter["schema"], &mut seen);
+        }
+        let schema = operation.value.pointer("/requestBody/content/application~1json/schema");
+        schema.into_iter().for_each(|schema| bounded(operation.id(), schema, &mut seen));
+    }
+}
+
+fn bounded(place: &str, schema: &'static Value, seen: &mut HashSet<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        if seen.insert(reference.to_owned()) {
+            bounded(reference, resolve(schema), seen);
+        }
+        return;
+    }
+    let is = |kind: &str| {
+        schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.contains(&kind.into()))
+    };
+    if is("string") {
+        let bounds = ["maxLength", "enum", "format", "pattern"];
+        assert!(bounds.iter().any(|bound| schema.get(bound).is_some()), "{place}: a text without bounds");
+    }
+    if is("array") {
+        assert!(schema.get("maxItems").is_some(), "{place}: a list without a most");
+        bounded(place, &schema["items"], seen);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        bounded(&format!("{place}/{name}"), property, seen);
+    }
+    for form in schema["oneOf"].as_array().into_iter().flatten() {
+        bounded(place, form, seen);
+    }
+}
+
+#[test]
 fn operations_of_a_resource_are_named_alike() {
     for operation in operations() {
         let parts: Vec<&str> = operation.path.split('/').skip(2).collect();

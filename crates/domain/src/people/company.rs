@@ -15,7 +15,7 @@ use crate::{
     id::{CompanyId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
-    record::{self, Channel, ExternalId, LifecycleStage, Source, Stamp},
+    record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
     workspace::user::UserSummary,
 };
@@ -477,7 +477,7 @@ pub struct CompanyQuery {
     #[param(max_items = 10)]
     pub kind: Vec<CompanyType>,
     /// Only companies that have one of these tags. Repeat for several.
-    #[param(max_items = 100)]
+    #[param(value_type = Vec<Tag>, max_items = 100)]
     pub tag: Vec<String>,
     /// Only who has this domain.
     #[param(max_length = 2048, example = "lindt.example")]
@@ -486,7 +486,7 @@ pub struct CompanyQuery {
     #[param(max_length = 254)]
     pub email: Option<String>,
     /// Only companies whose first address is in one of these countries. Repeat for several.
-    #[param(max_items = 100)]
+    #[param(value_type = Vec<CountryCode>, max_items = 100)]
     pub country: Vec<String>,
     /// Only companies created at this time or later.
     pub created_after: Option<DateTime<Utc>>,

@@ -14,7 +14,7 @@ use crate::{
     id::{CompanyId, ContactId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
-    record::{self, Channel, ExternalId, LifecycleStage, Source, Stamp},
+    record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
     workspace::user::UserSummary,
 };
@@ -412,7 +412,7 @@ pub struct ContactQuery {
     #[param(max_items = 10)]
     pub lifecycle_stage: Vec<LifecycleStage>,
     /// Only contacts that have one of these tags. Repeat for several.
-    #[param(max_items = 100)]
+    #[param(value_type = Vec<Tag>, max_items = 100)]
     pub tag: Vec<String>,
     /// Only who has this e-mail address.
     #[param(max_length = 254, example = "anna.lindt@example.com")]
@@ -421,7 +421,7 @@ pub struct ContactQuery {
     #[param(max_length = 50, example = "+49 30 901820")]
     pub phone: Option<String>,
     /// Only contacts whose first address is in one of these countries. Repeat for several.
-    #[param(max_items = 100)]
+    #[param(value_type = Vec<CountryCode>, max_items = 100)]
     pub country: Vec<String>,
     /// Only contacts created at this time or later.
     pub created_after: Option<DateTime<Utc>>,
