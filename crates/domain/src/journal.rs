@@ -112,11 +112,6 @@ impl Changes {
         self.0.is_empty()
     }
 
-    /// Whether this field is among them.
-    pub fn touches(&self, field: &str) -> bool {
-        self.0.iter().any(|change| change.field == field)
-    }
-
     /// As the journal keeps them.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(&self.0).unwrap_or_default()

@@ -30,11 +30,6 @@ impl Schemas {
         Ok(Self(Arc::new(schemas)))
     }
 
-    /// Whether there is a schema of this name.
-    pub fn knows(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
-
     /// Everything that is wrong with a value, by JSON Pointer. Numbers such as `2.0` become integers on the way, as the
     /// schema language means them.
     pub fn check(&self, name: &str, value: &mut Value) -> Vec<FieldProblem> {

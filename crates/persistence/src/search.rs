@@ -14,11 +14,33 @@ use diesel::{
 use rapport_domain::text;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{Page, Reader, StoreError, page::PageRequest};
 
 /// How alike words have to be, from one try to the next, as the trigrams they share: first they have to be the same,
 /// then `katarina` is `katharina` (0.58), at last `smiht` is `smith` (0.33).
 pub(crate) const LIKENESSES: &[f32] = &[1.0, 0.45, 0.3];
+
+/// Searches literally and then ever more forgivingly, until a page holds something. A later page goes on as the first
+/// one ended.
+pub(crate) fn until_found<T>(
+    reader: &mut Reader<'_>,
+    words: &str,
+    request: PageRequest,
+    page: impl Fn(&mut Reader<'_>, &Search, &PageRequest) -> Result<Page<T>, StoreError>,
+) -> Result<Page<T>, StoreError> {
+    let find = |reader: &mut Reader<'_>, request: &PageRequest| {
+        let search = Search::read(words, request.likeness())?;
+        reader.searching(request.likeness(), |reader| page(reader, &search, request))
+    };
+    let mut found = find(reader, &request)?;
+    for request in LIKENESSES.iter().filter_map(|likeness| request.forgiving(*likeness)) {
+        if !found.data.is_empty() {
+            break;
+        }
+        found = find(reader, &request)?;
+    }
+    Ok(found)
+}
 
 /// A word of a query, in the forms in which it is looked for.
 #[derive(Clone, Debug)]

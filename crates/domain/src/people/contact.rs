@@ -327,6 +327,13 @@ impl Contact {
         contact.checked(stamp, country, phones_given)
     }
 
+    /// Becomes the next version. Its time never goes back, even where the clocks of two servers differ.
+    pub fn advance(&mut self, stamp: Stamp) {
+        self.version += 1;
+        self.updated_at = stamp.at.max(self.updated_at);
+        self.updated_by = stamp.by;
+    }
+
     /// The keys by which this person is recognised.
     pub fn match_keys(&self) -> Vec<String> {
         contact_point::match_keys(&self.emails, &self.phones)

@@ -70,17 +70,9 @@ pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Compan
     let Some(words) = &query.q else {
         return whole_page(reader, query, None, &request);
     };
-    let find = |reader: &mut Reader<'_>, request: &PageRequest| {
-        let search = Search::read(words, request.likeness())?;
-        reader.searching(request.likeness(), |reader| whole_page(reader, query, Some(&search), request))
-    };
-    let mut page = find(reader, &request)?;
-    for request in search::LIKENESSES.iter().filter_map(|likeness| request.forgiving(*likeness)) {
-        if page.data.is_empty() {
-            page = find(reader, &request)?;
-        }
-    }
-    Ok(page)
+    search::until_found(reader, words, request, |reader, search, request| {
+        whole_page(reader, query, Some(search), request)
+    })
 }
 
 /// Creates a company.
@@ -178,9 +170,7 @@ fn change(
         if changes.is_empty() {
             return Ok(before);
         }
-        after.version += 1;
-        after.updated_at = stamp.at.max(before.updated_at);
-        after.updated_by = stamp.by;
+        after.advance(stamp);
         let write = diesel::update(companies::table)
             .filter(companies::workspace_id.eq(writer.workspace()))
             .filter(companies::id.eq(id.uuid()))

@@ -71,9 +71,7 @@ impl Imported for Contact {
     }
 
     fn advance(&mut self, stamp: Stamp) {
-        self.version += 1;
-        self.updated_at = stamp.at.max(self.updated_at);
-        self.updated_by = stamp.by;
+        self.advance(stamp);
     }
 
     fn row(&self, workspace: Uuid) -> Row {
