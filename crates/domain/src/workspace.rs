@@ -1,4 +1,6 @@
 //! The business itself and those who work with Rapport.
 
+pub mod role;
 pub mod session;
+pub mod team;
 pub mod user;
