@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{access::ActorKind, id::JournalEntryId, record::RecordKind};
@@ -41,6 +41,67 @@ pub struct JournalEntry {
     /// When it happened.
     pub at: DateTime<Utc>,
 }
+
+/// Something that happened to who may do what: a sign-in, a refusal, a changed right.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// Identifies the entry.
+    #[schema(value_type = Uuid)]
+    pub id: JournalEntryId,
+    /// What happened: record and verb.
+    #[schema(example = "session.started")]
+    pub event: String,
+    /// What it happened to.
+    pub record: RecordReference,
+    /// What changed, or what else is known.
+    pub changes: Vec<FieldChange>,
+    /// Who did it.
+    pub actor: ActorReference,
+    /// Network address from which it came; null for work that Rapport does on its own.
+    #[schema(required, example = "203.0.113.7")]
+    pub address: Option<String>,
+    /// The request that did it.
+    #[schema(required, example = "7f3d0c6e1b2a4d58")]
+    pub request_id: Option<String>,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+/// Which part of the audit is wanted.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only these events. Repeat for several.
+    #[param(value_type = Vec<EventName>, max_items = 50, example = json!(["session.started"]))]
+    pub event: Vec<String>,
+    /// Only what this user or API key did.
+    pub actor_id: Option<Uuid>,
+    /// Only what happened to this record.
+    pub record_id: Option<Uuid>,
+    /// Only what happened at this time or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Only what happened before this time.
+    pub before: Option<DateTime<Utc>>,
+    /// Most entries of a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 2000)]
+    pub cursor: Option<String>,
+}
+
+/// The name of an event, as a filter takes it: the schema alone.
+pub struct EventName;
+
+impl utoipa::PartialSchema for EventName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let text = utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String);
+        text.description(Some("Name of an event.")).min_length(Some(1)).max_length(Some(100)).into()
+    }
+}
+
+impl ToSchema for EventName {}
 
 /// Names a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,5 +2,6 @@
 
 pub mod role;
 pub mod session;
+pub mod share;
 pub mod team;
 pub mod user;

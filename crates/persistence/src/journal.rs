@@ -9,7 +9,7 @@ use diesel::{
     sql_types,
 };
 use rapport_domain::{
-    access::ActorKind,
+    access::{ActorKind, Resource},
     id::JournalEntryId,
     journal::{ActorReference, Changes, FieldChange, JournalEntry, RecordReference},
     record::RecordKind,
@@ -236,5 +236,15 @@ pub(crate) fn list(
     let after = request.after::<i64>()?;
     let query = seek!(query, "journal.version", sql_types::BigInt, "journal.id", Direction::Descending, after);
     let rows = query.limit(request.fetch()).load::<Row>(reader.pg())?;
-    request.page(reader, rows, |row| (row.version, row.id), Row::into_entry)
+    let mut page = request.page(reader, rows, |row| (row.version, row.id), Row::into_entry)?;
+    page.data.iter_mut().for_each(|entry| close(reader, entry));
+    Ok(page)
+}
+
+/// Takes out the changes of fields that the caller may not read.
+fn close(reader: &Reader<'_>, entry: &mut JournalEntry) {
+    if let Some(resource) = Resource::of(entry.record.kind) {
+        let grants = reader.scope().grants();
+        entry.changes.retain(|change| grants.may_read(resource, &change.field));
+    }
 }

@@ -11,6 +11,7 @@ mod codes;
 mod cursor;
 mod db;
 mod error;
+mod expression;
 pub mod import;
 pub mod journal;
 mod json;
@@ -20,6 +21,7 @@ mod schema;
 mod scope;
 mod search;
 pub mod sequencer;
+mod visibility;
 
 pub mod people;
 pub mod workspace;
