@@ -204,7 +204,7 @@ impl<R: Imported> Chunk<R> {
             return Ok(Verdict::Refused(problems));
         }
         self.give_external_id(writer, draft, &mut record);
-        let entry = Entry::new(writer, R::KIND, "created", record.id(), &Changes::of_new(&record), self.stamp.at);
+        let entry = Entry::new(writer, R::KIND, "created", record.id(), Changes::of_new(&record), self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, record.version()));
         self.pending.inserted.push(record.row(writer.workspace()));
         self.pending.records.insert(record.id());
@@ -251,7 +251,7 @@ impl<R: Imported> Chunk<R> {
         self.give_external_id(writer, draft, &mut after);
         after.advance(self.stamp);
         let changes = Changes::between(&before, &after);
-        let entry = Entry::new(writer, R::KIND, "updated", after.id(), &changes, self.stamp.at);
+        let entry = Entry::new(writer, R::KIND, "updated", after.id(), changes, self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, after.version()));
         self.pending.updated.push(after.row(writer.workspace()));
         self.pending.records.insert(after.id());

@@ -142,7 +142,7 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), &Changes::of_new(company), company.created_at);
+    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), Changes::of_new(company), company.created_at);
     let write = diesel::insert_into(companies::table)
         .values(Row::of(writer.workspace(), company))
         .returning(Row::as_returning());
@@ -177,7 +177,7 @@ fn change(
             .filter(companies::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_company();
         }
