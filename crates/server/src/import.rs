@@ -37,8 +37,9 @@ use self::{
 };
 pub use self::{error::ImportError, terminal::Terminal};
 
-/// Judges a row by the published schema of the new record; empty when nothing is wrong.
-pub type Check = Arc<dyn Fn(&Value) -> Vec<FieldProblem> + Send + Sync>;
+/// Judges a row by the published schema of the new record; empty when nothing is wrong. Writes numbers as the schema means
+/// them.
+pub type Check = Arc<dyn Fn(&mut Value) -> Vec<FieldProblem> + Send + Sync>;
 
 /// What to import, and how.
 #[derive(Clone, Debug)]

@@ -67,7 +67,7 @@ fn check(kind: RecordKind) -> Result<Check, Failure> {
         RecordKind::Contact => "NewContact",
         RecordKind::Company => "NewCompany",
     };
-    Ok(Arc::new(move |row| schemas.check(name, &mut row.clone())))
+    Ok(Arc::new(move |row| schemas.check(name, row)))
 }
 
 async fn workspace(db: &Db, name: Option<&str>) -> Result<Workspace, Failure> {

@@ -55,8 +55,8 @@ impl Kind for Contacts {
     type Record = Contact;
     type Patch = ContactPatch;
 
-    fn draft(row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Contact, ContactPatch>, Vec<FieldProblem>> {
-        refuse((judge.check)(&row.value))?;
+    fn draft(mut row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Contact, ContactPatch>, Vec<FieldProblem>> {
+        refuse((judge.check)(&mut row.value))?;
         let patch: ContactPatch = if judge.matches { read(&row.value)? } else { ContactPatch::default() };
         let new: NewContact = read(&row.value)?;
         let email_key = first_email(&new.emails);
@@ -83,14 +83,14 @@ impl Kind for Companies {
     type Record = Company;
     type Patch = CompanyPatch;
 
-    fn draft(row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Company, CompanyPatch>, Vec<FieldProblem>> {
+    fn draft(mut row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Company, CompanyPatch>, Vec<FieldProblem>> {
         // A row that changes a known company needs no name; whether a new one has its name is for its own rules to say.
         match row.value.get("name") {
-            Some(_) => refuse((judge.check)(&row.value))?,
+            Some(_) => refuse((judge.check)(&mut row.value))?,
             None => {
                 let mut named = row.value.clone();
                 named["name"] = json!("-");
-                refuse((judge.check)(&named))?;
+                refuse((judge.check)(&mut named))?;
             }
         }
         let patch: CompanyPatch = if judge.matches { read(&row.value)? } else { CompanyPatch::default() };
