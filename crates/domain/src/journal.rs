@@ -166,4 +166,11 @@ mod tests {
             json!([{"field": "name", "to": "Ada"}, {"field": "call", "to": false}])
         );
     }
+
+    #[test]
+    fn what_was_not_there_before_reads_as_null() {
+        let changes = serde_json::to_value(Changes::of_new(&json!({"name": "A \"B\", [c]"}))).unwrap();
+        let read: Vec<FieldChange> = serde_json::from_value(changes).unwrap();
+        assert_eq!(read, [FieldChange { field: "name".to_owned(), from: Value::Null, to: json!("A \"B\", [c]") }]);
+    }
 }
