@@ -8,6 +8,7 @@ mod drive;
 mod error;
 mod errors_file;
 mod kind;
+mod relay;
 mod rows;
 mod source;
 mod terminal;

@@ -23,7 +23,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::import;
+pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
 use super::{Deleted, TRIES, companies, duplicates, with_match_keys};
 use crate::{
