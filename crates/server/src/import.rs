@@ -1,6 +1,6 @@
 //! Importing CSV files.
 //!
-//! One thread reads the file and judges its rows while another writes the chunk before to the database, so that memory
+//! One thread reads the file and judges its rows while two others write the chunks before to the database, so that memory
 //! stays the same however long the file is. Each chunk is one transaction, which also notes how far the run has come:
 //! an import that was killed goes on where it stopped when it is started again.
 

@@ -67,7 +67,7 @@ pub(super) struct Ended {
     pub(super) stopped: bool,
 }
 
-/// Runs an import on one connection, which holds the lock of the file.
+/// Runs an import on a connection that holds the lock of the file, and on a second one if there is one to spare.
 pub(super) fn drive<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError> {
     let fingerprint = job.fingerprint;
     let deadline = Instant::now() + PATIENCE;
