@@ -51,7 +51,7 @@ pub(crate) fn insert(pg: &mut PgConnection, event: &AuditEvent, at: DateTime<Utc
             journal::record_kind.eq(event.record.kind.as_str()),
             journal::record_id.eq(event.record.id),
             journal::version.eq(1),
-            journal::changes.eq(event.changes.to_json()),
+            journal::changes.eq(Json(&event.changes)),
             journal::actor_kind.eq(event.actor.kind.as_str()),
             journal::actor_id.eq(event.actor.id),
             journal::request_id.eq(&event.request_id),

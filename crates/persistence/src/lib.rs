@@ -27,7 +27,7 @@ pub mod people;
 pub mod workspace;
 
 pub use clock::Clock;
-pub use db::{Db, DbOptions, Reader, Writer};
+pub use db::{Beside, Db, DbOptions, Reader, Writer};
 pub use error::{StoreError, known_constraints};
 pub use page::Page;
 pub use scope::Scope;

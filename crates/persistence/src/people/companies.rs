@@ -21,7 +21,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::import;
+pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
 use super::{Deleted, with_match_keys};
 use crate::{
@@ -157,7 +157,7 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), &Changes::of_new(company), company.created_at);
+    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), Changes::of_new(company), company.created_at);
     let write = diesel::insert_into(companies::table)
         .values(Row::of(writer.workspace(), company))
         .returning(Row::as_returning());
@@ -206,7 +206,7 @@ fn change(
             .filter(companies::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_company();
         }

@@ -25,7 +25,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::import;
+pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
 use super::{Deleted, companies, duplicates, with_match_keys};
 use crate::{
@@ -153,7 +153,7 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), &Changes::of_new(contact), contact.created_at);
+    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), Changes::of_new(contact), contact.created_at);
     let write = diesel::insert_into(contacts::table)
         .values(Row::of(writer.workspace(), contact))
         .returning(Row::as_returning());
@@ -202,7 +202,7 @@ fn change(
             .filter(contacts::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_contact();
         }

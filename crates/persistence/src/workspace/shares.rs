@@ -133,7 +133,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewShare) -> Result<Share, StoreErro
         Seen::ToWrite => {}
     }
     let changes = Changes::of_new(&share);
-    let entry = Entry::new(writer, RecordKind::Share, "created", share.id.uuid(), &changes, share.created_at);
+    let entry = Entry::new(writer, RecordKind::Share, "created", share.id.uuid(), changes, share.created_at);
     let entry = entry.audited(writer);
     let write = diesel::insert_into(record_shares::table)
         .values(Row::of(writer.workspace(), &share))
@@ -165,7 +165,7 @@ pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
         Seen::ToWrite => {}
     }
     let changes = Changes::of_deleted(&share);
-    let entry = Entry::new(writer, RecordKind::Share, "deleted", id.uuid(), &changes, writer.now()).audited(writer);
+    let entry = Entry::new(writer, RecordKind::Share, "deleted", id.uuid(), changes, writer.now()).audited(writer);
     let write = diesel::delete(record_shares::table)
         .filter(record_shares::workspace_id.eq(writer.workspace()))
         .filter(record_shares::id.eq(id.uuid()))

@@ -95,7 +95,7 @@ pub fn list(reader: &mut Reader<'_>, query: &TeamQuery) -> Result<Page<Team>, St
 /// Creates a team.
 pub fn create(writer: &mut Writer<'_>, new: NewTeam) -> Result<Team, StoreError> {
     let team = Team::create(new, TeamId::mint(), writer.stamp())?;
-    let entry = Entry::new(writer, KIND, "created", team.id.uuid(), &Changes::of_new(&team), team.created_at);
+    let entry = Entry::new(writer, KIND, "created", team.id.uuid(), Changes::of_new(&team), team.created_at);
     let entry = entry.audited(writer);
     writer.transaction(|writer| {
         check_place(writer, &team)?;
@@ -124,7 +124,7 @@ pub fn update(
             return Ok(before);
         }
         after.advance(stamp);
-        let entry = Entry::new(writer, KIND, "updated", id.uuid(), &changes, after.updated_at).audited(writer);
+        let entry = Entry::new(writer, KIND, "updated", id.uuid(), changes, after.updated_at).audited(writer);
         let written = writer.transaction(|writer| {
             if after.parent_id != before.parent_id {
                 check_place(writer, &after)?;
@@ -155,7 +155,7 @@ pub fn delete(writer: &mut Writer<'_>, id: TeamId, expected: Option<i64>) -> Res
         let detail = format!("The team still has {}. Give them to another team first.", uses.join(", "));
         return Err(StoreError::Conflict { code: "in_use", detail });
     }
-    let entry = Entry::new(writer, KIND, "deleted", id.uuid(), &Changes::of_deleted(&team), writer.now());
+    let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&team), writer.now());
     let entry = entry.audited(writer);
     let write = diesel::delete(teams::table)
         .filter(teams::workspace_id.eq(writer.workspace()))

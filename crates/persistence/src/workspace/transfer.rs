@@ -104,7 +104,7 @@ fn hand_over(
             let team = team.map(TeamId::uuid).or(record.team_id);
             let before = json!({"owner_id": from, "team_id": record.team_id});
             let changes = Changes::between(&before, &json!({"owner_id": owner, "team_id": team}));
-            let entry = Entry::new(writer, resource.kind(), "updated", record.id, &changes, stamp.at);
+            let entry = Entry::new(writer, resource.kind(), "updated", record.id, changes, stamp.at);
             entries.push(BulkEntry::new(entry, record.version + 1));
             ids.push(record.id);
             owners.push(*owner);

@@ -209,6 +209,15 @@ impl Mask {
         fields.iter().all(|field| self.shows(resource, field))
     }
 
+    /// Whether `q` can look at all that records are found by.
+    pub fn searches_all(self, resource: &str) -> bool {
+        let fields: &[&str] = match resource {
+            "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
+            _ => &["name", "legal_name", "domain", "emails", "phones"],
+        };
+        fields.iter().all(|field| self.shows(resource, field))
+    }
+
     /// Some fields that have to be there.
     pub fn open_among(self, resource: &str) -> Vec<&'static str> {
         let fields: &[&str] = match resource {
