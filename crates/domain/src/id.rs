@@ -41,6 +41,8 @@ typed_id! {
     UserId;
     /// A key with which a program signs in.
     ApiKeyId;
+    /// A sign-in, and what it was prolonged by.
+    SessionId;
     /// A person the business knows.
     ContactId;
     /// An organisation the business knows.

@@ -1,7 +1,10 @@
-//! Who calls: access tokens of users, API keys of programs.
+//! Who calls: access tokens of users and programs, API keys, tokens of an outside identity provider.
 
 pub mod api_key;
+mod outside;
 pub mod password;
+pub(crate) mod refresh_token;
+pub mod signing;
 mod token;
 
 use std::{
@@ -15,21 +18,30 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{self, HeaderMap},
+    web::Data,
 };
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
     access::{Actor, ActorKind, Permission, Permissions, Role},
-    id::{UserId, WorkspaceId},
+    id::SessionId,
 };
 use rapport_persistence::{
     Db, Scope,
-    workspace::{api_keys, users, workspaces::Workspace},
+    workspace::{
+        api_keys::{self, ApiKey},
+        users::{self, Account},
+        workspaces::Workspace,
+    },
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub(crate) use self::token::{LIFETIME, Tokens};
+pub use self::outside::OutsideOptions;
+pub(crate) use self::{
+    outside::Outside,
+    token::{Bearer, LIFETIME, Tokens},
+};
 use crate::{
     gate,
     problem::{ApiError, ApiResult},
@@ -41,6 +53,9 @@ const TRUST: Duration = Duration::from_secs(5);
 /// How many credentials are remembered at once.
 const REMEMBERED: usize = 10_000;
 
+/// No credential is longer, in bytes. Nothing is read of one that is.
+const LONGEST: usize = 8 * 1024;
+
 /// Somebody who has proved who they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -51,6 +66,8 @@ pub(crate) struct Caller {
     pub(crate) email: Option<String>,
     pub(crate) role: Role,
     pub(crate) permissions: Permissions,
+    /// The session that calls; none for programs, and for users of an outside identity provider.
+    pub(crate) session: Option<SessionId>,
     pub(crate) request_id: String,
 }
 
@@ -64,7 +81,8 @@ impl Caller {
 /// Finds out who calls.
 pub(crate) struct Authenticator {
     db: Db,
-    tokens: Tokens,
+    tokens: Data<Tokens>,
+    outside: Option<Outside>,
     /// By the hash of the credential: neither a query nor a check of a signature for each request.
     known: Cache<[u8; 32], Known>,
 }
@@ -76,8 +94,8 @@ struct Known {
 }
 
 impl Authenticator {
-    pub(crate) fn new(db: Db, tokens: Tokens) -> Self {
-        Self { db, tokens, known: Cache::new(REMEMBERED) }
+    pub(crate) fn new(db: Db, tokens: Data<Tokens>, outside: Option<Outside>) -> Self {
+        Self { db, tokens, outside, known: Cache::new(REMEMBERED) }
     }
 
     /// The caller behind the credentials of a request. Every credential that is not valid is refused in one way.
@@ -85,58 +103,83 @@ impl Authenticator {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
         })?;
+        if credential.len() > LONGEST {
+            return Err(refused());
+        }
         let hash: [u8; 32] = Sha256::digest(credential).into();
         let now = self.db.clock().now();
         if let Some(known) = self.known.get(&hash).filter(|known| now < known.until) {
             return Ok(Caller { request_id, ..known.caller });
         }
-        let (caller, ends) = match api_key::Presented::parse(credential) {
-            Some(key) => (self.program(&key).await?, None),
-            None => self.user(credential, now).await?,
-        };
+        let (caller, ends) = self.find(credential, now).await?.ok_or_else(refused)?;
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
         self.known.insert(hash, Known { caller: caller.clone(), until });
         Ok(Caller { request_id, ..caller })
     }
 
-    async fn program(&self, presented: &api_key::Presented) -> ApiResult<Caller> {
-        let key = api_keys::find(&self.db, presented.id).await?.ok_or_else(refused)?;
-        if !presented.is_secret_of(&key.secret_hash) {
-            return Err(refused());
+    /// Whose credential this is, and when it ends by itself.
+    async fn find(&self, credential: &str, now: DateTime<Utc>) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
+        if let Some(key) = api_key::Presented::parse(credential) {
+            return Ok(self.program(&key).await?.map(|caller| (caller, None)));
         }
-        api_keys::note_use(&self.db, key.id).await?;
-        let permissions = match key.scopes {
-            None => Role::Admin.permissions(),
-            Some(scopes) => scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect(),
+        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.is_named_by(credential)) {
+            let Some(vouched) = outside.verify(credential, now).await else { return Ok(None) };
+            let account = users::find_account(&self.db, &vouched.workspace, &vouched.email).await?;
+            return Ok(account.map(|account| (user(account, None), Some(vouched.ends))));
+        }
+        let Some(claims) = self.tokens.verify(credential, now).await else { return Ok(None) };
+        let caller = match claims.bearer {
+            Bearer::User { user: id, session } => {
+                let account = users::get_account(&self.db, claims.workspace, id, session).await?;
+                account.map(|account| user(account, Some(session)))
+            }
+            Bearer::Program { key, permissions } => {
+                let found = api_keys::find(&self.db, key).await?.filter(|key| key.workspace.id == claims.workspace);
+                found.map(program).map(|caller| Caller { permissions: caller.permissions.and(permissions), ..caller })
+            }
         };
-        Ok(Caller {
-            workspace: key.workspace,
-            kind: ActorKind::ApiKey,
-            id: key.id.uuid(),
-            name: key.name,
-            email: None,
-            role: Role::Admin,
-            permissions,
-            request_id: String::new(),
-        })
+        Ok(caller.map(|caller| (caller, Some(claims.ends))))
     }
 
-    async fn user(&self, token: &str, now: DateTime<Utc>) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
-        let claims = self.tokens.verify(token, now).ok_or_else(refused)?;
-        let (workspace, user) = (WorkspaceId::from_uuid(claims.workspace), UserId::from_uuid(claims.user));
-        let account = users::get_account(&self.db, workspace, user).await?.ok_or_else(refused)?;
-        let caller = Caller {
-            workspace: account.workspace,
-            kind: ActorKind::User,
-            id: account.user.id.uuid(),
-            name: account.user.name,
-            email: Some(account.user.email),
-            role: account.role,
-            permissions: account.role.permissions(),
-            request_id: String::new(),
-        };
-        Ok((caller, Some(claims.ends)))
+    /// The program with this key; none when the key is not valid.
+    pub(crate) async fn program(&self, presented: &api_key::Presented) -> ApiResult<Option<Caller>> {
+        let found = api_keys::find(&self.db, presented.id).await?;
+        let Some(key) = found.filter(|key| presented.is_secret_of(&key.secret_hash)) else { return Ok(None) };
+        api_keys::note_use(&self.db, key.id).await?;
+        Ok(Some(program(key)))
+    }
+}
+
+fn program(key: ApiKey) -> Caller {
+    let permissions = match key.scopes {
+        None => Role::Admin.permissions(),
+        Some(scopes) => scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect(),
+    };
+    Caller {
+        workspace: key.workspace,
+        kind: ActorKind::ApiKey,
+        id: key.id.uuid(),
+        name: key.name,
+        email: None,
+        role: Role::Admin,
+        permissions,
+        session: None,
+        request_id: String::new(),
+    }
+}
+
+fn user(account: Account, session: Option<SessionId>) -> Caller {
+    Caller {
+        workspace: account.workspace,
+        kind: ActorKind::User,
+        id: account.user.id.uuid(),
+        name: account.user.name,
+        email: Some(account.user.email),
+        role: account.role,
+        permissions: account.role.permissions(),
+        session,
+        request_id: String::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, http::header};
 use rapport_domain::{
     page::Total,
     people::{company::Company, contact::Contact},
+    workspace::session::Session,
 };
 use rapport_persistence::Page;
 use serde::Serialize;
@@ -35,6 +36,12 @@ impl Versioned for Contact {
 }
 
 impl Versioned for Company {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Versioned for Session {
     fn version(&self) -> i64 {
         self.version
     }

@@ -119,7 +119,13 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("journal_actor_check", Meaning::Ours),
     ("journal_pkey", Meaning::Ours),
     ("journal_position_unique", Meaning::Ours),
+    ("refresh_tokens_hash_check", Meaning::Ours),
+    ("refresh_tokens_pkey", Meaning::Ours),
+    ("refresh_tokens_session_fkey", Meaning::Ours),
     ("secrets_pkey", Meaning::Ours),
+    ("sessions_pkey", Meaning::Ours),
+    ("sessions_user_fkey", Meaning::Ours),
+    ("signing_keys_pkey", Meaning::Ours),
     (
         "users_email_check",
         Meaning::NotAllowed { pointer: "/email", detail: "An e-mail address has at most 254 characters." },

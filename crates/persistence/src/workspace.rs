@@ -2,5 +2,7 @@
 
 pub mod api_keys;
 pub(crate) mod secrets;
+pub mod sessions;
+pub mod signing_keys;
 pub mod users;
 pub mod workspaces;

@@ -1,20 +1,19 @@
 //! Users: who signs in with a password.
 
-use diesel::prelude::*;
+use diesel::{PgConnection, dsl::exists, prelude::*, select};
 use rapport_domain::{
     access::Role,
-    id::{UserId, WorkspaceId},
+    id::{SessionId, UserId, WorkspaceId},
     workspace::user::UserSummary,
 };
 use uuid::Uuid;
 
-use super::workspaces::Workspace;
+use super::{sessions, workspaces::Workspace};
 use crate::{
     Db, Reader, StoreError, codes,
     schema::{users, workspaces},
 };
 
-diesel::allow_tables_to_appear_in_same_query!(users, workspaces);
 diesel::joinable!(users -> workspaces (workspace_id));
 
 /// A user who may sign in, with what is needed to tell whether it is they.
@@ -73,18 +72,31 @@ pub async fn find_account(db: &Db, workspace: &str, email: &str) -> Result<Optio
     .await
 }
 
-/// The active user of this id.
-pub async fn get_account(db: &Db, workspace: WorkspaceId, user: UserId) -> Result<Option<Account>, StoreError> {
+/// The active user of this id, while this session of theirs lasts.
+pub async fn get_account(
+    db: &Db,
+    workspace: WorkspaceId,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<Account>, StoreError> {
+    let now = db.clock().now();
     db.directory(move |pg| {
         let row = accounts()
             .filter(users::workspace_id.eq(workspace.uuid()))
             .filter(users::id.eq(user.uuid()))
+            .filter(sessions::lasts(workspace, session, user, now))
             .select(AccountRow::as_select())
             .first(pg)
             .optional()?;
         row.map(AccountRow::into_account).transpose()
     })
     .await
+}
+
+/// Whether a user may sign in.
+pub(super) fn is_active(pg: &mut PgConnection, workspace: WorkspaceId, user: UserId) -> Result<bool, StoreError> {
+    let active = accounts().filter(users::workspace_id.eq(workspace.uuid())).filter(users::id.eq(user.uuid()));
+    Ok(select(exists(active)).get_result(pg)?)
 }
 
 /// The users of these ids, for records that name them.
