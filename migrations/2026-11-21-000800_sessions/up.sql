@@ -34,7 +34,7 @@ CREATE TABLE refresh_tokens (
 -- The keys with which the servers of this installation sign access tokens. The private halves are sealed with a key of
 -- the table secrets.
 CREATE TABLE signing_keys (
-    id text NOT NULL,
+    id uuid NOT NULL,
     public_key bytea NOT NULL,
     private_key bytea NOT NULL,
     created_at timestamptz NOT NULL,

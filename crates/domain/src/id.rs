@@ -39,10 +39,18 @@ typed_id! {
     WorkspaceId;
     /// A person who works with Rapport.
     UserId;
+    /// Users who work together.
+    TeamId;
+    /// What users may do.
+    RoleId;
+    /// A record that somebody else may see, too.
+    ShareId;
     /// A key with which a program signs in.
     ApiKeyId;
     /// A sign-in, and what it was prolonged by.
     SessionId;
+    /// A key with which access tokens are signed.
+    SigningKeyId;
     /// A person the business knows.
     ContactId;
     /// An organisation the business knows.

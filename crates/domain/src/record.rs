@@ -14,6 +14,13 @@ use uuid::Uuid;
 pub enum RecordKind {
     Contact,
     Company,
+    User,
+    Team,
+    Role,
+    ApiKey,
+    Session,
+    SigningKey,
+    Share,
 }
 
 impl RecordKind {
@@ -22,6 +29,13 @@ impl RecordKind {
         match self {
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::User => "user",
+            Self::Team => "team",
+            Self::Role => "role",
+            Self::ApiKey => "api_key",
+            Self::Session => "session",
+            Self::SigningKey => "signing_key",
+            Self::Share => "share",
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
     future::{Ready, ready},
     marker::PhantomData,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,14 +24,15 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
-    access::{Actor, ActorKind, Permission, Permissions, Role},
+    access::{Actor, ActorKind, Grants, Permission, Permissions},
     id::SessionId,
+    workspace::role::RoleSummary,
 };
 use rapport_persistence::{
     Db, Scope,
     workspace::{
+        accounts::{self, Account},
         api_keys::{self, ApiKey},
-        users::{self, Account},
         workspaces::Workspace,
     },
 };
@@ -64,17 +66,26 @@ pub(crate) struct Caller {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) email: Option<String>,
-    pub(crate) role: Role,
-    pub(crate) permissions: Permissions,
+    pub(crate) roles: Vec<RoleSummary>,
+    pub(crate) grants: Arc<Grants>,
     /// The session that calls; none for programs, and for users of an outside identity provider.
     pub(crate) session: Option<SessionId>,
     pub(crate) request_id: String,
+    /// Network address from which the request came.
+    pub(crate) address: Option<String>,
 }
 
 impl Caller {
     fn scope(&self) -> Scope {
         let actor = Actor { kind: self.kind, id: Some(self.id) };
-        Scope::of_caller(self.workspace.id, actor, self.workspace.country.clone(), self.request_id.clone())
+        Scope::of_caller(self.workspace.id, actor, Arc::clone(&self.grants), self.workspace.country.clone())
+            .for_request(self.request_id.clone(), self.address.clone())
+    }
+
+    /// The same caller when only these permissions count.
+    fn narrowed(self, permissions: Permissions) -> Self {
+        let grants = Grants::clone(&self.grants).narrowed(permissions);
+        Self { grants: Arc::new(grants), ..self }
     }
 }
 
@@ -91,6 +102,8 @@ pub(crate) struct Authenticator {
 struct Known {
     caller: Caller,
     until: DateTime<Utc>,
+    /// How often access had changed in this process when it was remembered.
+    access_changes: u64,
 }
 
 impl Authenticator {
@@ -99,7 +112,12 @@ impl Authenticator {
     }
 
     /// The caller behind the credentials of a request. Every credential that is not valid is refused in one way.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap, request_id: String) -> ApiResult<Caller> {
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        request_id: String,
+        address: Option<String>,
+    ) -> ApiResult<Caller> {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
         })?;
@@ -107,15 +125,16 @@ impl Authenticator {
             return Err(refused());
         }
         let hash: [u8; 32] = Sha256::digest(credential).into();
-        let now = self.db.clock().now();
-        if let Some(known) = self.known.get(&hash).filter(|known| now < known.until) {
-            return Ok(Caller { request_id, ..known.caller });
+        let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
+        let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
+        if let Some(known) = self.known.get(&hash).filter(is_fresh) {
+            return Ok(Caller { request_id, address, ..known.caller });
         }
         let (caller, ends) = self.find(credential, now).await?.ok_or_else(refused)?;
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
-        self.known.insert(hash, Known { caller: caller.clone(), until });
-        Ok(Caller { request_id, ..caller })
+        self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
+        Ok(Caller { request_id, address, ..caller })
     }
 
     /// Whose credential this is, and when it ends by itself.
@@ -125,18 +144,18 @@ impl Authenticator {
         }
         if let Some(outside) = self.outside.as_ref().filter(|outside| outside.is_named_by(credential)) {
             let Some(vouched) = outside.verify(credential, now).await else { return Ok(None) };
-            let account = users::find_account(&self.db, &vouched.workspace, &vouched.email).await?;
+            let account = accounts::find(&self.db, &vouched.workspace, &vouched.email).await?;
             return Ok(account.map(|account| (user(account, None), Some(vouched.ends))));
         }
         let Some(claims) = self.tokens.verify(credential, now).await else { return Ok(None) };
         let caller = match claims.bearer {
             Bearer::User { user: id, session } => {
-                let account = users::get_account(&self.db, claims.workspace, id, session).await?;
+                let account = accounts::in_session(&self.db, claims.workspace, id, session).await?;
                 account.map(|account| user(account, Some(session)))
             }
             Bearer::Program { key, permissions } => {
                 let found = api_keys::find(&self.db, key).await?.filter(|key| key.workspace.id == claims.workspace);
-                found.map(program).map(|caller| Caller { permissions: caller.permissions.and(permissions), ..caller })
+                found.map(program).map(|caller| caller.narrowed(permissions))
             }
         };
         Ok(caller.map(|caller| (caller, Some(claims.ends))))
@@ -152,9 +171,11 @@ impl Authenticator {
 }
 
 fn program(key: ApiKey) -> Caller {
-    let permissions = match key.scopes {
-        None => Role::Admin.permissions(),
-        Some(scopes) => scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect(),
+    let grants = match key.scopes {
+        None => Grants::everything(),
+        Some(scopes) => {
+            Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+        }
     };
     Caller {
         workspace: key.workspace,
@@ -162,10 +183,11 @@ fn program(key: ApiKey) -> Caller {
         id: key.id.uuid(),
         name: key.name,
         email: None,
-        role: Role::Admin,
-        permissions,
+        roles: Vec::new(),
+        grants: Arc::new(grants),
         session: None,
         request_id: String::new(),
+        address: None,
     }
 }
 
@@ -176,10 +198,11 @@ fn user(account: Account, session: Option<SessionId>) -> Caller {
         id: account.user.id.uuid(),
         name: account.user.name,
         email: Some(account.user.email),
-        role: account.role,
-        permissions: account.role.permissions(),
+        roles: account.roles,
+        grants: account.grants,
         session,
         request_id: String::new(),
+        address: None,
     }
 }
 
@@ -216,11 +239,20 @@ macro_rules! requirements {
 requirements! {
     SignedIn => None;
     ContactsRead => Some(Permission::ContactsRead);
+    ContactsCreate => Some(Permission::ContactsCreate);
     ContactsWrite => Some(Permission::ContactsWrite);
     ContactsDelete => Some(Permission::ContactsDelete);
     CompaniesRead => Some(Permission::CompaniesRead);
+    CompaniesCreate => Some(Permission::CompaniesCreate);
     CompaniesWrite => Some(Permission::CompaniesWrite);
     CompaniesDelete => Some(Permission::CompaniesDelete);
+    UsersRead => Some(Permission::UsersRead);
+    UsersWrite => Some(Permission::UsersWrite);
+    TeamsRead => Some(Permission::TeamsRead);
+    TeamsWrite => Some(Permission::TeamsWrite);
+    RolesRead => Some(Permission::RolesRead);
+    RolesWrite => Some(Permission::RolesWrite);
+    AuditRead => Some(Permission::AuditRead);
 }
 
 /// Proof that the caller may do what `P` names. The first argument of every handler that is not public; without it there

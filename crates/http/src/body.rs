@@ -77,8 +77,7 @@ fn fields_of_form(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let mut seen = BTreeSet::new();
     let repeated: Vec<_> = pairs.iter().map(|(name, _)| name).filter(|name| !seen.insert(*name)).cloned().collect();
     if !repeated.is_empty() {
-        let problem =
-            |name: &String| FieldProblem::at(format!("/{name}"), "repeated", "This can be given once only.");
+        let problem = |name: &String| FieldProblem::at(format!("/{name}"), "repeated", "This can be given once only.");
         let problems = repeated.iter().take(MOST_PROBLEMS).map(problem).collect();
         return Err(ApiError::oauth("invalid_request", "").with_errors(problems).counted_parameters());
     }
@@ -90,10 +89,7 @@ fn contract(request: &HttpRequest) -> Result<web::Data<Contract>, ApiError> {
 }
 
 /// The bytes of a body, once they are there.
-fn arrival(
-    request: &HttpRequest,
-    payload: &mut Payload,
-) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<> {
+fn arrival(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<> {
     let bytes = web::Bytes::from_request(request, payload);
     async move {
         timeout(ARRIVAL, bytes)

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
-use rapport_domain::access::{Permission, Role};
+use rapport_domain::access::Permission;
 use rapport_http::auth::OutsideOptions;
 
 /// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
@@ -110,7 +110,12 @@ pub(crate) struct OutsideIssuerOptions {
     #[arg(long = "oidc-jwks-url", value_name = "URL", env = "RAPPORT_OIDC_JWKS_URL", requires = "oidc_issuer")]
     oidc_jwks_url: Option<String>,
     /// The claim of the provider's tokens that holds the name of the workspace
-    #[arg(long = "oidc-workspace-claim", value_name = "CLAIM", env = "RAPPORT_OIDC_WORKSPACE_CLAIM", default_value = "workspace")]
+    #[arg(
+        long = "oidc-workspace-claim",
+        value_name = "CLAIM",
+        env = "RAPPORT_OIDC_WORKSPACE_CLAIM",
+        default_value = "workspace"
+    )]
     oidc_workspace_claim: String,
     /// Seconds during which the provider's keys are not fetched again, whatever keys tokens name
     #[arg(
@@ -251,8 +256,9 @@ pub(crate) enum AdminCommand {
         /// E-mail address with which the user signs in
         #[arg(long, value_name = "ADDRESS", env = "RAPPORT_EMAIL")]
         email: String,
-        /// What the user may do
-        #[arg(long, env = "RAPPORT_ROLE", value_parser = roles())]
+        /// Name of a role of the workspace, which says what the user may do: admin, manager, agent, read_only or one of
+        /// its own
+        #[arg(long, env = "RAPPORT_ROLE")]
         role: String,
         /// Name to show; the e-mail address unless given
         #[arg(long, value_name = "NAME", env = "RAPPORT_NAME")]
@@ -295,10 +301,6 @@ pub(crate) enum LogFormat {
     Pretty,
     /// One JSON object a line, for programs
     Json,
-}
-
-fn roles() -> PossibleValuesParser {
-    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.as_str()))
 }
 
 fn scopes() -> PossibleValuesParser {

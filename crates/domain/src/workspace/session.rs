@@ -6,8 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    access::{ActorKind, Role},
+    access::ActorKind,
     id::{SessionId, UserId, WorkspaceId},
+    workspace::role::RoleSummary,
 };
 
 /// Who wants to sign in, and where.
@@ -137,8 +138,8 @@ pub struct Me {
     /// E-mail address of the user; null for API keys.
     #[schema(required, example = "mara@example.com")]
     pub email: Option<String>,
-    /// The caller's role.
-    pub role: Role,
+    /// The roles of the user; none for API keys.
+    pub roles: Vec<RoleSummary>,
     /// What the caller may do.
     #[schema(example = json!(["contacts:read", "contacts:write"]))]
     pub scopes: Vec<String>,

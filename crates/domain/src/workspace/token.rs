@@ -65,7 +65,7 @@ pub struct JsonWebKey {
     #[schema(example = "ES256")]
     pub alg: String,
     /// Its name, which the header of a token repeats.
-    #[schema(example = "q3Jt0fZC2mE")]
+    #[schema(example = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")]
     pub kid: String,
     /// The curve: always `P-256`.
     #[schema(example = "P-256")]

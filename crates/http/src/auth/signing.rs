@@ -7,15 +7,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use p256::{SecretKey, elliptic_curve::sec1::ToEncodedPoint, pkcs8::EncodePrivateKey};
-use rapport_domain::workspace::{
-    signing_key::Schedule,
-    token::{JsonWebKey, JsonWebKeySet},
+use rapport_domain::{
+    id::SigningKeyId,
+    workspace::{
+        signing_key::Schedule,
+        token::{JsonWebKey, JsonWebKeySet},
+    },
 };
 use rapport_persistence::{
     Db, StoreError,
     workspace::signing_keys::{self, KeyPair, Old, SigningKey},
 };
-use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 /// How long keys are used without looking whether there are others.
@@ -38,15 +40,14 @@ pub fn make() -> Result<KeyPair, String> {
         let Ok(secret) = SecretKey::from_slice(&bytes) else { continue };
         let public_key = secret.public_key().to_encoded_point(false).as_bytes().to_vec();
         let private_key = secret.to_pkcs8_der().map_err(|error| error.to_string())?.as_bytes().to_vec();
-        let id = URL_SAFE_NO_PAD.encode(&Sha256::digest(&public_key)[..16]);
-        return Ok(KeyPair { id, public_key, private_key });
+        return Ok(KeyPair { public_key, private_key });
     }
     Err("no key for access tokens could be made".to_owned())
 }
 
 /// Makes a new key that signs as soon as every server knows it, or at once when the old ones are to be forgotten; gives
 /// its name.
-pub async fn rotate(db: &Db, old: Old) -> Result<String, StoreError> {
+pub async fn rotate(db: &Db, old: Old) -> Result<SigningKeyId, StoreError> {
     let now = db.clock().now();
     let signs_from = if old == Old::Forget { now } else { now + HEAD_START };
     signing_keys::rotate(db, make, signs_from, old).await
@@ -92,7 +93,7 @@ impl Ring {
 
 impl Key {
     pub(crate) fn new(key: SigningKey) -> Option<Self> {
-        let KeyPair { id, public_key, private_key } = key.pair;
+        let (id, KeyPair { public_key, private_key }) = (key.id.to_string(), key.pair);
         let (x, y) = public_key.strip_prefix(&[4])?.split_at_checked(32)?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         let checking = DecodingKey::from_ec_components(&x, &y).ok()?;

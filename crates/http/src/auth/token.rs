@@ -186,6 +186,7 @@ pub(crate) fn still_valid(nbf: Option<i64>, exp: i64, now: DateTime<Utc>) -> Opt
 
 #[cfg(test)]
 mod tests {
+    use rapport_domain::id::SigningKeyId;
     use rapport_persistence::workspace::signing_keys::SigningKey;
 
     use super::*;
@@ -193,7 +194,7 @@ mod tests {
 
     fn key() -> Key {
         let signs_from = DateTime::UNIX_EPOCH;
-        Key::new(SigningKey { pair: signing::make().unwrap(), signs_from }).unwrap()
+        Key::new(SigningKey { id: SigningKeyId::mint(), pair: signing::make().unwrap(), signs_from }).unwrap()
     }
 
     fn now() -> DateTime<Utc> {

@@ -5,16 +5,17 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, delete, dev::Payload, get, http::header, post, web};
 use rapport_domain::{
     access::{ActorKind, Permission},
-    id::{SessionId, UserId},
+    id::{SessionId, UserId, WorkspaceId},
     workspace::session::{Login, Me, Refresh, Session, SessionQuery, SessionTokens, WorkspaceSummary},
 };
 use rapport_persistence::{
     Db,
     workspace::{
+        accounts,
         sessions::{self, Asking, Use},
-        users,
     },
 };
+
 use crate::{
     auth::{
         Auth, Bearer, Caller, LIFETIME, SignedIn, Tokens,
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// With it, sessions of others are there, too.
-const OTHERS: Permission = Permission::CompaniesDelete;
+const OTHERS: Permission = Permission::UsersWrite;
 
 /// A page of sessions.
 pub(crate) type SessionPage = ListPage<Session>;
@@ -57,15 +58,17 @@ pub(crate) async fn login(
     passwords: web::Data<Passwords>,
 ) -> ApiResult<web::Json<SessionTokens>> {
     let login = body.0;
-    let account = users::find_account(&db, &login.workspace, &login.email).await?;
+    let account = accounts::find(&db, &login.workspace, &login.email).await?;
 
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let is_right = passwords.is_right(login.password, hash).await.map_err(|error| ApiError::internal(&error))?;
-    let account = account.filter(|_| is_right).ok_or_else(|| {
-        ApiError::new("invalid_login", "Workspace, e-mail address and password do not go together. Check all three.")
-    })?;
+    let Some(account) = account.filter(|_| is_right) else {
+        note_failure(&db, login.workspace, login.email, used.0);
+        let detail = "Workspace, e-mail address and password do not go together. Check all three.";
+        return Err(ApiError::new("invalid_login", detail));
+    };
 
-    let minted = refresh_token::mint(account.workspace.id, SessionId::mint()).map_err(|error| ApiError::internal(&error))?;
+    let minted = minted(account.workspace.id, SessionId::mint())?;
     let expires_at = sessions::start(&db, account.user.id, minted.known, used.0).await?;
     let goes_on = sessions::GoesOn { user: account.user.id, expires_at };
     session_tokens(&db, &tokens, minted, goes_on).await
@@ -94,9 +97,24 @@ pub(crate) async fn refresh_session(
     let ended =
         || ApiError::new("invalid_refresh_token", "The refresh token is not valid, or not any more. Sign in again.");
     let token = refresh_token::parse(&body.0.refresh_token).ok_or_else(ended)?;
-    let next = refresh_token::mint(token.workspace, token.session).map_err(|error| ApiError::internal(&error))?;
+    let next = minted(token.workspace, token.session)?;
     let goes_on = sessions::go_on(&db, token, next.known.hash, used.0).await?.ok_or_else(ended)?;
     session_tokens(&db, &tokens, next, goes_on).await
+}
+
+/// Notes a sign-in that failed, after it was answered: the time of the answer must not tell whether there is an account, or
+/// a workspace, to note it for.
+fn note_failure(db: &Db, workspace: String, email: String, used: Use) {
+    let db = db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = sessions::note_failure(&db, &workspace, &email, used).await {
+            tracing::warn!(%error, "a sign-in that failed is missing in the audit");
+        }
+    });
+}
+
+fn minted(workspace: WorkspaceId, session: SessionId) -> ApiResult<Minted> {
+    refresh_token::mint(workspace, session).map_err(|error| ApiError::internal(&error))
 }
 
 async fn session_tokens(
@@ -135,6 +153,7 @@ pub(crate) async fn logout(auth: Auth<SignedIn>, db: web::Data<Db>) -> ApiResult
     })?;
     let asking = asking(auth.caller());
     db.write(&auth.scope(), move |writer| sessions::end(writer, session, None, asking)).await?;
+    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -154,6 +173,7 @@ pub(crate) async fn logout_everywhere(auth: Auth<SignedIn>, db: web::Data<Db>) -
     let user = user_of(auth.caller())
         .ok_or_else(|| ApiError::new("conflict", "An API key has no sessions. Sign in as the user whose you mean."))?;
     db.write(&auth.scope(), move |writer| sessions::end_all(writer, user)).await?;
+    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -232,12 +252,13 @@ pub(crate) async fn delete_session(
 ) -> ApiResult<HttpResponse> {
     let (id, asking) = (id.into_inner(), asking(auth.caller()));
     db.write(&auth.scope(), move |writer| sessions::end(writer, id, expected.0, asking)).await?;
+    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Sessions of others are there only for whoever manages users.
 fn asking(caller: &Caller) -> Asking {
-    let of_all = caller.permissions.allow(OTHERS);
+    let of_all = caller.grants.allow(OTHERS);
     Asking { of: (!of_all).then(|| UserId::from_uuid(caller.id)), from: caller.session }
 }
 
@@ -281,8 +302,8 @@ pub(crate) async fn get_me(auth: Auth<SignedIn>) -> web::Json<Me> {
         id: caller.id,
         name: caller.name.clone(),
         email: caller.email.clone(),
-        role: caller.role,
-        scopes: caller.permissions.scopes().into_iter().map(ToOwned::to_owned).collect(),
+        roles: caller.roles.clone(),
+        scopes: caller.grants.permissions().scopes().into_iter().map(ToOwned::to_owned).collect(),
         workspace: WorkspaceSummary { id: caller.workspace.id, name: caller.workspace.name.clone() },
     })
 }

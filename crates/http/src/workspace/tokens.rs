@@ -46,7 +46,7 @@ pub(crate) async fn issue_token(
     }
     let key = client(&request, basic.0)?;
     let program = authenticator.program(&key).await?.ok_or_else(unknown_client)?;
-    let permissions = narrowed(program.permissions, request.scope.as_deref())?;
+    let permissions = narrowed(program.grants.permissions(), request.scope.as_deref())?;
     let bearer = Bearer::Program { key: key.id, permissions };
     let signed = tokens.sign(program.workspace.id, bearer, db.clock().now()).await;
     Ok(web::Json(ClientToken {
@@ -101,10 +101,8 @@ fn narrowed(all: Permissions, scope: Option<&str>) -> ApiResult<Permissions> {
     if words.is_empty() {
         return Ok(all);
     }
-    let wanted: Option<Permissions> = words
-        .iter()
-        .map(|word| Permission::from_scope(word).filter(|permission| all.allow(*permission)))
-        .collect();
+    let wanted: Option<Permissions> =
+        words.iter().map(|word| Permission::from_scope(word).filter(|permission| all.allow(*permission))).collect();
     wanted.ok_or_else(|| {
         let detail = format!("The API key does not have all of this scope. It has: {}.", all.scopes().join(" "));
         ApiError::oauth("invalid_scope", detail)

@@ -1,20 +1,23 @@
 //! Sessions: who is signed in, and the refresh tokens that prolong it.
 
 use chrono::{DateTime, Utc};
-use diesel::{Connection, PgConnection, dsl::{self, exists}, pg::Pg, prelude::*, sql_types};
+use diesel::{Connection, PgConnection, dsl::exists, pg::Pg, prelude::*, select, sql_types};
 use rapport_domain::{
+    access::{Actor, ActorKind},
     id::{SessionId, UserId, WorkspaceId},
+    journal::{Changes, RecordReference},
     page::Direction,
     record::RecordKind,
     workspace::session::{self, Session, SessionQuery},
 };
+use serde_json::json;
 use uuid::Uuid;
 
-use super::users;
 use crate::{
     Db, Page, Reader, StoreError, Writer,
+    audit::{self, AuditEvent},
     page::{PageRequest, seek},
-    schema::{refresh_tokens, sessions},
+    schema::{refresh_tokens, sessions, users, workspaces},
 };
 
 /// The most sessions of a user: whoever signs in once more ends the one that was used longest ago.
@@ -75,6 +78,9 @@ pub async fn start(db: &Db, user: UserId, token: Token, used: Use) -> Result<Dat
                 ))
                 .execute(pg)?;
             keep(pg, token, now)?;
+            let by = Actor { kind: ActorKind::User, id: Some(user.uuid()) };
+            let changes = Changes::of_new(&json!({"user_id": user, "user_agent": used.user_agent}));
+            audit::insert(pg, &event(token, "session.started", by, changes, &used), now)?;
             Ok(expires_at)
         })
     })
@@ -122,7 +128,10 @@ pub async fn go_on(db: &Db, token: Token, next: [u8; 32], used: Use) -> Result<O
     match outcome {
         Outcome::GoesOn(goes_on) => Ok(Some(goes_on)),
         Outcome::Refused => Ok(None),
-        Outcome::Ended => Ok(None),
+        Outcome::Ended => {
+            db.access_changed();
+            Ok(None)
+        }
     }
 }
 
@@ -152,7 +161,7 @@ fn rotate(
     let known: Option<Option<DateTime<Utc>>> =
         refresh_token(token).select(refresh_tokens::used_at).first(pg).optional()?;
     let Some(used_before) = known else { return Ok(Outcome::Refused) };
-    if !users::is_active(pg, token.workspace, user)? {
+    if !is_active(pg, token.workspace, user)? {
         return Ok(Outcome::Refused);
     }
     match used_before {
@@ -162,6 +171,8 @@ fn rotate(
         Some(at) if session::is_shared(at, now) => {}
         Some(_) => {
             diesel::delete(session(token)).execute(pg)?;
+            let changes = Changes::of_new(&json!({"user_id": user, "user_agent": used.user_agent}));
+            audit::insert(pg, &event(token, "session.refresh_reused", Actor::SYSTEM, changes, used), now)?;
             return Ok(Outcome::Ended);
         }
     }
@@ -178,6 +189,50 @@ fn rotate(
         ))
         .execute(pg)?;
     Ok(Outcome::GoesOn(GoesOn { user, expires_at }))
+}
+
+fn event(token: Token, event: &'static str, actor: Actor, changes: Changes, used: &Use) -> AuditEvent {
+    AuditEvent {
+        workspace: token.workspace,
+        actor,
+        event,
+        record: RecordReference { kind: RecordKind::Session, id: token.session.uuid() },
+        changes,
+        address: used.address.clone(),
+        request_id: used.request_id.clone(),
+    }
+}
+
+/// Notes that somebody tried to sign in and did not know the password, or was nobody. In a workspace that is not known
+/// there is no audit to note it in. What was typed is not kept, for now and then it is a password in the wrong field: only
+/// whose account it was, where there is one.
+pub async fn note_failure(db: &Db, workspace: &str, email: &str, used: Use) -> Result<(), StoreError> {
+    let (workspace, email, now) = (workspace.to_owned(), email.trim().to_lowercase(), db.clock().now());
+    db.directory(move |pg| {
+        let found: Option<(Uuid, Option<Uuid>)> = workspaces::table
+            .left_join(users::table.on(users::workspace_id.eq(workspaces::id).and(users::email.eq(email))))
+            .filter(workspaces::name.eq(workspace))
+            .select((workspaces::id, users::id.nullable()))
+            .first(pg)
+            .optional()?;
+        let Some((workspace, user)) = found else { return Ok(()) };
+        let failed = AuditEvent {
+            workspace: WorkspaceId::from_uuid(workspace),
+            actor: Actor::SYSTEM,
+            event: "session.failed",
+            record: RecordReference { kind: RecordKind::User, id: user.unwrap_or(Uuid::nil()) },
+            changes: Changes::of_new(&json!({"user_id": user, "user_agent": used.user_agent})),
+            address: used.address,
+            request_id: used.request_id,
+        };
+        audit::insert(pg, &failed, now)
+    })
+    .await
+}
+
+fn is_active(pg: &mut PgConnection, workspace: WorkspaceId, user: UserId) -> Result<bool, StoreError> {
+    let active = users::table.find((workspace.uuid(), user.uuid())).filter(users::state.eq("active"));
+    Ok(select(exists(active)).get_result(pg)?)
 }
 
 fn forget_old(pg: &mut PgConnection, token: Token, now: DateTime<Utc>) -> Result<(), StoreError> {
@@ -200,21 +255,6 @@ fn refresh_token(token: Token) -> _ {
     let (workspace, session): (Uuid, Uuid) = (token.workspace.uuid(), token.session.uuid());
     let hash: Vec<u8> = token.hash.to_vec();
     refresh_tokens::table.find((workspace, session, hash))
-}
-
-/// Whether this is a session of the user that has not ended.
-pub(super) fn lasts(
-    workspace: WorkspaceId,
-    session: SessionId,
-    user: UserId,
-    now: DateTime<Utc>,
-) -> exists<dsl::Filter<dsl::Filter<dsl::Find<sessions::table, (Uuid, Uuid)>, dsl::Eq<sessions::user_id, Uuid>>, dsl::Gt<sessions::expires_at, DateTime<Utc>>>> {
-    exists(
-        sessions::table
-            .find((workspace.uuid(), session.uuid()))
-            .filter(sessions::user_id.eq(user.uuid()))
-            .filter(sessions::expires_at.gt(now)),
-    )
 }
 
 /// Sessions that have not ended, as far as the caller may know of them: every question of callers starts here.
@@ -252,17 +292,12 @@ pub fn get(reader: &mut Reader<'_>, id: SessionId, asking: Asking) -> Result<Ses
         .select(Row::as_select())
         .first(reader.pg())
         .optional()?
-        .ok_or(StoreError::Missing(RecordKind::Contact))?;
+        .ok_or(StoreError::Missing(RecordKind::Session))?;
     Ok(row.into_session(asking.from))
 }
 
 /// Ends a session; `expected` is the version that the caller knows. Its tokens are invalid from now on.
-pub fn end(
-    writer: &mut Writer<'_>,
-    id: SessionId,
-    expected: Option<i64>,
-    asking: Asking,
-) -> Result<(), StoreError> {
+pub fn end(writer: &mut Writer<'_>, id: SessionId, expected: Option<i64>, asking: Asking) -> Result<(), StoreError> {
     writer.transaction(|writer| {
         let session = get(writer, id, asking)?;
         if expected.is_some_and(|expected| expected != session.version) {
@@ -274,18 +309,33 @@ pub fn end(
 
 /// Ends all sessions of a user.
 pub fn end_all(writer: &mut Writer<'_>, user: UserId) -> Result<(), StoreError> {
-    let workspace = writer.workspace();
-    diesel::delete(sessions::table)
-        .filter(sessions::workspace_id.eq(workspace))
-        .filter(sessions::user_id.eq(user.uuid()))
-        .execute(writer.pg())?;
-    Ok(())
+    writer.transaction(|writer| {
+        let workspace = writer.workspace();
+        let of_user =
+            sessions::table.filter(sessions::workspace_id.eq(workspace)).filter(sessions::user_id.eq(user.uuid()));
+        let ended: Vec<Uuid> = diesel::delete(of_user).returning(sessions::id).get_results(writer.pg())?;
+        ended.into_iter().try_for_each(|id| note_end(writer, SessionId::from_uuid(id), user))
+    })
 }
 
 fn remove(writer: &mut Writer<'_>, session: &Session) -> Result<(), StoreError> {
     let key = (writer.workspace(), session.id.uuid());
     diesel::delete(sessions::table.find(key)).execute(writer.pg())?;
-    Ok(())
+    note_end(writer, session.id, session.user_id)
+}
+
+fn note_end(writer: &mut Writer<'_>, id: SessionId, user: UserId) -> Result<(), StoreError> {
+    let (scope, now) = (writer.scope(), writer.now());
+    let ended = AuditEvent {
+        workspace: scope.workspace(),
+        actor: scope.actor(),
+        event: "session.ended",
+        record: RecordReference { kind: RecordKind::Session, id: id.uuid() },
+        changes: Changes::of_new(&json!({"user_id": user})),
+        address: scope.address().map(ToOwned::to_owned),
+        request_id: scope.request_id().map(ToOwned::to_owned),
+    };
+    audit::insert(writer.pg(), &ended, now)
 }
 
 #[derive(Queryable, Selectable)]

@@ -2,10 +2,23 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection, prelude::*, sql_types};
-use rapport_domain::workspace::signing_key::Schedule;
+use rapport_domain::{
+    access::Actor,
+    id::{SigningKeyId, WorkspaceId},
+    journal::{Changes, RecordReference},
+    record::RecordKind,
+    workspace::signing_key::Schedule,
+};
+use serde_json::json;
+use uuid::Uuid;
 
 use super::secrets;
-use crate::{Db, StoreError, schema::signing_keys, seal::Seal};
+use crate::{
+    Db, StoreError,
+    audit::{self, AuditEvent},
+    schema::{signing_keys, workspaces},
+    seal::Seal,
+};
 
 /// The secret with which private keys are sealed.
 const SEAL: &str = "signing_key_seal";
@@ -16,15 +29,14 @@ const LOCK: i64 = 0x7261_7070_6b65_7973;
 /// A pair of keys.
 #[derive(Clone)]
 pub struct KeyPair {
-    /// Its name, which tokens carry.
-    pub id: String,
     pub public_key: Vec<u8>,
     pub private_key: Vec<u8>,
 }
 
-/// A pair of keys with its time.
+/// A pair of keys with its name, which tokens carry, and its time.
 #[derive(Clone)]
 pub struct SigningKey {
+    pub id: SigningKeyId,
     pub pair: KeyPair,
     pub signs_from: DateTime<Utc>,
 }
@@ -55,20 +67,18 @@ pub async fn current(db: &Db, make: Make) -> Result<Vec<SigningKey>, StoreError>
 }
 
 /// Makes a new key that signs from then on; gives its name.
-pub async fn rotate(db: &Db, make: Make, signs_from: DateTime<Utc>, old: Old) -> Result<String, StoreError> {
+pub async fn rotate(db: &Db, make: Make, signs_from: DateTime<Utc>, old: Old) -> Result<SigningKeyId, StoreError> {
     let now = db.clock().now();
-    let id = db
-        .directory(move |pg| {
-            pg.transaction(|pg| {
-                take_turn(pg)?;
-                if old == Old::Forget {
-                    diesel::delete(signing_keys::table).execute(pg)?;
-                }
-                insert(pg, make, signs_from, now)
-            })
+    db.directory(move |pg| {
+        pg.transaction(|pg| {
+            take_turn(pg)?;
+            if old == Old::Forget {
+                diesel::delete(signing_keys::table).execute(pg)?;
+            }
+            insert(pg, make, signs_from, now)
         })
-        .await?;
-    Ok(id)
+    })
+    .await
 }
 
 fn keep_up(pg: &mut PgConnection, make: Make, now: DateTime<Utc>) -> Result<Vec<SigningKey>, StoreError> {
@@ -78,11 +88,11 @@ fn keep_up(pg: &mut PgConnection, make: Make, now: DateTime<Utc>) -> Result<Vec<
         let keys = all(pg)?;
         let schedule = schedule(&keys);
         for key in keys.iter().filter(|key| schedule.is_over(key.signs_from, now)) {
-            diesel::delete(signing_keys::table.find(&key.pair.id)).execute(pg)?;
+            diesel::delete(signing_keys::table.find(key.id.uuid())).execute(pg)?;
         }
         if let Some(signs_from) = schedule.due(now) {
             let id = insert(pg, make, signs_from, now)?;
-            tracing::info!(key = id, %signs_from, "a new key for access tokens is published");
+            tracing::info!(key = %id, %signs_from, "a new key for access tokens is published");
         }
         all(pg)
     })
@@ -101,17 +111,17 @@ fn all(pg: &mut PgConnection) -> Result<Vec<SigningKey>, StoreError> {
     let rows = signing_keys::table
         .select((signing_keys::id, signing_keys::public_key, signing_keys::private_key, signing_keys::signs_from))
         .order(signing_keys::signs_from)
-        .load::<(String, Vec<u8>, Vec<u8>, DateTime<Utc>)>(pg)?;
+        .load::<(Uuid, Vec<u8>, Vec<u8>, DateTime<Utc>)>(pg)?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let seal = Seal::new(&secrets::get_or_make(pg, SEAL)?)?;
     let opened = rows.into_iter().filter_map(|(id, public_key, sealed, signs_from)| {
         let Some(private_key) = seal.open(id.as_bytes(), &sealed) else {
-            tracing::warn!(key = id, "a key for access tokens can't be opened, so it counts for nothing");
+            tracing::warn!(key = %id, "a key for access tokens can't be opened, so it counts for nothing");
             return None;
         };
-        Some(SigningKey { pair: KeyPair { id, public_key, private_key }, signs_from })
+        Some(SigningKey { id: SigningKeyId::from_uuid(id), pair: KeyPair { public_key, private_key }, signs_from })
     });
     Ok(opened.collect())
 }
@@ -121,17 +131,41 @@ fn insert(
     make: Make,
     signs_from: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<String, StoreError> {
-    let pair = make().map_err(StoreError::Internal)?;
+) -> Result<SigningKeyId, StoreError> {
+    let (id, pair) = (SigningKeyId::mint(), make().map_err(StoreError::Internal)?);
     let seal = Seal::new(&secrets::get_or_make(pg, SEAL)?)?;
     diesel::insert_into(signing_keys::table)
         .values((
-            signing_keys::id.eq(&pair.id),
+            signing_keys::id.eq(id.uuid()),
             signing_keys::public_key.eq(&pair.public_key),
-            signing_keys::private_key.eq(seal.close(pair.id.as_bytes(), &pair.private_key)?),
+            signing_keys::private_key.eq(seal.close(id.uuid().as_bytes(), &pair.private_key)?),
             signing_keys::created_at.eq(now),
             signing_keys::signs_from.eq(signs_from),
         ))
         .execute(pg)?;
-    Ok(pair.id)
+    note(pg, id, signs_from, now)?;
+    Ok(id)
+}
+
+/// A key belongs to the installation, so every workspace learns in its audit that the tokens of its users are signed with
+/// another one.
+fn note(
+    pg: &mut PgConnection,
+    id: SigningKeyId,
+    signs_from: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let all: Vec<Uuid> = workspaces::table.select(workspaces::id).order(workspaces::id).load(pg)?;
+    all.into_iter().try_for_each(|workspace| {
+        let event = AuditEvent {
+            workspace: WorkspaceId::from_uuid(workspace),
+            actor: Actor::SYSTEM,
+            event: "signing_key.rotated",
+            record: RecordReference { kind: RecordKind::SigningKey, id: id.uuid() },
+            changes: Changes::of_new(&json!({"signs_from": signs_from})),
+            address: None,
+            request_id: None,
+        };
+        audit::insert(pg, &event, now)
+    })
 }
