@@ -20,6 +20,7 @@ use rapport_persistence::{
     Clock, Db, DbOptions, Scope,
     workspace::{api_keys, roles, users, workspaces},
 };
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 pub use caller::{Answer, Caller};
@@ -79,6 +80,12 @@ impl Workspace {
         Self { id: workspace.id, name }
     }
 
+    /// The one that a caller calls theirs.
+    pub fn of(summary: &Value) -> Self {
+        let id = WorkspaceId::from_uuid(summary["id"].as_str().unwrap().parse().unwrap());
+        Self { id, name: summary["name"].as_str().unwrap().to_owned() }
+    }
+
     /// A program that may do everything.
     pub fn admin(&self) -> Caller {
         self.program(None)
@@ -119,10 +126,15 @@ impl Workspace {
     pub fn signed_in(&self, role: StandardRole) -> Caller {
         let email = format!("{}@example.com", role.as_str());
         self.user(&email, role, "a long enough password");
-        let login = serde_json::json!({"workspace": self.name, "email": email, "password": "a long enough password"});
-        let answer = anonymous().post("/v1/auth/login", &login);
+        let answer = self.sign_in(&email, "a long enough password");
         answer.expect(200);
         Caller::new(&base(), Some(answer.body["access_token"].as_str().unwrap().to_owned()))
+    }
+
+    /// What a user of the workspace is answered who signs in.
+    pub fn sign_in(&self, email: &str, password: &str) -> Answer {
+        let login = serde_json::json!({"workspace": self.name, "email": email, "password": password});
+        anonymous().post("/v1/auth/login", &login)
     }
 }
 
