@@ -2,6 +2,7 @@
 
 mod caller;
 pub mod contract;
+pub mod forge;
 mod process;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     sync::{LazyLock, atomic::AtomicU32, atomic::Ordering},
 };
 
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
 use rapport_domain::{
     access::{Permission, StandardRole},
     id::WorkspaceId,
@@ -62,6 +64,17 @@ pub fn base() -> String {
 /// The URL of the shared server's database.
 pub fn database_url() -> String {
     SHARED.server.database_url()
+}
+
+/// Does something with the shared server's database that no operation does.
+pub fn in_database<T>(work: impl AsyncFnOnce(&Db) -> T) -> T {
+    RUNTIME.block_on(work(&SHARED.db))
+}
+
+/// Changes the shared server's database behind its back.
+pub fn change_database(statement: &str) {
+    let mut pg = PgConnection::establish(&database_url()).unwrap();
+    sql_query(statement).execute(&mut pg).unwrap();
 }
 
 /// A workspace for one test.
@@ -129,6 +142,25 @@ impl Workspace {
         let answer = self.sign_in(&email, "a long enough password");
         answer.expect(200);
         Caller::new(&base(), Some(answer.body["access_token"].as_str().unwrap().to_owned()))
+    }
+
+    /// Says whether a user can sign in, behind the server's back.
+    pub fn set_state(&self, user: &str, state: &str) {
+        change_database(&format!("UPDATE users SET state = '{state}' WHERE id = '{user}'"));
+    }
+
+    /// What the audit of the workspace holds, the oldest first.
+    pub fn audit(&self) -> Vec<Value> {
+        #[derive(QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = Jsonb)]
+            line: Value,
+        }
+        let query =
+            "SELECT to_jsonb(journal) AS line FROM journal WHERE is_audit AND workspace_id = $1 ORDER BY at, id";
+        let mut pg = PgConnection::establish(&database_url()).unwrap();
+        let query = sql_query(query).bind::<diesel::sql_types::Uuid, _>(self.id.uuid());
+        query.load::<Line>(&mut pg).unwrap().into_iter().map(|line| line.line).collect()
     }
 
     /// What a user of the workspace is answered who signs in.

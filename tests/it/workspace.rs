@@ -1,3 +1,7 @@
 //! The business itself and those who work with Rapport.
 
+mod oauth;
+mod outside;
+mod refresh;
 mod sessions;
+mod tokens;
