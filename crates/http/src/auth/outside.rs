@@ -176,3 +176,49 @@ fn decoded(token: &str, key: &ProviderKey, options: &OutsideOptions) -> Option<M
     validation.validate_nbf = false;
     decode(token, &key.checking, &validation).ok().map(|token| token.claims)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Made with openssl: keys of a provider, and a token signed with each.
+    const MODULUS: &str = "r09ke1AL5ELmIZ_wzzAo3wSEXQfC60L1Kj6Qq0d3uj4IUsa81G2Ey5hUVmANGsN00SR28DjLxEZqa8KT7qfXLiWIAofN-_Cj\
+        EEul5TIuFrXkqcqcF9Acwvuv5pwugdtP1tjPwJmb4icPlBwxNwYI1ruTptf9ApP77P6E1qkBho6Gv-051UXPOBYwkq04kgTe\
+        wg3QzUT-FpnZBG01t4PfIUofVP9oTjwmnC2ElwxB4CIlyLQYzrOqGSTxa7vixBjShqJg3g_Hi3hchxsCrPgDoesJgRRsMNsU\
+        CIEAOrsEsM2JDUmo_dMXg802hjt9iRcWIR4eHadNW15bajJKN0rj6w";
+    const BY_RSA: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6InJzYSJ9.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoicmF\
+        wcG9ydCIsInN1YiI6IjQ3MTEiLCJleHAiOjQxMDI0NDQ4MDB9.kQTNtuHs3K13-93-gLk4K0XuBm0zoy1cc8H6vl5rZ_RegR\
+        S_AKuPrd0qLfObqsTr4TqMh5BtbzaGQtntsTJKd5vOhf5moZ_OkA2mHQ9vqYoFj6Gn7t4kkXe9Emedt2iwHtbKx66ACpdG3W\
+        Ey3h6dK-2vk01oHQZelS_XewGKqWHnCPZZM4TE7hiAFIUtkib2uSvV8k1rwfpgRx-QR8T-eI34vt_1Udu4ECIN3j1s7tI-6D\
+        wmG5ReraW-gKjG_RO3k7NcuioEnH6RAr4con4fQaOyj9NrbD3OfLnsJauCaFA_XxsqAFVMaIj1GIO6AvDlLrFweL3LdZPTUW\
+        HheCaZLA";
+    const POINT: &str = "YfyYac-JVFLLySHXgfW0zI3pNrD-FlneaoRVMLt-pn4";
+    const BY_ED25519: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6ImVkIn0.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIiwiYXVkIjoicmFw\
+        cG9ydCIsInN1YiI6IjQ3MTEiLCJleHAiOjQxMDI0NDQ4MDB9.oqtPZYf-He0rKOqMnfR68E4DtpeB9R5zDf8_pknl94cSpzQ\
+        neyMd3sbjowgBVIsKXmUk7I8eeYn3bbYQmdOtBw";
+
+    #[test]
+    fn tokens_are_checked_with_the_algorithm_of_their_key_alone() {
+        let options = OutsideOptions {
+            issuer: "https://login.example.com".to_owned(),
+            audience: "rapport".to_owned(),
+            jwks_url: String::new(),
+            workspace_claim: "workspace".to_owned(),
+            refetch_after: Duration::ZERO,
+            insecure_loopback: false,
+        };
+        let keys = json!({"keys": [
+            {"kty": "RSA", "kid": "rsa", "n": MODULUS, "e": "AQAB"},
+            {"kty": "OKP", "kid": "ed", "crv": "Ed25519", "x": POINT},
+        ]});
+        let keys = ProviderKeys::read(keys.to_string().as_bytes()).unwrap();
+        let (rsa, ed) = (keys.find("rsa").unwrap(), keys.find("ed").unwrap());
+        assert_eq!(decoded(BY_RSA, rsa, &options).unwrap()["sub"], "4711");
+        assert_eq!(decoded(BY_ED25519, ed, &options).unwrap()["sub"], "4711");
+        assert!(decoded(BY_RSA, ed, &options).is_none());
+        assert!(decoded(BY_ED25519, rsa, &options).is_none());
+        assert!(decoded(BY_RSA, rsa, &OutsideOptions { audience: "other".to_owned(), ..options }).is_none());
+    }
+}
