@@ -57,7 +57,7 @@ pub async fn rotate(db: &Db, old: Old) -> Result<SigningKeyId, StoreError> {
 pub(crate) struct Ring {
     keys: Vec<Key>,
     schedule: Schedule,
-    asked_at: DateTime<Utc>,
+    read_at: DateTime<Utc>,
 }
 
 /// One of them.
@@ -70,9 +70,9 @@ pub(crate) struct Key {
 }
 
 impl Ring {
-    fn new(keys: Vec<SigningKey>, asked_at: DateTime<Utc>) -> Self {
+    fn new(keys: Vec<SigningKey>, read_at: DateTime<Utc>) -> Self {
         let schedule = Schedule::new(keys.iter().map(|key| key.signs_from));
-        Self { keys: keys.into_iter().filter_map(Key::new).collect(), schedule, asked_at }
+        Self { keys: keys.into_iter().filter_map(Key::new).collect(), schedule, read_at }
     }
 
     /// The key of this name.
@@ -114,8 +114,8 @@ impl Key {
 pub(crate) struct Keys {
     db: Db,
     ring: RwLock<Arc<Ring>>,
-    /// Held by the one who asks.
-    asking: Mutex<()>,
+    /// Held by the one who asks the database; when somebody did last, whatever came of it.
+    asked_at: Mutex<DateTime<Utc>>,
 }
 
 impl Keys {
@@ -123,17 +123,17 @@ impl Keys {
     pub(crate) async fn open(db: Db) -> Result<Self, StoreError> {
         let now = db.clock().now();
         let ring = Ring::new(signing_keys::current(&db, make).await?, now);
-        Ok(Self { db, ring: RwLock::new(Arc::new(ring)), asking: Mutex::default() })
+        Ok(Self { db, ring: RwLock::new(Arc::new(ring)), asked_at: Mutex::new(now) })
     }
 
     /// The keys, at most a minute old.
     pub(crate) async fn ring(&self) -> Arc<Ring> {
         let ring = self.held();
-        if self.now() - ring.asked_at < FRESH {
+        if self.now() - ring.read_at < FRESH {
             return ring;
         }
-        match self.asking.try_lock() {
-            Ok(_turn) => self.ask().await,
+        match self.asked_at.try_lock() {
+            Ok(mut asked_at) => self.ask(&mut asked_at).await,
             // Somebody asks already; what is there is good enough until they are done.
             Err(_) => ring,
         }
@@ -145,18 +145,19 @@ impl Keys {
         if ring.find(id).is_some() {
             return ring;
         }
-        let _turn = self.asking.lock().await;
+        let mut asked_at = self.asked_at.lock().await;
         let ring = self.held();
-        if ring.find(id).is_some() || self.now() - ring.asked_at < PAUSE {
-            return ring;
-        }
-        self.ask().await
+        if ring.find(id).is_some() { ring } else { self.ask(&mut asked_at).await }
     }
 
-    async fn ask(&self) -> Arc<Ring> {
-        let asked_at = self.now();
+    async fn ask(&self, asked_at: &mut DateTime<Utc>) -> Arc<Ring> {
+        let now = self.now();
+        if now - *asked_at < PAUSE {
+            return self.held();
+        }
+        *asked_at = now;
         match signing_keys::current(&self.db, make).await {
-            Ok(keys) => self.hold(Ring::new(keys, asked_at)),
+            Ok(keys) => self.hold(Ring::new(keys, now)),
             Err(error) => {
                 tracing::warn!(%error, "the keys of access tokens can't be read, so those known are used");
                 self.held()
