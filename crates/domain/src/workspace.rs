@@ -2,6 +2,7 @@
 
 pub mod role;
 pub mod session;
+pub mod share;
 pub mod signing_key;
 pub mod team;
 pub mod token;

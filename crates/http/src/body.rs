@@ -1,15 +1,15 @@
 //! Request bodies: JSON, and one form, checked against the published schema before they are read into types.
 
-use std::{collections::BTreeSet, future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
-use rapport_domain::problem::FieldProblem;
+use rapport_domain::{access::Resource, problem::FieldProblem};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::{contract::Contract, problem::ApiError};
+use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError};
 
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -27,6 +27,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let readable = require_json(request);
         let (bytes, contract) = (arrival(request, payload), contract(request));
+        let written = Written::of(request);
         Box::pin(async move {
             readable?;
             let (bytes, contract) = (bytes.await?, contract?);
@@ -37,10 +38,36 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
             if !problems.is_empty() {
                 return Err(ApiError::fields(problems));
             }
+            written.check(&value)?;
             serde_json::from_value(value)
                 .map(Json)
                 .map_err(|error| ApiError::new("validation_failed", format!("The body does not fit: {error}.")))
         })
+    }
+}
+
+/// Who writes the records of which resource.
+struct Written(Option<(Rc<Caller>, Resource)>);
+
+impl Written {
+    /// The gate has found out both; a body that is no record of a resource has no fields to close.
+    fn of(request: &HttpRequest) -> Self {
+        let extensions = request.extensions();
+        let resource = extensions.get::<RecordsOf>().map(|records| records.0);
+        Self(extensions.get::<Rc<Caller>>().cloned().zip(resource))
+    }
+
+    /// Refuses fields that the caller may not write.
+    fn check(&self, body: &Value) -> Result<(), ApiError> {
+        let (Some((caller, resource)), Some(fields)) = (&self.0, body.as_object()) else { return Ok(()) };
+        let closed = fields.keys().filter(|field| !caller.grants.may_write(*resource, field));
+        let problems: Vec<FieldProblem> = closed
+            .map(|field| {
+                let detail = format!("Your role does not let you write {field}. Leave it out.");
+                FieldProblem::at(format!("/{field}"), "closed_field", detail)
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ApiError::closed(problems)) }
     }
 }
 

@@ -13,7 +13,8 @@ use utoipa::{
 use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
-    access::Permission,
+    access::{Permission, Resource},
+    journal::EventName,
     page::Count,
     people::{
         company::{CompanyExpanded, CompanyRelation, CompanySort},
@@ -21,6 +22,7 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{CountryCode, Tag},
+    workspace::user::UserState,
 };
 
 use crate::{
@@ -40,13 +42,18 @@ use crate::{
         (name = "Authentication", description = "Signing in, and who one is then."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Users", description = "People who work with Rapport."),
+        (name = "Teams", description = "Users who work together, as a tree."),
+        (name = "Roles", description = "What users may do."),
+        (name = "Shares", description = "Single records that somebody else may see or change, too."),
+        (name = "Access", description = "Who may do what: explained and audited."),
         (name = "Service", description = "The server itself.")
     ),
     components(
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, OnDuplicate, Tag
+            DeletedInList, DeletedInRead, EventName, OnDuplicate, Resource, Tag, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -22,7 +22,7 @@ impl Somebody {
     }
 
     fn sign_in(&self) -> Value {
-        let answer = self.workspace.sign_in(EMAIL, SECRET);
+        let answer = self.workspace.login(EMAIL, SECRET);
         answer.expect(200);
         answer.body
     }
@@ -166,7 +166,7 @@ fn a_deactivated_user_can_not_go_on() {
     let tokens = somebody.sign_in();
     somebody.workspace.set_state(&somebody.id, "deactivated");
     refresh(&tokens).expect_problem(401, "invalid_refresh_token");
-    somebody.workspace.sign_in(EMAIL, SECRET).expect_problem(401, "invalid_login");
+    somebody.workspace.login(EMAIL, SECRET).expect_problem(401, "invalid_login");
     somebody.workspace.set_state(&somebody.id, "active");
     refresh(&tokens).expect(200);
 }
@@ -253,8 +253,8 @@ fn whoever_manages_users_sees_and_ends_their_sessions() {
 fn signing_in_and_failing_to_is_noted() {
     let somebody = Somebody::new();
     somebody.sign_in();
-    somebody.workspace.sign_in(EMAIL, "wrong").expect(401);
-    somebody.workspace.sign_in("nobody@example.com", "wrong").expect(401);
+    somebody.workspace.login(EMAIL, "wrong").expect(401);
+    somebody.workspace.login("nobody@example.com", "wrong").expect(401);
     let failed = || -> Vec<Value> {
         let all = somebody.workspace.audit();
         all.into_iter().filter(|event| event["event"] == "session.failed").collect()

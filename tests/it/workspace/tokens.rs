@@ -129,7 +129,7 @@ fn every_token_that_is_not_valid_is_refused_in_one_way() {
     let mut tokens = hostile(&right);
     tokens.push(("an id of another workspace", right.claim("workspace", json!(other.id.to_string())).sign()));
 
-    let ended = workspace.sign_in("admin@example.com", "a long enough password").body;
+    let ended = workspace.login("admin@example.com", "a long enough password").body;
     let revoked = ended["access_token"].as_str().unwrap();
     bearer(revoked).get("/v1/me").expect(200);
     bearer(revoked).send("POST", "/v1/auth/logout", &[], None).expect(204);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::render::ALWAYS;
+use rapport_domain::access::ALWAYS;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 

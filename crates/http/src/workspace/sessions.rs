@@ -204,7 +204,7 @@ pub(crate) async fn list_sessions(
         _ => UserId::from_uuid(auth.caller().id),
     };
     let page = db.read(&auth.scope(), move |reader| sessions::list(reader, user, &query, from)).await?;
-    render::page(page, &[])
+    render::page(&auth, page, &[])
 }
 
 /// Get a session
@@ -228,7 +228,7 @@ pub(crate) async fn get_session(
 ) -> ApiResult<HttpResponse> {
     let (id, asking) = (id.into_inner(), asking(auth.caller()));
     let session = db.read(&auth.scope(), move |reader| sessions::get(reader, id, asking)).await?;
-    render::read(&session, &[], false, &known)
+    render::read(&auth, &session, &[], false, &known)
 }
 
 /// End a session
