@@ -2,6 +2,7 @@
 
 mod caller;
 pub mod contract;
+pub mod forge;
 mod process;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     sync::{LazyLock, atomic::AtomicU32, atomic::Ordering},
 };
 
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
 use rapport_domain::{
     access::{Permission, StandardRole},
     id::WorkspaceId,
@@ -20,6 +22,7 @@ use rapport_persistence::{
     Clock, Db, DbOptions, Scope,
     workspace::{api_keys, roles, users, workspaces},
 };
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 pub use caller::{Answer, Caller};
@@ -63,6 +66,17 @@ pub fn database_url() -> String {
     SHARED.server.database_url()
 }
 
+/// Does something with the shared server's database that no operation does.
+pub fn in_database<T>(work: impl AsyncFnOnce(&Db) -> T) -> T {
+    RUNTIME.block_on(work(&SHARED.db))
+}
+
+/// Changes the shared server's database behind its back.
+pub fn change_database(statement: &str) {
+    let mut pg = PgConnection::establish(&database_url()).unwrap();
+    sql_query(statement).execute(&mut pg).unwrap();
+}
+
 /// A workspace for one test.
 pub struct Workspace {
     pub id: WorkspaceId,
@@ -77,6 +91,12 @@ impl Workspace {
         let name = format!("test-{}-{}", COUNT.fetch_add(1, Ordering::Relaxed), &unique[20..]);
         let workspace = RUNTIME.block_on(workspaces::create(&SHARED.db, &name, Some("DE"))).unwrap();
         Self { id: workspace.id, name }
+    }
+
+    /// The one that a caller calls theirs.
+    pub fn of(summary: &Value) -> Self {
+        let id = WorkspaceId::from_uuid(summary["id"].as_str().unwrap().parse().unwrap());
+        Self { id, name: summary["name"].as_str().unwrap().to_owned() }
     }
 
     /// A program that may do everything.
@@ -124,22 +144,41 @@ impl Workspace {
 
     /// Signs a user in.
     pub fn sign_in(&self, email: &str, secret: &str) -> Caller {
-        let login = serde_json::json!({"workspace": self.name, "email": email, "password": secret});
-        let answer = anonymous().post("/v1/auth/login", &login);
+        let answer = self.login(email, secret);
         answer.expect(200);
         Caller::new(&base(), Some(answer.body["access_token"].as_str().unwrap().to_owned()))
+    }
+
+    /// Says whether a user can sign in, behind the server's back.
+    pub fn set_state(&self, user: &str, state: &str) {
+        change_database(&format!("UPDATE users SET state = '{state}' WHERE id = '{user}'"));
+    }
+
+    /// What the audit of the workspace holds, the oldest first.
+    pub fn audit(&self) -> Vec<Value> {
+        #[derive(QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = Jsonb)]
+            line: Value,
+        }
+        let query =
+            "SELECT to_jsonb(journal) AS line FROM journal WHERE is_audit AND workspace_id = $1 ORDER BY at, id";
+        let mut pg = PgConnection::establish(&database_url()).unwrap();
+        let query = sql_query(query).bind::<diesel::sql_types::Uuid, _>(self.id.uuid());
+        query.load::<Line>(&mut pg).unwrap().into_iter().map(|line| line.line).collect()
+    }
+
+    /// What a user of the workspace is answered who signs in.
+    pub fn login(&self, email: &str, password: &str) -> Answer {
+        let login = serde_json::json!({"workspace": self.name, "email": email, "password": password});
+        anonymous().post("/v1/auth/login", &login)
     }
 }
 
 /// Lets a share end now, which no operation does: a share is made to end later.
 pub fn end_share(id: &str) {
-    use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
-    let mut pg = PgConnection::establish(&database_url()).unwrap();
     let id: uuid::Uuid = id.parse().unwrap();
-    let ended = sql_query("UPDATE record_shares SET expires_at = created_at WHERE id = $1")
-        .bind::<diesel::sql_types::Uuid, _>(id)
-        .execute(&mut pg);
-    assert_eq!(ended, Ok(1));
+    change_database(&format!("UPDATE record_shares SET expires_at = created_at WHERE id = '{id}'"));
 }
 
 /// A workspace and a program that may do everything in it.

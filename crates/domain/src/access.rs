@@ -50,11 +50,11 @@ impl Actor {
 
 /// Declares the permissions with their scopes, the names under which API keys and documents know them.
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $scope:literal;)+) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $scope:literal;)+) => {
         /// Something that a caller may be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Permission {
-            $($(#[$doc])* $name,)+
+            $($(#[doc = $doc])* $name,)+
         }
 
         impl Permission {
@@ -65,6 +65,13 @@ macro_rules! permissions {
             pub fn scope(self) -> &'static str {
                 match self {
                     $(Self::$name => $scope,)+
+                }
+            }
+
+            /// What it is for, in a sentence.
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc,)*).trim_ascii(),)+
                 }
             }
         }

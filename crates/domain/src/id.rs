@@ -47,6 +47,10 @@ typed_id! {
     ShareId;
     /// A key with which a program signs in.
     ApiKeyId;
+    /// A sign-in, and what it was prolonged by.
+    SessionId;
+    /// A key with which access tokens are signed.
+    SigningKeyId;
     /// A person the business knows.
     ContactId;
     /// An organisation the business knows.

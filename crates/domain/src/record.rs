@@ -19,6 +19,7 @@ pub enum RecordKind {
     Role,
     ApiKey,
     Session,
+    SigningKey,
     Share,
 }
 
@@ -33,6 +34,7 @@ impl RecordKind {
             Self::Role => "role",
             Self::ApiKey => "api_key",
             Self::Session => "session",
+            Self::SigningKey => "signing_key",
             Self::Share => "share",
         }
     }

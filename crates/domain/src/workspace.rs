@@ -3,5 +3,7 @@
 pub mod role;
 pub mod session;
 pub mod share;
+pub mod signing_key;
 pub mod team;
+pub mod token;
 pub mod user;

@@ -1,7 +1,10 @@
-//! Who calls: access tokens of users, API keys of programs.
+//! Who calls: access tokens of users and programs, API keys, tokens of an outside identity provider.
 
 pub mod api_key;
+mod outside;
 pub mod password;
+pub(crate) mod refresh_token;
+pub mod signing;
 mod token;
 
 use std::{
@@ -16,22 +19,31 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{self, HeaderMap},
+    web::Data,
 };
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
-    access::{Actor, ActorKind, Grants, Permission},
-    id::{UserId, WorkspaceId},
+    access::{Actor, ActorKind, Grants, Permission, Permissions},
+    id::SessionId,
     workspace::role::RoleSummary,
 };
 use rapport_persistence::{
     Db, Scope,
-    workspace::{accounts, api_keys, workspaces::Workspace},
+    workspace::{
+        accounts::{self, Account},
+        api_keys::{self, ApiKey},
+        workspaces::Workspace,
+    },
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub(crate) use self::token::{LIFETIME, Tokens};
+pub use self::outside::OutsideOptions;
+pub(crate) use self::{
+    outside::Outside,
+    token::{Bearer, LIFETIME, Tokens},
+};
 use crate::{
     gate,
     problem::{ApiError, ApiResult},
@@ -43,6 +55,9 @@ const TRUST: Duration = Duration::from_secs(5);
 /// How many credentials are remembered at once.
 const REMEMBERED: usize = 10_000;
 
+/// No credential is longer, in bytes. Nothing is read of one that is.
+const LONGEST: usize = 8 * 1024;
+
 /// Somebody who has proved who they are.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -53,6 +68,8 @@ pub(crate) struct Caller {
     pub(crate) email: Option<String>,
     pub(crate) roles: Vec<RoleSummary>,
     pub(crate) grants: Arc<Grants>,
+    /// The session that calls; none for programs, and for users of an outside identity provider.
+    pub(crate) session: Option<SessionId>,
     pub(crate) request_id: String,
     /// Network address from which the request came.
     pub(crate) address: Option<String>,
@@ -64,12 +81,19 @@ impl Caller {
         Scope::of_caller(self.workspace.id, actor, Arc::clone(&self.grants), self.workspace.country.clone())
             .for_request(self.request_id.clone(), self.address.clone())
     }
+
+    /// The same caller when only these permissions count.
+    fn narrowed(self, permissions: Permissions) -> Self {
+        let grants = Grants::clone(&self.grants).narrowed(permissions);
+        Self { grants: Arc::new(grants), ..self }
+    }
 }
 
 /// Finds out who calls.
 pub(crate) struct Authenticator {
     db: Db,
-    tokens: Tokens,
+    tokens: Data<Tokens>,
+    outside: Option<Outside>,
     /// By the hash of the credential: neither a query nor a check of a signature for each request.
     known: Cache<[u8; 32], Known>,
 }
@@ -83,8 +107,8 @@ struct Known {
 }
 
 impl Authenticator {
-    pub(crate) fn new(db: Db, tokens: Tokens) -> Self {
-        Self { db, tokens, known: Cache::new(REMEMBERED) }
+    pub(crate) fn new(db: Db, tokens: Data<Tokens>, outside: Option<Outside>) -> Self {
+        Self { db, tokens, outside, known: Cache::new(REMEMBERED) }
     }
 
     /// The caller behind the credentials of a request. Every credential that is not valid is refused in one way.
@@ -97,63 +121,88 @@ impl Authenticator {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
         })?;
+        if credential.len() > LONGEST {
+            return Err(refused());
+        }
         let hash: [u8; 32] = Sha256::digest(credential).into();
         let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
         let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
         if let Some(known) = self.known.get(&hash).filter(is_fresh) {
             return Ok(Caller { request_id, address, ..known.caller });
         }
-        let (caller, ends) = match api_key::Presented::parse(credential) {
-            Some(key) => (self.program(&key).await?, None),
-            None => self.user(credential, now).await?,
-        };
+        let (caller, ends) = self.find(credential, now).await?.ok_or_else(refused)?;
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
         self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
         Ok(Caller { request_id, address, ..caller })
     }
 
-    async fn program(&self, presented: &api_key::Presented) -> ApiResult<Caller> {
-        let key = api_keys::find(&self.db, presented.id).await?.ok_or_else(refused)?;
-        if !presented.is_secret_of(&key.secret_hash) {
-            return Err(refused());
+    /// Whose credential this is, and when it ends by itself.
+    async fn find(&self, credential: &str, now: DateTime<Utc>) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
+        if let Some(key) = api_key::Presented::parse(credential) {
+            return Ok(self.program(&key).await?.map(|caller| (caller, None)));
         }
-        api_keys::note_use(&self.db, key.id).await?;
-        let grants = match key.scopes {
-            None => Grants::everything(),
-            Some(scopes) => {
-                Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.is_named_by(credential)) {
+            let Some(vouched) = outside.verify(credential, now).await else { return Ok(None) };
+            let account = accounts::find(&self.db, &vouched.workspace, &vouched.email).await?;
+            return Ok(account.map(|account| (user(account, None), Some(vouched.ends))));
+        }
+        let Some(claims) = self.tokens.verify(credential, now).await else { return Ok(None) };
+        let caller = match claims.bearer {
+            Bearer::User { user: id, session } => {
+                let account = accounts::in_session(&self.db, claims.workspace, id, session).await?;
+                account.map(|account| user(account, Some(session)))
+            }
+            Bearer::Program { key, permissions } => {
+                let found = api_keys::find(&self.db, key).await?.filter(|key| key.workspace.id == claims.workspace);
+                found.map(program).map(|caller| caller.narrowed(permissions))
             }
         };
-        Ok(Caller {
-            workspace: key.workspace,
-            kind: ActorKind::ApiKey,
-            id: key.id.uuid(),
-            name: key.name,
-            email: None,
-            roles: Vec::new(),
-            grants: Arc::new(grants),
-            request_id: String::new(),
-            address: None,
-        })
+        Ok(caller.map(|caller| (caller, Some(claims.ends))))
     }
 
-    async fn user(&self, token: &str, now: DateTime<Utc>) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
-        let claims = self.tokens.verify(token, now).ok_or_else(refused)?;
-        let (workspace, user) = (WorkspaceId::from_uuid(claims.workspace), UserId::from_uuid(claims.user));
-        let account = accounts::get(&self.db, workspace, user).await?.ok_or_else(refused)?;
-        let caller = Caller {
-            workspace: account.workspace,
-            kind: ActorKind::User,
-            id: account.user.id.uuid(),
-            name: account.user.name,
-            email: Some(account.user.email),
-            roles: account.roles,
-            grants: account.grants,
-            request_id: String::new(),
-            address: None,
-        };
-        Ok((caller, Some(claims.ends)))
+    /// The program with this key; none when the key is not valid.
+    pub(crate) async fn program(&self, presented: &api_key::Presented) -> ApiResult<Option<Caller>> {
+        let found = api_keys::find(&self.db, presented.id).await?;
+        let Some(key) = found.filter(|key| presented.is_secret_of(&key.secret_hash)) else { return Ok(None) };
+        api_keys::note_use(&self.db, key.id).await?;
+        Ok(Some(program(key)))
+    }
+}
+
+fn program(key: ApiKey) -> Caller {
+    let grants = match key.scopes {
+        None => Grants::everything(),
+        Some(scopes) => {
+            Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+        }
+    };
+    Caller {
+        workspace: key.workspace,
+        kind: ActorKind::ApiKey,
+        id: key.id.uuid(),
+        name: key.name,
+        email: None,
+        roles: Vec::new(),
+        grants: Arc::new(grants),
+        session: None,
+        request_id: String::new(),
+        address: None,
+    }
+}
+
+fn user(account: Account, session: Option<SessionId>) -> Caller {
+    Caller {
+        workspace: account.workspace,
+        kind: ActorKind::User,
+        id: account.user.id.uuid(),
+        name: account.user.name,
+        email: Some(account.user.email),
+        roles: account.roles,
+        grants: account.grants,
+        session,
+        request_id: String::new(),
+        address: None,
     }
 }
 

@@ -1,11 +1,11 @@
-//! Request bodies: JSON, checked against the published schema before it is read into types.
+//! Request bodies: JSON, and one form, checked against the published schema before they are read into types.
 
-use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
 use rapport_domain::{access::Resource, problem::FieldProblem};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -13,6 +13,9 @@ use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError
 
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// The most repeated fields of a form that an answer lists.
+const MOST_PROBLEMS: usize = 100;
 
 /// A JSON body in the shape of `T`'s schema. Named `Json` so that utoipa documents it.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -23,16 +26,11 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let readable = require_json(request);
-        let bytes = web::Bytes::from_request(request, payload);
-        let contract = request.app_data::<web::Data<Contract>>().cloned();
+        let (bytes, contract) = (arrival(request, payload), contract(request));
         let written = Written::of(request);
         Box::pin(async move {
             readable?;
-            let contract = contract.ok_or_else(|| ApiError::internal("no contract"))?;
-            let bytes = timeout(ARRIVAL, bytes)
-                .await
-                .map_err(|_| ApiError::new("request_timeout", "The body did not arrive within 30 seconds."))?
-                .map_err(|error| unreadable(&error))?;
+            let (bytes, contract) = (bytes.await?, contract?);
             let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}."))
             })?;
@@ -73,10 +71,84 @@ impl Written {
     }
 }
 
-fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
+/// A form of OAuth in the shape of `T`'s schema, every field of which is a text. What is wrong with it is told in the words
+/// of RFC 6749. Named `Form` so that utoipa documents it.
+pub(crate) struct Form<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Form<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let readable = require_form(request);
+        let (bytes, contract) = (arrival(request, payload), contract(request));
+        Box::pin(async move {
+            readable?;
+            let (bytes, contract) = (bytes.await?, contract?);
+            let mut value = Value::Object(fields_of_form(&bytes)?);
+            let problems = contract.schemas.check(&T::name(), &mut value);
+            if !problems.is_empty() {
+                return Err(ApiError::oauth("invalid_request", "").with_errors(problems).counted_parameters());
+            }
+            serde_json::from_value(value)
+                .map(Form)
+                .map_err(|error| ApiError::oauth("invalid_request", format!("The form does not fit: {error}.")))
+        })
+    }
+}
+
+/// The fields of a form. RFC 6749 demands that none is repeated, and that one without a value counts as left out.
+fn fields_of_form(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let pairs: Vec<(String, String)> = serde_html_form::from_bytes(bytes)
+        .map_err(|error| ApiError::oauth("invalid_request", format!("The form can't be read: {error}.")))?;
+    let mut seen = BTreeSet::new();
+    let repeated: Vec<_> = pairs.iter().map(|(name, _)| name).filter(|name| !seen.insert(*name)).cloned().collect();
+    if !repeated.is_empty() {
+        let problem = |name: &String| FieldProblem::at(format!("/{name}"), "repeated", "This can be given once only.");
+        let problems = repeated.iter().take(MOST_PROBLEMS).map(problem).collect();
+        return Err(ApiError::oauth("invalid_request", "").with_errors(problems).counted_parameters());
+    }
+    Ok(pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.into())).collect())
+}
+
+fn contract(request: &HttpRequest) -> Result<web::Data<Contract>, ApiError> {
+    request.app_data::<web::Data<Contract>>().cloned().ok_or_else(|| ApiError::internal("no contract"))
+}
+
+/// The bytes of a body, once they are there.
+fn arrival(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<> {
+    let bytes = web::Bytes::from_request(request, payload);
+    async move {
+        timeout(ARRIVAL, bytes)
+            .await
+            .map_err(|_| ApiError::new("request_timeout", "The body did not arrive within 30 seconds."))?
+            .map_err(|error| unreadable(&error))
+    }
+}
+
+fn require_form(request: &HttpRequest) -> Result<(), ApiError> {
+    require_plain(request)?;
+    let mime = request.mime_type().ok().flatten();
+    let fits = mime.as_ref().is_some_and(|mime| {
+        mime.essence_str() == "application/x-www-form-urlencoded"
+            && mime.get_param("charset").is_none_or(|charset| charset == "utf-8")
+    });
+    if fits {
+        return Ok(());
+    }
+    let detail = "Send the body as a form in UTF-8, with Content-Type: application/x-www-form-urlencoded.";
+    Err(ApiError::new("unsupported_media_type", detail))
+}
+
+fn require_plain(request: &HttpRequest) -> Result<(), ApiError> {
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(ApiError::new("unsupported_media_type", "Send the body without Content-Encoding."));
     }
+    Ok(())
+}
+
+fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
+    require_plain(request)?;
     let is_json = |kind: &str, suffix: Option<&str>| kind == "json" || suffix == Some("json");
     let mime = request.mime_type().ok().flatten();
     let fits = mime.as_ref().is_some_and(|mime| {

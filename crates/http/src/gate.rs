@@ -121,10 +121,17 @@ fn nothing_here(path: &str) -> ApiError {
     ApiError::new("not_found", detail)
 }
 
-/// Answers are for the caller alone, and to be asked for again each time.
+/// Answers are for the caller alone, and to be asked for again each time; those that hold tokens are kept nowhere, and
+/// the public keys may be kept by everybody, for less time than a new key is published before it signs.
 fn private(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let is_signing_in = response.request().path().starts_with("/v1/auth/");
-    let value = if is_signing_in { "no-store" } else { "private, no-cache" };
+    let path = response.request().path();
+    let holds_tokens = path.starts_with("/v1/auth/") || path.starts_with("/oauth/");
+    let is_for_all = path.starts_with("/.well-known/") && response.status().is_success();
+    let value = match (holds_tokens, is_for_all) {
+        (true, _) => "no-store",
+        (_, true) => "public, max-age=300",
+        _ => "private, no-cache",
+    };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     response
 }

@@ -6,12 +6,14 @@ pub(crate) mod responses;
 use serde_json::Value;
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::security::{
+        ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+    },
 };
 use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
-    access::Resource,
+    access::{Permission, Resource},
     journal::EventName,
     page::Count,
     people::{
@@ -72,14 +74,18 @@ impl Modify for SecuritySchemes {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some(
-                "An access token from `POST /v1/auth/login`, or an API key. Tokens are JWTs that follow RFC 8725: one \
-                 algorithm, 15 minutes.",
+                "An access token from `POST /v1/auth/login`, or an API key. Access tokens are JWTs (RFC 9068) for 15 \
+                 minutes, signed with ES256; the keys are at `/.well-known/jwks.json`.",
             ))
             .build();
         let key = ApiKeyValue::with_description("X-Api-Key", "An API key, made by `rapport admin create-api-key`.");
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let scopes = Permission::ALL.iter().map(|permission| (permission.scope(), permission.description()));
+        let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
+        let client = OAuth2::with_description([flow], "An access token for a program, whose client is an API key.");
+        components.add_security_scheme("oauth2", SecurityScheme::OAuth2(client));
     }
 }
 

@@ -51,6 +51,14 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub candidates: Option<Vec<DuplicateCandidate>>,
+    /// The code once more, under the name that RFC 6749 gives it; in answers of `/oauth/token` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "invalid_client")]
+    pub error: Option<String>,
+    /// The detail once more, under the name that RFC 6749 gives it; in answers of `/oauth/token` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error_description: Option<String>,
 }
 
 /// An error on its way to becoming a problem document.
@@ -68,6 +76,8 @@ struct More {
     current_version: Option<i64>,
     candidates: Option<Vec<DuplicateCandidate>>,
     headers: Vec<(header::HeaderName, HeaderValue)>,
+    /// Whether it is told in the words of OAuth, too.
+    in_oauth: bool,
 }
 
 /// What handlers answer.
@@ -77,6 +87,13 @@ impl ApiError {
     /// An error of this code of the catalogue.
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), more: Box::default() }
+    }
+
+    /// An error of this code of the catalogue, which is one of RFC 6749 and is told in its words, too.
+    pub(crate) fn oauth(code: &'static str, detail: impl Into<String>) -> Self {
+        let mut error = Self::new(code, detail);
+        error.more.in_oauth = true;
+        error
     }
 
     /// Fields of the body that are wrong.
@@ -105,7 +122,7 @@ impl ApiError {
         Self::new("invalid_header", String::new()).with_errors(vec![problem]).count("header needs", "headers need")
     }
 
-    fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+    pub(crate) fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
         self.more.errors = errors;
         self
     }
@@ -113,6 +130,10 @@ impl ApiError {
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.more.headers.push((name, value));
         self
+    }
+
+    pub(crate) fn counted_parameters(self) -> Self {
+        self.count("parameter of the form needs", "parameters of the form need")
     }
 
     fn count(mut self, one: &str, many: &str) -> Self {
@@ -139,6 +160,8 @@ impl ApiError {
             errors: self.more.errors.clone(),
             current_version: self.more.current_version,
             candidates: self.more.candidates.clone(),
+            error: self.more.in_oauth.then(|| entry.code.to_owned()),
+            error_description: self.more.in_oauth.then(|| self.detail.clone()),
         }
     }
 }
@@ -160,7 +183,8 @@ impl ResponseError for ApiError {
             response.insert_header((name.clone(), value.clone()));
         }
         if self.status_code() == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"rapport\""));
+            let scheme = if self.more.in_oauth { "Basic" } else { "Bearer" };
+            response.insert_header((header::WWW_AUTHENTICATE, format!("{scheme} realm=\"rapport\"")));
         }
         response.content_type(PROBLEM_JSON).body(serde_json::to_vec(&self.problem()).unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
     page::Total,
     people::{company::Company, contact::Contact},
-    workspace::{role::Role, team::Team, user::User},
+    workspace::{role::Role, session::Session, team::Team, user::User},
 };
 use rapport_persistence::Page;
 use serde::Serialize;
@@ -79,6 +79,12 @@ impl Shown for Team {
 }
 
 impl Shown for Role {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Session {
     fn version(&self) -> i64 {
         self.version
     }

@@ -12,6 +12,8 @@ use crate::{health, people, problems, render::ListPage, workspace};
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(scope("/v1").configure(workspace::configure).configure(people::configure))
+        .service(workspace::tokens::issue_token)
+        .service(workspace::tokens::list_token_keys)
         .service(problems::get_problem)
         .service(health::get_liveness)
         .service(health::get_readiness);

@@ -21,10 +21,13 @@ impl Schemas {
     pub fn of_bodies(document: &Value) -> Result<Self, String> {
         let mut schemas = HashMap::new();
         for operation in operations(document) {
-            let reference = operation.pointer("/requestBody/content/application~1json/schema/$ref");
-            if let Some(name) = reference.and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()) {
-                let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-                schemas.insert(name.to_owned(), compile(document, &schema)?);
+            let contents = operation.pointer("/requestBody/content").and_then(Value::as_object);
+            for content in contents.into_iter().flat_map(|contents| contents.values()) {
+                let reference = content.pointer("/schema/$ref").and_then(Value::as_str);
+                if let Some(name) = reference.and_then(|reference| reference.rsplit('/').next()) {
+                    let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+                    schemas.insert(name.to_owned(), compile(document, &schema)?);
+                }
             }
         }
         Ok(Self(Arc::new(schemas)))

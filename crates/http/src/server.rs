@@ -21,7 +21,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
-    auth::{Authenticator, Tokens, password::Passwords},
+    auth::{Authenticator, Outside, OutsideOptions, Tokens, password::Passwords},
     contract::Contract,
     envelope::{self, RequestId},
     gate,
@@ -44,6 +44,8 @@ pub struct HttpOptions {
     pub metrics_listen: Option<SocketAddr>,
     /// Web pages of these origins may call the API from browsers.
     pub cors_origins: Vec<String>,
+    /// An identity provider whose tokens are taken, too.
+    pub outside: Option<OutsideOptions>,
     /// How long requests that are under way may take when the server stops.
     pub grace: Duration,
 }
@@ -69,11 +71,12 @@ impl Running {
 /// Starts to serve. Fails when an address is taken or the document does not say who may call an operation.
 pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
     let contract = web::Data::new(Contract::new(&openapi::document())?);
-    let tokens = Tokens::new(&db.secret("token_key").await.map_err(|error| error.to_string())?);
-    let authenticator = web::Data::new(Authenticator::new(db.clone(), tokens.clone()));
+    let tokens = web::Data::new(Tokens::open(db.clone()).await.map_err(|error| error.to_string())?);
+    let outside = options.outside.map(|outside| Outside::new(outside, db.clock().clone())).transpose()?;
+    let authenticator = web::Data::new(Authenticator::new(db.clone(), tokens.clone(), outside));
     let metrics = Metrics::new()?;
     let (shared_metrics, cors_origins) = (web::Data::new(metrics.clone()), options.cors_origins.clone());
-    let (db, tokens, passwords) = (web::Data::new(db), web::Data::new(tokens), web::Data::new(Passwords::new()));
+    let (db, passwords) = (web::Data::new(db), web::Data::new(Passwords::new()));
 
     let server = HttpServer::new(move || {
         let (app, _) = App::new().into_utoipa_app().configure(routes::configure).split_for_parts();

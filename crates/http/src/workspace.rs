@@ -5,13 +5,22 @@ mod roles;
 pub(crate) mod sessions;
 mod shares;
 mod teams;
+pub(crate) mod tokens;
 mod users;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The routes of this room.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(sessions::login).service(sessions::get_me);
+    config
+        .service(sessions::login)
+        .service(sessions::refresh_session)
+        .service(sessions::logout)
+        .service(sessions::logout_everywhere)
+        .service(sessions::list_sessions)
+        .service(sessions::get_session)
+        .service(sessions::delete_session)
+        .service(sessions::get_me);
     config
         .service(users::list_users)
         .service(users::create_user)

@@ -1,22 +1,16 @@
 //! Sealed cursors: where a page ended, so that only the same list of the same workspace can go on from there.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305,
-    aead::{Aead, Payload},
-};
 use rapport_domain::id::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::StoreError;
-
-const NONCE: usize = 24;
+use crate::{StoreError, seal::Seal};
 
 /// Seals and opens cursors with the key of the installation.
 #[derive(Clone)]
-pub(crate) struct Sealer(XChaCha20Poly1305);
+pub(crate) struct Sealer(Seal);
 
 /// The last record of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,20 +31,12 @@ pub(crate) struct Position {
 
 impl Sealer {
     pub(crate) fn new(key: &[u8]) -> Result<Self, StoreError> {
-        XChaCha20Poly1305::new_from_slice(key)
-            .map(Self)
-            .map_err(|_| StoreError::Internal("the key of cursors is not 32 bytes long".to_owned()))
+        Seal::new(key).map(Self)
     }
 
     pub(crate) fn seal(&self, workspace: WorkspaceId, position: &Position) -> Result<String, StoreError> {
-        let failed = |_| StoreError::Internal("a cursor could not be sealed".to_owned());
         let text = serde_json::to_vec(position).map_err(|error| StoreError::Internal(error.to_string()))?;
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| StoreError::Internal(error.to_string()))?;
-        let workspace = workspace.uuid();
-        let payload = Payload { msg: &text, aad: workspace.as_bytes() };
-        let sealed = self.0.encrypt(&nonce.into(), payload).map_err(failed)?;
-        Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+        Ok(URL_SAFE_NO_PAD.encode(self.0.close(workspace.uuid().as_bytes(), &text)?))
     }
 
     /// Opens a cursor of this workspace. Whatever is not one is refused in one way.
@@ -62,12 +48,8 @@ impl Sealer {
     }
 
     fn unseal(&self, workspace: WorkspaceId, cursor: &str) -> Option<Position> {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
-        let nonce: [u8; NONCE] = nonce.try_into().ok()?;
-        let workspace = workspace.uuid();
-        let payload = Payload { msg: sealed, aad: workspace.as_bytes() };
-        let text = self.0.decrypt(&nonce.into(), payload).ok()?;
+        let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let text = self.0.open(workspace.uuid().as_bytes(), &sealed)?;
         serde_json::from_slice(&text).ok()
     }
 }

@@ -19,6 +19,7 @@ pub mod migrations;
 mod page;
 mod schema;
 mod scope;
+mod seal;
 mod search;
 pub mod sequencer;
 mod visibility;

@@ -111,6 +111,40 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        user_id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (workspace_id, session_id, hash) {
+        workspace_id -> Uuid,
+        session_id -> Uuid,
+        hash -> Binary,
+        created_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    signing_keys (id) {
+        id -> Uuid,
+        public_key -> Binary,
+        private_key -> Binary,
+        created_at -> Timestamptz,
+        signs_from -> Timestamptz,
+    }
+}
+
+diesel::table! {
     journal (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -235,3 +269,4 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
+diesel::allow_tables_to_appear_in_same_query!(users, workspaces);

@@ -1,9 +1,10 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use rapport_domain::access::Permission;
+use rapport_http::auth::OutsideOptions;
 
 /// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
 #[derive(Debug, Parser)]
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     Openapi,
     /// Import contacts or companies from a CSV file
     Import(ImportOptions),
-    /// Manage workspaces, users and API keys
+    /// Manage workspaces, users and keys
     Admin(AdminOptions),
 }
 
@@ -79,12 +80,69 @@ pub(crate) struct ServeOptions {
     /// Connections to the database; about twice to four times the processor's cores are best
     #[arg(long, value_name = "NUMBER", env = "RAPPORT_CONNECTIONS", value_parser = clap::value_parser!(u32).range(2..=200))]
     pub(crate) connections: Option<u32>,
+    #[command(flatten)]
+    pub(crate) outside: OutsideIssuerOptions,
     /// Use a private Postgres in a temporary folder, faster but not safe, and delete it in the end. For tests
     #[arg(long, env = "RAPPORT_EPHEMERAL", conflicts_with = "database_url")]
     pub(crate) ephemeral: bool,
     /// Stop when standard input closes, which it does when whoever started the server is gone. For tests
     #[arg(long, env = "RAPPORT_STOP_WITH_STDIN")]
     pub(crate) stop_with_stdin: bool,
+}
+
+/// An identity provider whose tokens are taken
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutsideIssuerOptions {
+    /// Take tokens of this identity provider, too: the `iss` of its tokens, such as https://login.example.com. Their users
+    /// have to exist, with the e-mail address that the provider has verified
+    #[arg(
+        long = "oidc-issuer",
+        value_name = "ISSUER",
+        env = "RAPPORT_OIDC_ISSUER",
+        requires_all = ["oidc_audience", "oidc_jwks_url"]
+    )]
+    oidc_issuer: Option<String>,
+    /// The `aud` that the provider's tokens have for Rapport
+    #[arg(long = "oidc-audience", value_name = "AUDIENCE", env = "RAPPORT_OIDC_AUDIENCE", requires = "oidc_issuer")]
+    oidc_audience: Option<String>,
+    /// Where the provider publishes its keys, such as https://login.example.com/jwks.json. Never inside: addresses of this
+    /// machine and of private networks are refused
+    #[arg(long = "oidc-jwks-url", value_name = "URL", env = "RAPPORT_OIDC_JWKS_URL", requires = "oidc_issuer")]
+    oidc_jwks_url: Option<String>,
+    /// The claim of the provider's tokens that holds the name of the workspace
+    #[arg(
+        long = "oidc-workspace-claim",
+        value_name = "CLAIM",
+        env = "RAPPORT_OIDC_WORKSPACE_CLAIM",
+        default_value = "workspace"
+    )]
+    oidc_workspace_claim: String,
+    /// Seconds during which the provider's keys are not fetched again, whatever keys tokens name
+    #[arg(
+        long = "oidc-refetch-after",
+        value_name = "SECONDS",
+        env = "RAPPORT_OIDC_REFETCH_AFTER",
+        default_value = "30",
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    oidc_refetch_after: u64,
+    /// Fetch the provider's keys without TLS, if they are on this machine. For tests
+    #[arg(long = "oidc-insecure-loopback", env = "RAPPORT_OIDC_INSECURE_LOOPBACK")]
+    oidc_insecure_loopback: bool,
+}
+
+impl OutsideIssuerOptions {
+    /// The provider; none unless one was named.
+    pub(crate) fn provider(&self) -> Option<OutsideOptions> {
+        Some(OutsideOptions {
+            issuer: self.oidc_issuer.clone()?,
+            audience: self.oidc_audience.clone()?,
+            jwks_url: self.oidc_jwks_url.clone()?,
+            workspace_claim: self.oidc_workspace_claim.clone(),
+            refetch_after: Duration::from_secs(self.oidc_refetch_after),
+            insecure_loopback: self.oidc_insecure_loopback,
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -179,7 +237,6 @@ pub(crate) struct AdminOptions {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::enum_variant_names, reason = "the variants are named like the commands, all of which create so far")]
 pub(crate) enum AdminCommand {
     /// Create a workspace; prints its id
     CreateWorkspace {
@@ -223,6 +280,15 @@ pub(crate) enum AdminCommand {
         /// What the key may do. Repeat for several; everything unless given
         #[arg(long = "scope", value_name = "SCOPE", env = "RAPPORT_SCOPE", value_delimiter = ',', value_parser = scopes())]
         scopes: Vec<String>,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Make a new key for access tokens, which all servers sign with two minutes later; prints its name
+    RotateSigningKey {
+        /// Forget the old keys at once, because somebody else may have them: access tokens that are out end within a minute,
+        /// and clients go on with their refresh tokens
+        #[arg(long, env = "RAPPORT_FORGET_OLD")]
+        forget_old: bool,
         #[command(flatten)]
         database: DatabaseOptions,
     },

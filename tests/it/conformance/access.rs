@@ -41,7 +41,11 @@ fn nothing_but_what_is_public_answers_without_credentials() {
         .map(|operation| operation.id())
         .collect();
     public.sort_unstable();
-    assert_eq!(public, ["get_liveness", "get_problem", "get_readiness", "login"], "a public operation is a decision");
+    assert_eq!(
+        public,
+        ["get_liveness", "get_problem", "get_readiness", "issue_token", "list_token_keys", "login", "refresh_session"],
+        "a public operation is a decision"
+    );
 
     let (workspace, admin) = workspace();
     let mistyped = admin.credential().replace("rk_", "rk_0");

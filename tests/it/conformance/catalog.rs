@@ -8,7 +8,7 @@ use rapport_persistence::{known_constraints, migrations};
 use crate::harness::database_url;
 
 /// Tables that find a workspace or belong to the installation, so that their keys can't begin with one.
-const DIRECTORIES: &[&str] = &["workspaces", "api_keys", "secrets", "__diesel_schema_migrations"];
+const DIRECTORIES: &[&str] = &["workspaces", "api_keys", "secrets", "signing_keys", "__diesel_schema_migrations"];
 
 #[derive(QueryableByName, Debug)]
 struct Line {

@@ -1,8 +1,9 @@
 //! One valid body for each schema that creates something, so that every operation can be called.
 
+use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 
-use crate::harness::Caller;
+use crate::harness::{Caller, Workspace};
 
 /// An id that no record has.
 pub const NOBODY: &str = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b";
@@ -25,6 +26,7 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "RolePatch" => json!({"description": unique}),
         "NewShare" => json!({"resource": "contacts", "record_id": NOBODY, "user_id": NOBODY}),
         "Login" => json!({"workspace": unique, "email": "nobody@example.com", "password": "wrong"}),
+        "Refresh" => json!({"refresh_token": format!("rt_{unique}")}),
         other => panic!("{other} has no sample: add one here"),
     }
 }
@@ -69,6 +71,9 @@ pub fn collections() -> Vec<(String, &'static str)> {
 
 /// A record in the collection to which a path belongs; gives its id.
 pub fn record_for(path: &str, caller: &Caller) -> String {
+    if path.starts_with("/v1/sessions/") {
+        return session_beside(caller);
+    }
     let (collection, schema) = collections()
         .into_iter()
         .find(|(collection, _)| path.starts_with(&format!("{collection}/")))
@@ -76,4 +81,15 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     let unique = uuid::Uuid::now_v7().simple().to_string();
     let body = body_with_records(schema, &unique, caller);
     caller.create(&collection, &body)["id"].as_str().unwrap().to_owned()
+}
+
+/// A session of a new user in the workspace of a caller, who has to see users' sessions; gives its id.
+fn session_beside(caller: &Caller) -> String {
+    let me = caller.get("/v1/me").body;
+    let workspace = Workspace::of(&me["workspace"]);
+    let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
+    let user = workspace.user(&email, StandardRole::Agent, "a long enough password");
+    workspace.sign_in(&email, "a long enough password");
+    let sessions = workspace.admin().all(&format!("/v1/sessions?user_id={user}"));
+    sessions[0]["id"].as_str().unwrap().to_owned()
 }

@@ -12,7 +12,7 @@ const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 pub(crate) fn normalise(mut document: Value) -> Value {
     walk(&mut document, &mut tidy_schema);
     add_request_id(&mut document);
-    for_each_operation(&mut document, &mut add_api_keys);
+    for_each_operation(&mut document, &mut add_ways_of_programs);
     for_each_operation(&mut document, &mut add_standard_responses);
     for_each_operation(&mut document, &mut add_request_id_header);
     require_only_what_is_always_there(&mut document);
@@ -82,12 +82,13 @@ fn add_request_id_header(operation: &mut Value) {
     }
 }
 
-/// Whatever takes a bearer token takes a key in a header of its own, too.
-fn add_api_keys(operation: &mut Value) {
+/// Whatever takes a bearer token takes a key in a header of its own, too, and a token that a client got for a key.
+fn add_ways_of_programs(operation: &mut Value) {
     if let Some(alternatives) = operation["security"].as_array_mut()
         && let Some(scopes) = alternatives.first().and_then(|first| first.get("bearer")).cloned()
     {
         alternatives.push(json!({"api_key": scopes}));
+        alternatives.push(json!({"oauth2": scopes}));
     }
 }
 
@@ -197,13 +198,15 @@ fn prune(document: &mut Value) {
     }
 }
 
-/// Objects that only requests contain refuse unknown fields; what clients read stays open for fields to come.
+/// Objects that only requests contain refuse unknown fields; what clients read stays open for fields to come, and so do
+/// forms, because RFC 6749 demands that parameters which are not known are ignored.
 fn close_what_only_requests_reach(document: &mut Value) {
     let mut waiting = Vec::new();
     references(&document["components"]["responses"], &mut waiting);
     for item in document["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
         for operation in item.as_object().into_iter().flat_map(|item| item.values()) {
             references(&operation["responses"], &mut waiting);
+            references(&operation["requestBody"]["content"]["application/x-www-form-urlencoded"], &mut waiting);
         }
     }
     let mut open = HashSet::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
     access::{Grants, Standing},
-    id::{UserId, WorkspaceId},
+    id::{SessionId, UserId, WorkspaceId},
     record::RecordKind,
     workspace::{
         role::{self, Role, RoleSummary},
@@ -73,6 +73,30 @@ pub async fn get(db: &Db, workspace: WorkspaceId, user: UserId) -> Result<Option
                 .bind::<sql_types::Uuid, _>(user.uuid())
                 .get_result(pg)
                 .optional()?;
+        Ok(row.map(Row::into_account))
+    })
+    .await
+}
+
+/// The active user of this id, while this session of theirs lasts.
+pub async fn in_session(
+    db: &Db,
+    workspace: WorkspaceId,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<Account>, StoreError> {
+    let now = db.clock().now();
+    db.directory(move |pg| {
+        let lasts = "EXISTS (SELECT FROM sessions WHERE sessions.workspace_id = $1 AND sessions.id = $3 \
+                     AND sessions.user_id = $2 AND sessions.expires_at > $4)";
+        let query = format!("{ACCOUNTS} WHERE {ACTIVE} AND users.workspace_id = $1 AND users.id = $2 AND {lasts}");
+        let row: Option<Row> = diesel::sql_query(query)
+            .bind::<sql_types::Uuid, _>(workspace.uuid())
+            .bind::<sql_types::Uuid, _>(user.uuid())
+            .bind::<sql_types::Uuid, _>(session.uuid())
+            .bind::<sql_types::Timestamptz, _>(now)
+            .get_result(pg)
+            .optional()?;
         Ok(row.map(Row::into_account))
     })
     .await

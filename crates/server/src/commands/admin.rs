@@ -3,11 +3,13 @@
 use std::io::stdin;
 
 use rapport_domain::{access::Permission, record::Source, standards, workspace::user::NewUser};
-use rapport_http::auth::{api_key, password};
+use rapport_http::auth::{api_key, password, signing};
 use rapport_persistence::{
     Db, Scope,
     workspace::{
-        api_keys, roles, users,
+        api_keys, roles,
+        signing_keys::Old,
+        users,
         workspaces::{self, Workspace},
     },
 };
@@ -20,7 +22,7 @@ use crate::{
     terminal,
 };
 
-/// Manages workspaces, users and API keys. What was made is printed alone on standard output.
+/// Manages workspaces, users and keys. What was made is printed alone on standard output.
 pub(crate) fn run(options: AdminOptions) -> Result<(), Failure> {
     let made = match options.command {
         AdminCommand::CreateWorkspace { name, country, database } => {
@@ -38,6 +40,10 @@ pub(crate) fn run(options: AdminOptions) -> Result<(), Failure> {
         }
         AdminCommand::CreateApiKey { workspace, name, scopes, database } => {
             with_database(&database, async |db| create_api_key(db, &workspace, &name, &scopes).await.map(Some))?
+        }
+        AdminCommand::RotateSigningKey { forget_old, database } => {
+            let old = if forget_old { Old::Forget } else { Old::Keep };
+            with_database(&database, async |db| Ok(Some(signing::rotate(db, old).await?.to_string())))?
         }
     };
     if let Some(made) = made {

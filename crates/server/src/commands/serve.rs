@@ -36,6 +36,7 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
         listen: options.listen,
         metrics_listen: options.metrics_listen,
         cors_origins: options.cors_origins.clone(),
+        outside: options.outside.provider(),
         grace: GRACE,
     };
     let running = rapport_http::start(http, db.clone()).await.map_err(Failure::said)?;
