@@ -1,4 +1,7 @@
 //! The business itself and those who work with Rapport.
 
+pub mod api_key;
+pub mod invite;
+pub mod password;
 pub mod session;
 pub mod user;
