@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod password;
+pub(crate) mod throttle;
 mod token;
 
 use std::{

@@ -48,8 +48,8 @@ use crate::{
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
             responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,
-            responses::UnsupportedMediaType, responses::ValidationFailed, responses::InternalError,
-            responses::Unavailable
+            responses::UnsupportedMediaType, responses::ValidationFailed, responses::TooManyRequests,
+            responses::InternalError, responses::Unavailable
         )
     ),
     modifiers(&SecuritySchemes)

@@ -1,11 +1,16 @@
 //! Signing in, and who one is then.
 
-use actix_web::{get, post, web};
+use actix_web::{HttpRequest, get, post, web};
 use rapport_domain::workspace::session::{AccessToken, Login, Me, WorkspaceSummary};
 use rapport_persistence::{Db, workspace::users};
 
 use crate::{
-    auth::{Auth, LIFETIME, SignedIn, Tokens, password::Passwords},
+    address::ClientAddress,
+    auth::{
+        Auth, LIFETIME, SignedIn, Tokens,
+        password::Passwords,
+        throttle::{self, SignIns},
+    },
     body::Json,
     problem::{ApiError, ApiResult},
 };
@@ -27,15 +32,22 @@ pub(crate) async fn login(
     db: web::Data<Db>,
     tokens: web::Data<Tokens>,
     passwords: web::Data<Passwords>,
+    sign_ins: web::Data<SignIns>,
+    request: HttpRequest,
 ) -> ApiResult<web::Json<AccessToken>> {
     let login = body.0;
+    let account = throttle::Account::new(&login.workspace, &login.email);
+    let attempt = sign_ins.try_once(account, ClientAddress::of(&request))?;
     let account = users::find_account(&db, &login.workspace, &login.email).await?;
 
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-    let is_right = passwords.is_right(login.password, hash).await.map_err(|error| ApiError::internal(&error))?;
-    let account = account.filter(|_| is_right).ok_or_else(|| {
-        ApiError::new("invalid_login", "Workspace, e-mail address and password do not go together. Check all three.")
-    })?;
+    let is_right = passwords.is_right(login.password, hash).await?;
+    let Some(account) = account.filter(|_| is_right) else {
+        attempt.failed();
+        let detail = "Workspace, e-mail address and password do not go together. Check all three.";
+        return Err(ApiError::new("invalid_login", detail));
+    };
+    attempt.succeeded();
 
     let access_token = tokens
         .sign(account.workspace.id, account.user.id, db.clock().now())
