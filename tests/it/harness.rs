@@ -10,17 +10,15 @@ use std::{
 };
 
 use rapport_domain::{
-    access::{Permission, Role},
+    access::{Permission, StandardRole},
     id::WorkspaceId,
+    record::Source,
+    workspace::user::NewUser,
 };
 use rapport_http::auth::{api_key, password};
 use rapport_persistence::{
-    Clock, Db, DbOptions,
-    workspace::{
-        api_keys,
-        users::{self, NewUser},
-        workspaces,
-    },
+    Clock, Db, DbOptions, Scope,
+    workspace::{api_keys, roles, users, workspaces},
 };
 use tokio::runtime::Runtime;
 
@@ -100,15 +98,25 @@ impl Workspace {
         Caller::new(&base(), Some(minted.key))
     }
 
+    /// For work on the database that no operation does.
+    fn scope(&self) -> Scope {
+        Scope::of_system(self.id, Source::Api, Some("DE".to_owned()))
+    }
+
     /// A user with a password, who has not signed in yet; gives the id.
-    pub fn user(&self, email: &str, role: Role, secret: &str) -> String {
-        let password_hash = Some(password::hash(secret).unwrap());
-        let new = NewUser { email: email.to_owned(), name: email.to_owned(), role, password_hash };
-        RUNTIME.block_on(users::create(&SHARED.db, self.id, new)).unwrap().to_string()
+    pub fn user(&self, email: &str, role: StandardRole, secret: &str) -> String {
+        let (email, password_hash) = (email.to_owned(), password::hash(secret).unwrap());
+        let scope = self.scope();
+        let created = SHARED.db.write(&scope, move |writer| {
+            let role_ids = vec![roles::find(writer, role.as_str())?.unwrap().id];
+            let new = NewUser { email: email.clone(), name: email, role_ids, team_ids: Vec::new() };
+            users::create_active(writer, new, password_hash)
+        });
+        RUNTIME.block_on(created).unwrap().id.to_string()
     }
 
     /// A user of this role who has signed in.
-    pub fn signed_in(&self, role: Role) -> Caller {
+    pub fn signed_in(&self, role: StandardRole) -> Caller {
         let email = format!("{}@example.com", role.as_str());
         self.user(&email, role, "a long enough password");
         let login = serde_json::json!({"workspace": self.name, "email": email, "password": "a long enough password"});

@@ -1,5 +1,15 @@
 //! Who may do what.
 
+mod fields;
+mod grants;
+mod resource;
+
+pub use self::{
+    fields::{FieldMode, FieldRule},
+    grants::{Grant, Grants, Reach},
+    resource::{ALWAYS, Resource, Right},
+};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -62,16 +72,38 @@ macro_rules! permissions {
 permissions! {
     /// See contacts and their history.
     ContactsRead = "contacts:read";
-    /// Create, change and restore contacts.
+    /// Create contacts.
+    ContactsCreate = "contacts:create";
+    /// Change and restore contacts, and share them.
     ContactsWrite = "contacts:write";
     /// Delete contacts.
     ContactsDelete = "contacts:delete";
     /// See companies and their history.
     CompaniesRead = "companies:read";
-    /// Create, change and restore companies.
+    /// Create companies.
+    CompaniesCreate = "companies:create";
+    /// Change and restore companies, and share them.
     CompaniesWrite = "companies:write";
     /// Delete companies.
     CompaniesDelete = "companies:delete";
+    /// See who works in the workspace.
+    UsersRead = "users:read";
+    /// Invite, change, activate and deactivate users, and hand over what they own.
+    UsersWrite = "users:write";
+    /// See the teams.
+    TeamsRead = "teams:read";
+    /// Create, change and delete teams.
+    TeamsWrite = "teams:write";
+    /// See the roles, and why somebody may see a record.
+    RolesRead = "roles:read";
+    /// Create, change and delete roles.
+    RolesWrite = "roles:write";
+    /// See the API keys.
+    ApiKeysRead = "api_keys:read";
+    /// Create, change and revoke API keys.
+    ApiKeysWrite = "api_keys:write";
+    /// See who signed in and who changed whose rights.
+    AuditRead = "audit:read";
 }
 
 impl Permission {
@@ -85,10 +117,9 @@ impl Permission {
     }
 }
 
-/// What somebody is in a workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
+/// The roles with which every workspace begins. It may change them and add others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandardRole {
     /// May do everything.
     Admin,
     /// May do everything with records.
@@ -99,10 +130,10 @@ pub enum Role {
     ReadOnly,
 }
 
-impl Role {
+impl StandardRole {
     pub const ALL: &'static [Self] = &[Self::Admin, Self::Manager, Self::Agent, Self::ReadOnly];
 
-    /// Its word in the API, on the command line and in the database.
+    /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -111,21 +142,6 @@ impl Role {
             Self::ReadOnly => "read_only",
         }
     }
-
-    /// The role of this name.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|role| role.as_str() == text)
-    }
-
-    /// The fixed table of what a role may do.
-    pub fn permissions(self) -> Permissions {
-        let allowed = |permission: &Permission| match self {
-            Self::Admin | Self::Manager => true,
-            Self::Agent => !permission.scope().ends_with(":delete"),
-            Self::ReadOnly => permission.scope().ends_with(":read"),
-        };
-        Permission::ALL.iter().copied().filter(allowed).collect()
-    }
 }
 
 /// A set of permissions.
@@ -133,6 +149,19 @@ impl Role {
 pub struct Permissions(u64);
 
 impl Permissions {
+    /// Every permission there is.
+    pub const ALL: Self = Self((1 << Permission::ALL.len()) - 1);
+
+    /// Whether all of the others are among these.
+    pub fn covers(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Those in one set or the other.
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether this one is among them.
     pub fn allow(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
@@ -164,25 +193,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_role_may_no_less_than_the_one_below() {
-        for pair in Role::ALL.windows(2) {
-            let (above, below) = (pair[0].permissions(), pair[1].permissions());
-            assert_eq!(above.and(below), below);
-        }
-    }
-
-    #[test]
-    fn a_reader_reads_and_an_agent_does_not_delete() {
-        assert!(Role::ReadOnly.permissions().scopes().iter().all(|scope| scope.ends_with(":read")));
-        assert!(!Role::Agent.permissions().allow(Permission::ContactsDelete));
-        assert!(Role::Agent.permissions().allow(Permission::ContactsWrite));
-    }
-
-    #[test]
     fn scopes_are_found_by_name() {
         for permission in Permission::ALL {
             assert_eq!(Permission::from_scope(permission.scope()), Some(*permission));
         }
         assert_eq!(Permission::from_scope("contacts:fly"), None);
+    }
+
+    #[test]
+    fn a_set_covers_its_parts_alone() {
+        let one: Permissions = [Permission::ContactsRead].into_iter().collect();
+        assert!(Permissions::ALL.covers(one));
+        assert!(!one.covers(Permissions::ALL));
+        assert!(one.covers(Permissions::default()));
     }
 }

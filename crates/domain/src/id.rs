@@ -39,6 +39,12 @@ typed_id! {
     WorkspaceId;
     /// A person who works with Rapport.
     UserId;
+    /// Users who work together.
+    TeamId;
+    /// What users may do.
+    RoleId;
+    /// A record that somebody else may see, too.
+    ShareId;
     /// A key with which a program signs in.
     ApiKeyId;
     /// A person the business knows.

@@ -108,6 +108,17 @@ impl Changes {
         )
     }
 
+    /// All fields of a record that is gone for good.
+    pub fn of_deleted<T: Serialize>(before: &T) -> Self {
+        let turned = |change: FieldChange| FieldChange { field: change.field, from: change.to, to: Value::Null };
+        Self(Self::of_new(before).0.into_iter().map(turned).collect())
+    }
+
+    /// One field that was not there before.
+    pub fn of_field(field: &str, to: impl Into<Value>) -> Self {
+        Self(vec![FieldChange { field: field.to_owned(), from: Value::Null, to: to.into() }])
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

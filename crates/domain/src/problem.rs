@@ -60,6 +60,11 @@ impl Invalid {
         Self(vec![problem])
     }
 
+    /// Those listed, of which there is at least one.
+    pub fn of(problems: Vec<FieldProblem>) -> Self {
+        Self(problems)
+    }
+
     pub fn into_problems(self) -> Vec<FieldProblem> {
         self.0
     }

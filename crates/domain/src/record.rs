@@ -14,6 +14,12 @@ use uuid::Uuid;
 pub enum RecordKind {
     Contact,
     Company,
+    User,
+    Team,
+    Role,
+    ApiKey,
+    Session,
+    Share,
 }
 
 impl RecordKind {
@@ -22,6 +28,12 @@ impl RecordKind {
         match self {
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::User => "user",
+            Self::Team => "team",
+            Self::Role => "role",
+            Self::ApiKey => "api_key",
+            Self::Session => "session",
+            Self::Share => "share",
         }
     }
 }

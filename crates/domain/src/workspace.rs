@@ -3,5 +3,7 @@
 pub mod api_key;
 pub mod invite;
 pub mod password;
+pub mod role;
 pub mod session;
+pub mod team;
 pub mod user;

@@ -9,6 +9,7 @@ use std::{
     future::{Ready, ready},
     marker::PhantomData,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,12 +21,13 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
-    access::{Actor, ActorKind, Permission, Permissions, Role},
+    access::{Actor, ActorKind, Grants, Permission},
     id::{UserId, WorkspaceId},
+    workspace::role::RoleSummary,
 };
 use rapport_persistence::{
     Db, Scope,
-    workspace::{api_keys, users, workspaces::Workspace},
+    workspace::{accounts, api_keys, workspaces::Workspace},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -50,15 +52,18 @@ pub(crate) struct Caller {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) email: Option<String>,
-    pub(crate) role: Role,
-    pub(crate) permissions: Permissions,
+    pub(crate) roles: Vec<RoleSummary>,
+    pub(crate) grants: Arc<Grants>,
     pub(crate) request_id: String,
+    /// Network address from which the request came.
+    pub(crate) address: Option<String>,
 }
 
 impl Caller {
     fn scope(&self) -> Scope {
         let actor = Actor { kind: self.kind, id: Some(self.id) };
-        Scope::of_caller(self.workspace.id, actor, self.workspace.country.clone(), self.request_id.clone())
+        Scope::of_caller(self.workspace.id, actor, Arc::clone(&self.grants), self.workspace.country.clone())
+            .for_request(self.request_id.clone(), self.address.clone())
     }
 }
 
@@ -74,6 +79,8 @@ pub(crate) struct Authenticator {
 struct Known {
     caller: Caller,
     until: DateTime<Utc>,
+    /// How often access had changed in this process when it was remembered.
+    access_changes: u64,
 }
 
 impl Authenticator {
@@ -82,14 +89,20 @@ impl Authenticator {
     }
 
     /// The caller behind the credentials of a request. Every credential that is not valid is refused in one way.
-    pub(crate) async fn authenticate(&self, headers: &HeaderMap, request_id: String) -> ApiResult<Caller> {
+    pub(crate) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        request_id: String,
+        address: Option<String>,
+    ) -> ApiResult<Caller> {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
         })?;
         let hash: [u8; 32] = Sha256::digest(credential).into();
-        let now = self.db.clock().now();
-        if let Some(known) = self.known.get(&hash).filter(|known| now < known.until) {
-            return Ok(Caller { request_id, ..known.caller });
+        let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
+        let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
+        if let Some(known) = self.known.get(&hash).filter(is_fresh) {
+            return Ok(Caller { request_id, address, ..known.caller });
         }
         let (caller, ends) = match api_key::Presented::parse(credential) {
             Some(key) => (self.program(&key).await?, None),
@@ -97,8 +110,8 @@ impl Authenticator {
         };
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
-        self.known.insert(hash, Known { caller: caller.clone(), until });
-        Ok(Caller { request_id, ..caller })
+        self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
+        Ok(Caller { request_id, address, ..caller })
     }
 
     async fn program(&self, presented: &api_key::Presented) -> ApiResult<Caller> {
@@ -107,9 +120,11 @@ impl Authenticator {
             return Err(refused());
         }
         api_keys::note_use(&self.db, key.id).await?;
-        let permissions = match key.scopes {
-            None => Role::Admin.permissions(),
-            Some(scopes) => scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect(),
+        let grants = match key.scopes {
+            None => Grants::everything(),
+            Some(scopes) => {
+                Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+            }
         };
         Ok(Caller {
             workspace: key.workspace,
@@ -117,25 +132,27 @@ impl Authenticator {
             id: key.id.uuid(),
             name: key.name,
             email: None,
-            role: Role::Admin,
-            permissions,
+            roles: Vec::new(),
+            grants: Arc::new(grants),
             request_id: String::new(),
+            address: None,
         })
     }
 
     async fn user(&self, token: &str, now: DateTime<Utc>) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
         let claims = self.tokens.verify(token, now).ok_or_else(refused)?;
         let (workspace, user) = (WorkspaceId::from_uuid(claims.workspace), UserId::from_uuid(claims.user));
-        let account = users::get_account(&self.db, workspace, user).await?.ok_or_else(refused)?;
+        let account = accounts::get(&self.db, workspace, user).await?.ok_or_else(refused)?;
         let caller = Caller {
             workspace: account.workspace,
             kind: ActorKind::User,
             id: account.user.id.uuid(),
             name: account.user.name,
             email: Some(account.user.email),
-            role: account.role,
-            permissions: account.role.permissions(),
+            roles: account.roles,
+            grants: account.grants,
             request_id: String::new(),
+            address: None,
         };
         Ok((caller, Some(claims.ends)))
     }
@@ -174,11 +191,20 @@ macro_rules! requirements {
 requirements! {
     SignedIn => None;
     ContactsRead => Some(Permission::ContactsRead);
+    ContactsCreate => Some(Permission::ContactsCreate);
     ContactsWrite => Some(Permission::ContactsWrite);
     ContactsDelete => Some(Permission::ContactsDelete);
     CompaniesRead => Some(Permission::CompaniesRead);
+    CompaniesCreate => Some(Permission::CompaniesCreate);
     CompaniesWrite => Some(Permission::CompaniesWrite);
     CompaniesDelete => Some(Permission::CompaniesDelete);
+    UsersRead => Some(Permission::UsersRead);
+    UsersWrite => Some(Permission::UsersWrite);
+    TeamsRead => Some(Permission::TeamsRead);
+    TeamsWrite => Some(Permission::TeamsWrite);
+    RolesRead => Some(Permission::RolesRead);
+    RolesWrite => Some(Permission::RolesWrite);
+    AuditRead => Some(Permission::AuditRead);
 }
 
 /// Proof that the caller may do what `P` names. The first argument of every handler that is not public; without it there

@@ -102,7 +102,8 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
 
 async fn authenticate(request: &ServiceRequest) -> Result<Caller, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    data::<Authenticator>(request)?.authenticate(request.headers(), request_id).await
+    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    data::<Authenticator>(request)?.authenticate(request.headers(), request_id, address).await
 }
 
 /// Counts a request of somebody who has not proved who they are.
@@ -120,7 +121,7 @@ fn note(request: &ServiceRequest, standing: Standing) -> Result<(), ApiError> {
 
 /// Refuses a caller who lacks a permission, and names it.
 pub(crate) fn require(caller: &Caller, permission: Permission) -> Result<(), ApiError> {
-    if caller.permissions.allow(permission) {
+    if caller.grants.allow(permission) {
         return Ok(());
     }
     Err(ApiError::new("forbidden", format!("This needs the permission {}, which you don't have.", permission.scope())))

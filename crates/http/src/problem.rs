@@ -93,6 +93,13 @@ impl ApiError {
             .count("query parameter needs", "query parameters need")
     }
 
+    /// Fields that the caller may not read or write.
+    pub(crate) fn closed(errors: Vec<FieldProblem>) -> Self {
+        let names = errors.iter().filter_map(|error| error.pointer.as_deref().or(error.parameter.as_deref()));
+        let detail = format!("Your role keeps this from you: {}. See errors.", names.collect::<Vec<_>>().join(", "));
+        Self::new("forbidden", detail).with_errors(errors)
+    }
+
     /// A header that is wrong.
     pub(crate) fn header(problem: FieldProblem) -> Self {
         Self::new("invalid_header", String::new()).with_errors(vec![problem]).count("header needs", "headers need")
@@ -174,6 +181,8 @@ impl From<StoreError> for ApiError {
                 error.more.current_version = Some(current);
                 error
             }
+            StoreError::Forbidden(detail) => Self::new("forbidden", detail),
+            StoreError::ClosedFields(problems) => Self::closed(problems),
             StoreError::Invalid(invalid) => Self::fields(invalid.into_problems()),
             StoreError::Parameter(problem) if problem.code == "cursor_mismatch" => {
                 Self::new("cursor_mismatch", problem.detail.clone()).with_errors(vec![*problem])

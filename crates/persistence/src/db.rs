@@ -61,6 +61,8 @@ pub struct Db {
     sealer: Option<Sealer>,
     /// Rings after each write of this process.
     bell: Arc<Notify>,
+    /// Counts the changes of this process to who may do what.
+    access_changes: Arc<AtomicU64>,
 }
 
 impl Db {
@@ -81,6 +83,7 @@ impl Db {
             clock,
             sealer: None,
             bell: Arc::default(),
+            access_changes: Arc::default(),
         }
     }
 
@@ -127,6 +130,16 @@ impl Db {
     /// Ends when this process has written something.
     pub async fn written(&self) {
         self.bell.notified().await;
+    }
+
+    /// To be called after each write that changes who may do what: whatever was remembered of callers is then asked again.
+    pub fn access_changed(&self) {
+        self.access_changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often this process has changed who may do what.
+    pub fn access_changes(&self) -> u64 {
+        self.access_changes.load(Ordering::Acquire)
     }
 
     /// Work across workspaces: directories, signing in, the sequencer.

@@ -16,6 +16,12 @@ pub enum StoreError {
     /// The record has moved on from the version that the caller knows.
     #[error("the record is at version {current} by now")]
     Stale { current: i64 },
+    /// The caller may know of it, but not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Fields that the caller may not read or write are used all the same.
+    #[error("{} closed fields", .0.len())]
+    ClosedFields(Vec<FieldProblem>),
     /// The input breaks a rule.
     #[error("{} invalid fields", .0.problems().len())]
     Invalid(Invalid),
@@ -52,6 +58,11 @@ impl StoreError {
     /// One field is wrong.
     pub(crate) fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::Invalid(Invalid::one(FieldProblem::at(pointer, code, detail)))
+    }
+
+    /// Some fields are wrong: those listed, of which there is at least one.
+    pub(crate) fn fields(problems: Vec<FieldProblem>) -> Self {
+        Self::Invalid(Invalid::of(problems))
     }
 
     /// One parameter is wrong.
@@ -102,12 +113,14 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("companies_pkey", Meaning::Ours),
     ("companies_source_channel_check", Meaning::Ours),
     ("companies_source_check", Meaning::Ours),
+    ("companies_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
     ("contacts_company_fkey", Meaning::Unknown { pointer: "/company_id", what: "company" }),
     ("contacts_lifecycle_stage_check", Meaning::Ours),
     ("contacts_owner_fkey", Meaning::Unknown { pointer: "/owner_id", what: "user" }),
     ("contacts_pkey", Meaning::Ours),
     ("contacts_source_channel_check", Meaning::Ours),
     ("contacts_source_check", Meaning::Ours),
+    ("contacts_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
     ("external_ids_pkey", Meaning::Taken { code: "external_id_taken", detail: "Another record has this external id." }),
     ("feed_heads_pkey", Meaning::Ours),
     ("imports_pkey", Meaning::Ours),
@@ -119,7 +132,40 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("journal_actor_check", Meaning::Ours),
     ("journal_pkey", Meaning::Ours),
     ("journal_position_unique", Meaning::Ours),
+    ("record_shares_access_check", Meaning::Ours),
+    ("record_shares_pkey", Meaning::Ours),
+    ("record_shares_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
+    (
+        "record_shares_team_unique",
+        Meaning::Taken {
+            code: "shared_already",
+            detail: "The record is shared with this team. Change or end that share.",
+        },
+    ),
+    ("record_shares_user_fkey", Meaning::Unknown { pointer: "/user_id", what: "user" }),
+    (
+        "record_shares_user_unique",
+        Meaning::Taken {
+            code: "shared_already",
+            detail: "The record is shared with this user. Change or end that share.",
+        },
+    ),
+    ("record_shares_with_check", Meaning::Ours),
+    ("roles_name_unique", Meaning::Taken { code: "name_taken", detail: "A role of this name exists already." }),
+    ("roles_pkey", Meaning::Ours),
+    ("roles_workspace_fkey", Meaning::Ours),
     ("secrets_pkey", Meaning::Ours),
+    ("team_members_pkey", Meaning::Ours),
+    ("team_members_team_fkey", Meaning::Unknown { pointer: "/team_ids", what: "team" }),
+    ("team_members_user_fkey", Meaning::Ours),
+    ("teams_name_unique", Meaning::Taken { code: "name_taken", detail: "A team of this name exists already." }),
+    ("teams_parent_check", Meaning::NotAllowed { pointer: "/parent_id", detail: "A team can't be above itself." }),
+    ("teams_parent_fkey", Meaning::Unknown { pointer: "/parent_id", what: "team" }),
+    ("teams_pkey", Meaning::Ours),
+    ("teams_workspace_fkey", Meaning::Ours),
+    ("user_roles_pkey", Meaning::Ours),
+    ("user_roles_role_fkey", Meaning::Unknown { pointer: "/role_ids", what: "role" }),
+    ("user_roles_user_fkey", Meaning::Ours),
     (
         "users_email_check",
         Meaning::NotAllowed { pointer: "/email", detail: "An e-mail address has at most 254 characters." },
@@ -129,7 +175,7 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
         Meaning::Taken { code: "email_taken", detail: "A user with this e-mail address exists already." },
     ),
     ("users_pkey", Meaning::Ours),
-    ("users_role_check", Meaning::Ours),
+    ("users_state_check", Meaning::Ours),
     ("users_workspace_fkey", Meaning::Ours),
     (
         "workspaces_country_check",

@@ -24,6 +24,7 @@ use crate::{
 };
 
 /// What a write of one record leaves in the journal.
+#[derive(Clone)]
 pub(crate) struct Entry {
     workspace: Uuid,
     id: Uuid,
@@ -36,6 +37,8 @@ pub(crate) struct Entry {
     origin: Option<Uuid>,
     request_id: Option<String>,
     at: DateTime<Utc>,
+    is_audit: bool,
+    address: Option<String>,
 }
 
 impl Entry {
@@ -62,7 +65,14 @@ impl Entry {
             origin: None,
             request_id: scope.request_id().map(ToOwned::to_owned),
             at,
+            is_audit: false,
+            address: None,
         }
+    }
+
+    /// As an entry of the audit, too: about who may do what.
+    pub(crate) fn audited(self, reader: &Reader<'_>) -> Self {
+        Self { is_audit: true, address: reader.scope().address().map(ToOwned::to_owned), ..self }
     }
 }
 
@@ -91,7 +101,7 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Journalled<S> {
         self.write.walk_ast(out.reborrow())?;
         out.push_sql(
             "), entry AS (INSERT INTO journal (workspace_id, id, event, record_kind, record_id, changes, actor_kind, \
-             actor_id, origin, request_id, at, version) SELECT ",
+             actor_id, origin, request_id, at, is_audit, address, version) SELECT ",
         );
         out.push_bind_param::<sql_types::Uuid, _>(&entry.workspace)?;
         out.push_sql(", ");
@@ -114,6 +124,10 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Journalled<S> {
         out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.request_id)?;
         out.push_sql(", ");
         out.push_bind_param::<sql_types::Timestamptz, _>(&entry.at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Bool, _>(&entry.is_audit)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.address)?;
         out.push_sql(", changed.version FROM changed) SELECT * FROM changed");
         Ok(())
     }
@@ -135,6 +149,8 @@ pub(crate) struct BulkEntry {
     origin: Option<Uuid>,
     request_id: Option<String>,
     at: DateTime<Utc>,
+    is_audit: bool,
+    address: Option<String>,
 }
 
 impl BulkEntry {
@@ -152,6 +168,8 @@ impl BulkEntry {
             origin: entry.origin,
             request_id: entry.request_id,
             at: entry.at,
+            is_audit: entry.is_audit,
+            address: entry.address,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! carries it, and every function here takes one of the two. Functions are called through their module and have bare
 //! verbs: `contacts::get`, `contacts::create`.
 
+pub mod audit;
 mod bulk;
 mod clock;
 mod codes;
@@ -28,3 +29,6 @@ pub use db::{Db, DbOptions, Reader, Writer};
 pub use error::{StoreError, known_constraints};
 pub use page::Page;
 pub use scope::Scope;
+
+/// How often a change is tried that others got ahead of.
+const TRIES: u32 = 5;

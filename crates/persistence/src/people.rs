@@ -38,6 +38,3 @@ fn with_match_keys<T>(
             .sql("))"),
     )
 }
-
-/// How often a change is tried that others got ahead of.
-const TRIES: u32 = 5;

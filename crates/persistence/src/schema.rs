@@ -22,10 +22,77 @@ diesel::table! {
         id -> Uuid,
         email -> Text,
         name -> Text,
-        role -> Text,
         password_hash -> Nullable<Text>,
-        active -> Bool,
         created_at -> Timestamptz,
+        version -> BigInt,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    roles (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        description -> Nullable<Text>,
+        is_admin -> Bool,
+        rules -> Jsonb,
+        permissions -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    user_roles (workspace_id, user_id, role_id) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        role_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    teams (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        description -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    team_members (workspace_id, user_id, team_id) {
+        workspace_id -> Uuid,
+        user_id -> Uuid,
+        team_id -> Uuid,
+        place -> BigInt,
+    }
+}
+
+diesel::table! {
+    record_shares (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        record_kind -> Text,
+        record_id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        access -> Text,
+        expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -58,6 +125,8 @@ diesel::table! {
         origin -> Nullable<Uuid>,
         request_id -> Nullable<Text>,
         at -> Timestamptz,
+        is_audit -> Bool,
+        address -> Nullable<Text>,
     }
 }
 
@@ -99,6 +168,7 @@ diesel::table! {
         country -> Nullable<Text>,
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
+        team_id -> Nullable<Uuid>,
     }
 }
 
@@ -132,6 +202,7 @@ diesel::table! {
         country -> Nullable<Text>,
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
+        team_id -> Nullable<Uuid>,
     }
 }
 
@@ -163,3 +234,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);

@@ -1,7 +1,9 @@
 //! On whose behalf the database is used.
 
+use std::sync::Arc;
+
 use rapport_domain::{
-    access::Actor,
+    access::{Actor, Grants},
     id::WorkspaceId,
     record::{Source, Stamp},
 };
@@ -14,25 +16,45 @@ use chrono::{DateTime, Utc};
 pub struct Scope {
     workspace: WorkspaceId,
     actor: Actor,
+    /// What the actor may do.
+    grants: Arc<Grants>,
     source: Source,
     request_id: Option<String>,
+    /// Network address from which the request came.
+    address: Option<String>,
     /// Country in which telephone numbers without country code are dialled.
     country: Option<String>,
 }
 
 impl Scope {
     /// For a caller who has proved who they are.
-    pub fn of_caller(workspace: WorkspaceId, actor: Actor, country: Option<String>, request_id: String) -> Self {
-        Self { workspace, actor, source: Source::Api, request_id: Some(request_id), country }
+    pub fn of_caller(workspace: WorkspaceId, actor: Actor, grants: Arc<Grants>, country: Option<String>) -> Self {
+        Self { workspace, actor, grants, source: Source::Api, request_id: None, address: None, country }
+    }
+
+    /// The same for one request, and where it comes from.
+    #[must_use]
+    pub fn for_request(self, request_id: String, address: Option<String>) -> Self {
+        Self { request_id: Some(request_id), address, ..self }
     }
 
     /// For work that Rapport does on its own or that is asked for on the command line.
     pub fn of_system(workspace: WorkspaceId, source: Source, country: Option<String>) -> Self {
-        Self { workspace, actor: Actor::SYSTEM, source, request_id: None, country }
+        let grants = Arc::new(Grants::everything());
+        Self { workspace, actor: Actor::SYSTEM, grants, source, request_id: None, address: None, country }
     }
 
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
+    }
+
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// What may be done on its behalf.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
     pub(crate) fn actor(&self) -> Actor {

@@ -1,6 +1,9 @@
 //! The business itself and those who work with Rapport.
 
+pub mod accounts;
+mod administrators;
 pub mod api_keys;
+pub mod roles;
 pub(crate) mod secrets;
 pub mod users;
 pub mod workspaces;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use ipnet::IpNet;
-use rapport_domain::access::{Permission, Role};
+use rapport_domain::access::Permission;
 
 /// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
 #[derive(Debug, Parser)]
@@ -227,8 +227,9 @@ pub(crate) enum AdminCommand {
         /// E-mail address with which the user signs in
         #[arg(long, value_name = "ADDRESS", env = "RAPPORT_EMAIL")]
         email: String,
-        /// What the user may do
-        #[arg(long, env = "RAPPORT_ROLE", value_parser = roles())]
+        /// Name of a role of the workspace, which says what the user may do: admin, manager, agent, read_only or one of
+        /// its own
+        #[arg(long, env = "RAPPORT_ROLE")]
         role: String,
         /// Name to show; the e-mail address unless given
         #[arg(long, value_name = "NAME", env = "RAPPORT_NAME")]
@@ -262,10 +263,6 @@ pub(crate) enum LogFormat {
     Pretty,
     /// One JSON object a line, for programs
     Json,
-}
-
-fn roles() -> PossibleValuesParser {
-    PossibleValuesParser::new(Role::ALL.iter().map(|role| role.as_str()))
 }
 
 fn scopes() -> PossibleValuesParser {

@@ -3,17 +3,18 @@
 use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rapport_domain::{
-    access::Role,
+    access::StandardRole,
     id::CompanyId,
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
+    workspace::user::NewUser,
 };
 use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
     people::{companies, contacts},
     workspace::{
-        users::{self, NewUser},
+        roles, users,
         workspaces::{self, Workspace},
     },
 };
@@ -60,25 +61,29 @@ fn keep(file: &Path, key: &str) -> std::io::Result<()> {
 }
 
 async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
-    let password_hash = Some(password::hash(PASSWORD).map_err(Failure::said)?);
+    let password_hash = password::hash(PASSWORD).map_err(Failure::said)?;
+    let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
     let mut owners = Vec::new();
     for (email, name, role) in USERS {
-        let new =
-            NewUser { email: (*email).into(), name: (*name).into(), role: *role, password_hash: password_hash.clone() };
-        owners.push(users::create(db, workspace.id, new).await?);
+        let password_hash = password_hash.clone();
+        let mut new = NewUser { email: (*email).into(), name: (*name).into(), ..NewUser::default() };
+        let created = db.write(&scope, move |writer| {
+            new.role_ids = roles::find(writer, role.as_str())?.map(|role| role.id).into_iter().collect();
+            users::create_active(writer, new, password_hash)
+        });
+        owners.push(created.await?.id);
     }
-    let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
     let mut ids: Vec<CompanyId> = Vec::new();
     for (index, company) in sample_companies().into_iter().enumerate() {
         let mut new: NewCompany = read(company)?;
-        new.owner_id = Some(owners[index % owners.len()]);
+        new.owner_id = Some(Some(owners[index % owners.len()]));
         // A company of the list belongs to the one before it where its name says so.
         new.parent_id = if new.name.ends_with("Logistics") { ids.last().copied() } else { None };
         ids.push(db.write(&scope, move |writer| companies::create(writer, new)).await?.id);
     }
     for (index, (contact, company)) in sample_contacts().into_iter().enumerate() {
         let mut new: NewContact = read(contact)?;
-        new.owner_id = Some(owners[index % owners.len()]);
+        new.owner_id = Some(Some(owners[index % owners.len()]));
         new.company_id = company.and_then(|company| ids.get(company).copied());
         db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?;
     }
@@ -89,10 +94,10 @@ fn read<T: DeserializeOwned>(sample: Value) -> Result<T, Failure> {
     serde_json::from_value(sample).map_err(|error| Failure::said(format!("a sample does not fit: {error}")))
 }
 
-const USERS: &[(&str, &str, Role)] = &[
-    ("mara@demo.example", "Mara Weiss", Role::Admin),
-    ("tom@demo.example", "Tom Baker", Role::Manager),
-    ("aiko@demo.example", "Aiko Tanaka", Role::Agent),
+const USERS: &[(&str, &str, StandardRole)] = &[
+    ("mara@demo.example", "Mara Weiss", StandardRole::Admin),
+    ("tom@demo.example", "Tom Baker", StandardRole::Manager),
+    ("aiko@demo.example", "Aiko Tanaka", StandardRole::Agent),
 ];
 
 fn sample_companies() -> Vec<Value> {

@@ -20,9 +20,10 @@ use std::{
 };
 
 use rapport_domain::{
+    access::Resource,
     people::{duplicate::OnDuplicate, import::Mapping},
     problem::FieldProblem,
-    record::{RecordKind, Source as Origin},
+    record::Source as Origin,
 };
 pub use rapport_persistence::import::{MatchBy, Tally};
 use rapport_persistence::{Db, Scope, StoreError, workspace::workspaces::Workspace};
@@ -44,7 +45,7 @@ pub type Check = Arc<dyn Fn(&Value) -> Vec<FieldProblem> + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What the rows are.
-    pub kind: RecordKind,
+    pub kind: Resource,
     /// The CSV file. It is read twice, so it can't be a pipe.
     pub file: PathBuf,
     /// Pairs of heading and field that go before what is recognised: `("Firma", "name")`.
@@ -68,7 +69,7 @@ pub const CHUNK_ROWS: usize = 1_000;
 
 impl Options {
     /// A plain import of a file: no matching, duplicates refused, no errors file.
-    pub fn new(kind: RecordKind, file: impl Into<PathBuf>) -> Self {
+    pub fn new(kind: Resource, file: impl Into<PathBuf>) -> Self {
         Self {
             kind,
             file: file.into(),
@@ -192,8 +193,8 @@ pub async fn import(
     let ended = db
         .write(&scope, move |writer| {
             Ok(match job.options.kind {
-                RecordKind::Contact => drive::<Contacts>(writer, job),
-                RecordKind::Company => drive::<Companies>(writer, job),
+                Resource::Contacts => drive::<Contacts>(writer, job),
+                Resource::Companies => drive::<Companies>(writer, job),
             })
         })
         .await;

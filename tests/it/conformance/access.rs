@@ -1,6 +1,6 @@
 //! Who gets in where, on every operation.
 
-use rapport_domain::access::{Permission, Role};
+use rapport_domain::access::{Permission, StandardRole};
 use serde_json::json;
 
 use super::samples;
@@ -68,16 +68,16 @@ fn without_its_permission_every_operation_is_forbidden() {
 
 #[test]
 fn roles_may_what_their_table_says() {
-    for role in Role::ALL {
+    for role in StandardRole::ALL {
         let (workspace, admin) = workspace();
         let caller = workspace.signed_in(*role);
         for operation in operations() {
             let Some(scope) = operation.scope().filter(|scope| !scope.is_empty()) else { continue };
             let id = if operation.has_id() { samples::record_for(&operation.path, &admin) } else { NOBODY.to_owned() };
             let allowed = match role {
-                Role::Admin | Role::Manager => true,
-                Role::Agent => !scope.ends_with(":delete"),
-                Role::ReadOnly => scope.ends_with(":read"),
+                StandardRole::Admin | StandardRole::Manager => true,
+                StandardRole::Agent => !scope.ends_with(":delete"),
+                StandardRole::ReadOnly => scope.ends_with(":read"),
             };
             let answer = call(&operation, &caller, &id);
             assert_eq!(answer.status != 403, allowed, "{} as {}: {}", operation.id(), role.as_str(), answer.text);
@@ -103,7 +103,7 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
     let (_, here) = workspace();
     let (other, there) = workspace();
     let company = there.create("/v1/companies", &json!({"name": "Theirs"}))["id"].clone();
-    let user = other.user("owner@example.com", Role::Agent, "a long enough password");
+    let user = other.user("owner@example.com", StandardRole::Agent, "a long enough password");
     let references = [
         ("/v1/contacts", "company_id", &company),
         ("/v1/companies", "parent_id", &company),

@@ -90,8 +90,11 @@ fn every_field_is_set_kept_and_cleared() {
     for operation in patches() {
         let (workspace, admin) = workspace();
         OWNER.with(|owner| {
-            *owner.borrow_mut() =
-                workspace.user("owner@example.com", rapport_domain::access::Role::Agent, "a long enough password");
+            *owner.borrow_mut() = workspace.user(
+                "owner@example.com",
+                rapport_domain::access::StandardRole::Agent,
+                "a long enough password",
+            );
         });
         let fields = schema(operation.body().unwrap())["properties"].as_object().unwrap();
         for (field, property) in fields {

@@ -313,7 +313,8 @@ fn a_cursor_goes_on_with_its_own_list_alone() {
 fn filters_narrow_the_list() {
     let (workspace, admin) = workspace();
     people(&admin, 12);
-    let owner = workspace.user("owner@example.com", rapport_domain::access::Role::Agent, "a long enough password");
+    let owner =
+        workspace.user("owner@example.com", rapport_domain::access::StandardRole::Agent, "a long enough password");
     let company = admin.create("/v1/companies", &json!({"name": "Engines"}));
     let special = admin.create(
         "/v1/contacts",
@@ -358,7 +359,8 @@ fn totals_are_given_when_asked_for() {
 #[test]
 fn fields_and_related_records_are_given_when_asked_for() {
     let (workspace, admin) = workspace();
-    let owner = workspace.user("mara@example.com", rapport_domain::access::Role::Agent, "a long enough password");
+    let owner =
+        workspace.user("mara@example.com", rapport_domain::access::StandardRole::Agent, "a long enough password");
     let company = admin.create("/v1/companies", &json!({"name": "Engines"}));
     let contact =
         admin.create("/v1/contacts", &json!({"first_name": "Ada", "company_id": company["id"], "owner_id": owner}));

@@ -1,6 +1,6 @@
 //! Signing in.
 
-use rapport_domain::access::Role;
+use rapport_domain::access::StandardRole;
 use serde_json::json;
 
 use crate::harness::{Caller, Workspace, anonymous, base, workspace};
@@ -10,7 +10,7 @@ const SECRET: &str = "correct horse battery staple";
 #[test]
 fn a_user_signs_in_and_is_known() {
     let workspace = Workspace::new();
-    let id = workspace.user("Mara@Example.com", Role::Manager, SECRET);
+    let id = workspace.user("Mara@Example.com", StandardRole::Manager, SECRET);
     let login = json!({"workspace": workspace.name, "email": "mara@example.COM", "password": SECRET});
     let answer = anonymous().post("/v1/auth/login", &login);
     answer.expect(200);
@@ -21,7 +21,7 @@ fn a_user_signs_in_and_is_known() {
     let me = Caller::new(&base(), Some(token)).get("/v1/me").body;
     assert_eq!(me["id"], json!(id));
     assert_eq!(me["kind"], "user");
-    assert_eq!(me["role"], "manager");
+    assert_eq!(me["roles"][0]["name"], "manager");
     assert_eq!(me["email"], "mara@example.com");
     assert_eq!(me["workspace"]["name"], json!(workspace.name));
 }
@@ -30,7 +30,7 @@ fn a_user_signs_in_and_is_known() {
 fn whatever_is_wrong_the_answer_is_the_same() {
     let workspace = Workspace::new();
     let other = Workspace::new();
-    workspace.user("mara@example.com", Role::Admin, SECRET);
+    workspace.user("mara@example.com", StandardRole::Admin, SECRET);
     let attempt = |workspace: &str, email: &str, password: &str| {
         let login = json!({"workspace": workspace, "email": email, "password": password});
         let answer = anonymous().post("/v1/auth/login", &login);
@@ -68,7 +68,7 @@ fn a_scoped_key_says_what_it_may_do() {
 #[test]
 fn a_record_tells_who_wrote_it() {
     let (workspace, admin) = workspace();
-    let agent = workspace.signed_in(Role::Agent);
+    let agent = workspace.signed_in(StandardRole::Agent);
     let contact = admin.create("/v1/contacts", &json!({"first_name": "Ada"}));
     let path = format!("/v1/contacts/{}", contact["id"].as_str().unwrap());
     let changed = agent.patch(&path, &json!({"last_name": "Lovelace"})).body;

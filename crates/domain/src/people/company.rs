@@ -12,7 +12,7 @@ use super::{
     contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
 };
 use crate::{
-    id::{CompanyId, UserId},
+    id::{CompanyId, TeamId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
@@ -43,6 +43,9 @@ pub struct Company {
     /// User who looks after this company.
     #[schema(value_type = Option<Uuid>)]
     pub owner_id: Option<UserId>,
+    /// Team that this company belongs to.
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<TeamId>,
     /// How the record came to be.
     pub source: Source,
     /// Channel on which the company first came.
@@ -144,9 +147,14 @@ pub struct NewCompany {
     /// Address of the web site.
     #[schema(format = "uri", max_length = 2048)]
     pub website: Option<String>,
-    /// User who looks after this company.
+    /// User who looks after this company: whoever creates it, unless said otherwise. Null for nobody.
+    #[serde(with = "::serde_with::rust::double_option")]
     #[schema(value_type = Option<Uuid>)]
-    pub owner_id: Option<UserId>,
+    pub owner_id: Option<Option<UserId>>,
+    /// Team that it belongs to: the owner's main team, unless said otherwise. Null for none.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<Option<TeamId>>,
     /// Channel on which the company first came.
     pub source_channel: Option<Channel>,
     /// Free tags.
@@ -222,6 +230,10 @@ pub struct CompanyPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(value_type = Option<Uuid>)]
     pub owner_id: Option<Option<UserId>>,
+    /// Team that it belongs to. A new owner brings their main team along, unless a team is named.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<Option<TeamId>>,
     /// Channel on which the company first came.
     #[serde(with = "::serde_with::rust::double_option")]
     pub source_channel: Option<Option<Channel>>,
@@ -321,6 +333,37 @@ pub enum EmployeeRange {
 }
 
 impl Company {
+    /// The fields that a role may close, in their order. A test compares them with the document.
+    pub const FIELDS: &[&str] = &[
+        "created_by",
+        "updated_by",
+        "owner_id",
+        "team_id",
+        "source",
+        "source_channel",
+        "tags",
+        "external_ids",
+        "name",
+        "legal_name",
+        "domain",
+        "website",
+        "emails",
+        "phones",
+        "addresses",
+        "social_profiles",
+        "type",
+        "industry",
+        "industry_code",
+        "employee_range",
+        "annual_revenue_amount",
+        "annual_revenue_currency",
+        "tax_id",
+        "parent_id",
+        "territory",
+        "default_currency",
+        "lifecycle_stage",
+    ];
+
     /// A new company. Numbers without country code are read as of its first address, else of `country`.
     pub fn create(new: NewCompany, id: CompanyId, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
         let company = Self {
@@ -331,7 +374,8 @@ impl Company {
             created_by: stamp.by,
             updated_by: stamp.by,
             deleted_at: None,
-            owner_id: new.owner_id,
+            owner_id: new.owner_id.flatten(),
+            team_id: new.team_id.flatten(),
             source: stamp.source,
             source_channel: new.source_channel,
             tags: new.tags,
@@ -365,6 +409,7 @@ impl Company {
         let phones_given = patch.phones.is_some();
         let company = Self {
             owner_id: patch.owner_id.unwrap_or(self.owner_id),
+            team_id: patch.team_id.unwrap_or(self.team_id),
             source_channel: patch.source_channel.unwrap_or(self.source_channel),
             tags: list(patch.tags, &self.tags),
             name: patch.name.unwrap_or_else(|| self.name.clone()),

@@ -11,7 +11,7 @@ use super::{
     contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
 };
 use crate::{
-    id::{CompanyId, ContactId, UserId},
+    id::{CompanyId, ContactId, TeamId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
@@ -41,6 +41,9 @@ pub struct Contact {
     /// User who looks after this contact.
     #[schema(value_type = Option<Uuid>)]
     pub owner_id: Option<UserId>,
+    /// Team that this contact belongs to.
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<TeamId>,
     /// How the record came to be.
     pub source: Source,
     /// Channel on which the person first came.
@@ -124,9 +127,14 @@ pub struct ContactExpanded {
     "tags": ["newsletter"]
 }))]
 pub struct NewContact {
-    /// User who looks after this contact.
+    /// User who looks after this contact: whoever creates it, unless said otherwise. Null for nobody.
+    #[serde(with = "::serde_with::rust::double_option")]
     #[schema(value_type = Option<Uuid>)]
-    pub owner_id: Option<UserId>,
+    pub owner_id: Option<Option<UserId>>,
+    /// Team that it belongs to: the owner's main team, unless said otherwise. Null for none.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<Option<TeamId>>,
     /// Channel on which the person first came.
     pub source_channel: Option<Channel>,
     /// Free tags.
@@ -189,6 +197,10 @@ pub struct ContactPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(value_type = Option<Uuid>)]
     pub owner_id: Option<Option<UserId>>,
+    /// Team that it belongs to. A new owner brings their main team along, unless a team is named.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(value_type = Option<Uuid>)]
+    pub team_id: Option<Option<TeamId>>,
     /// Channel on which the person first came.
     #[serde(with = "::serde_with::rust::double_option")]
     pub source_channel: Option<Option<Channel>>,
@@ -259,6 +271,35 @@ pub struct ContactPatch {
 }
 
 impl Contact {
+    /// The fields that a role may close, in their order. A test compares them with the document.
+    pub const FIELDS: &[&str] = &[
+        "created_by",
+        "updated_by",
+        "owner_id",
+        "team_id",
+        "source",
+        "source_channel",
+        "tags",
+        "external_ids",
+        "name",
+        "salutation",
+        "first_name",
+        "middle_name",
+        "last_name",
+        "job_title",
+        "company_id",
+        "emails",
+        "phones",
+        "addresses",
+        "social_profiles",
+        "birthday",
+        "locale",
+        "time_zone",
+        "preferred_channel",
+        "do_not_call",
+        "lifecycle_stage",
+    ];
+
     /// A new contact. Numbers without country code are read as of its first address, else of `country`.
     pub fn create(new: NewContact, id: ContactId, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
         let contact = Self {
@@ -269,7 +310,8 @@ impl Contact {
             created_by: stamp.by,
             updated_by: stamp.by,
             deleted_at: None,
-            owner_id: new.owner_id,
+            owner_id: new.owner_id.flatten(),
+            team_id: new.team_id.flatten(),
             source: stamp.source,
             source_channel: new.source_channel,
             tags: new.tags,
@@ -301,6 +343,7 @@ impl Contact {
         let phones_given = patch.phones.is_some();
         let contact = Self {
             owner_id: patch.owner_id.unwrap_or(self.owner_id),
+            team_id: patch.team_id.unwrap_or(self.team_id),
             source_channel: patch.source_channel.unwrap_or(self.source_channel),
             tags: list(patch.tags, &self.tags),
             salutation: patch.salutation.unwrap_or_else(|| self.salutation.clone()),

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::marks::{keep_addresses, keep_emails, keep_phones, keep_profiles};
 use self::target::{Reading, Target};
-use crate::{problem::FieldProblem, record::RecordKind};
+use crate::{access::Resource, problem::FieldProblem};
 
 /// The field that a column is mapped to so that it is not imported.
 const IGNORE: &str = "ignore";
@@ -86,7 +86,7 @@ struct Wish {
 impl Mapping {
     /// Maps the columns with these headings. `wishes` are pairs of heading and field and go before what is recognised;
     /// the field `ignore` leaves a column out. The error is one sentence for the person who asked.
-    pub fn read(kind: RecordKind, headings: &[&str], wishes: &[(String, String)]) -> Result<Self, String> {
+    pub fn read(kind: Resource, headings: &[&str], wishes: &[(String, String)]) -> Result<Self, String> {
         let mut asked = explicit(kind, headings, wishes)?;
         let mut open = Vec::new();
         for (index, heading) in headings.iter().enumerate() {
@@ -245,7 +245,7 @@ impl Mapping {
         if !has("annual_revenue_amount") || has("annual_revenue_currency") {
             return;
         }
-        let revenue = target::find(RecordKind::Company, "annual_revenue_currency");
+        let revenue = target::find(Resource::Companies, "annual_revenue_currency");
         let plain = self.fields.iter_mut().find(|column| column.target.name == "default_currency");
         if let (Some(revenue), Some(column)) = (revenue, plain) {
             column.target = revenue;
@@ -314,7 +314,7 @@ impl Item {
 
 /// What is asked for by name: for each column named, where it goes, or none for nowhere.
 fn explicit(
-    kind: RecordKind,
+    kind: Resource,
     headings: &[&str],
     wishes: &[(String, String)],
 ) -> Result<Vec<(usize, Option<Wish>)>, String> {
@@ -336,7 +336,7 @@ fn explicit(
 }
 
 /// Reads `first_name`, `emails.address` or `emails.1.address`; positions count from 0.
-fn wished(kind: RecordKind, index: usize, field: &str) -> Result<Wish, String> {
+fn wished(kind: Resource, index: usize, field: &str) -> Result<Wish, String> {
     let parts: Vec<&str> = field.split('.').collect();
     let (name, position) = match parts.as_slice() {
         [list, position, leaf] => {

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    access::{ActorKind, Role},
-    id::WorkspaceId,
-};
+use crate::{access::ActorKind, id::WorkspaceId, workspace::role::RoleSummary};
 
 /// Who wants to sign in, and where.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -52,8 +49,8 @@ pub struct Me {
     /// E-mail address of the user; null for API keys.
     #[schema(required, example = "mara@example.com")]
     pub email: Option<String>,
-    /// The caller's role.
-    pub role: Role,
+    /// The roles of the user; none for API keys.
+    pub roles: Vec<RoleSummary>,
     /// What the caller may do.
     #[schema(example = json!(["contacts:read", "contacts:write"]))]
     pub scopes: Vec<String>,

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
-    auth::{Auth, CompaniesDelete, CompaniesRead, CompaniesWrite},
+    auth::{Auth, CompaniesCreate, CompaniesDelete, CompaniesRead, CompaniesWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -56,11 +56,11 @@ pub(crate) async fn list_companies(
         (status = 201, description = "The company, as it was created", body = Company,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record")))
     ),
-    security(("bearer" = ["companies:write"]))
+    security(("bearer" = ["companies:create"]))
 )]
 #[post("/companies")]
 pub(crate) async fn create_company(
-    auth: Auth<CompaniesWrite>,
+    auth: Auth<CompaniesCreate>,
     body: Json<NewCompany>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {

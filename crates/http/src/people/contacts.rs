@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    auth::{Auth, ContactsDelete, ContactsRead, ContactsWrite},
+    auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -72,11 +72,11 @@ pub(crate) struct CreateContactQuery {
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
         (status = 409, response = crate::openapi::responses::Conflict)
     ),
-    security(("bearer" = ["contacts:write"]))
+    security(("bearer" = ["contacts:create"]))
 )]
 #[post("/contacts")]
 pub(crate) async fn create_contact(
-    auth: Auth<ContactsWrite>,
+    auth: Auth<ContactsCreate>,
     query: Query<CreateContactQuery>,
     body: Json<NewContact>,
     db: web::Data<Db>,

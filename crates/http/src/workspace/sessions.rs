@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, get, post, web};
 use rapport_domain::workspace::session::{AccessToken, Login, Me, WorkspaceSummary};
-use rapport_persistence::{Db, workspace::users};
+use rapport_persistence::{Db, workspace::accounts};
 
 use crate::{
     address::ClientAddress,
@@ -38,7 +38,7 @@ pub(crate) async fn login(
     let login = body.0;
     let account = throttle::Account::new(&login.workspace, &login.email);
     let attempt = sign_ins.try_once(account, ClientAddress::of(&request))?;
-    let account = users::find_account(&db, &login.workspace, &login.email).await?;
+    let account = accounts::find(&db, &login.workspace, &login.email).await?;
 
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let is_right = passwords.is_right(login.password, hash).await?;
@@ -72,8 +72,8 @@ pub(crate) async fn get_me(auth: Auth<SignedIn>) -> web::Json<Me> {
         id: caller.id,
         name: caller.name.clone(),
         email: caller.email.clone(),
-        role: caller.role,
-        scopes: caller.permissions.scopes().into_iter().map(ToOwned::to_owned).collect(),
+        roles: caller.roles.clone(),
+        scopes: caller.grants.permissions().scopes().into_iter().map(ToOwned::to_owned).collect(),
         workspace: WorkspaceSummary { id: caller.workspace.id, name: caller.workspace.name.clone() },
     })
 }

@@ -22,9 +22,9 @@ use uuid::Uuid;
 
 pub use self::import::import;
 pub(crate) use self::row::Row;
-use super::{Deleted, TRIES, with_match_keys};
+use super::{Deleted, with_match_keys};
 use crate::{
-    Page, Reader, StoreError, Writer, codes,
+    Page, Reader, StoreError, TRIES, Writer, codes,
     error::unknown_reference,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek, total},

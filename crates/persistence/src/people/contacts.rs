@@ -25,9 +25,9 @@ use uuid::Uuid;
 
 pub use self::import::import;
 pub(crate) use self::row::Row;
-use super::{Deleted, TRIES, companies, duplicates, with_match_keys};
+use super::{Deleted, companies, duplicates, with_match_keys};
 use crate::{
-    Page, Reader, StoreError, Writer, codes,
+    Page, Reader, StoreError, TRIES, Writer, codes,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek, total},
     schema::contacts,

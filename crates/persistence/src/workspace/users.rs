@@ -1,90 +1,193 @@
-//! Users: who signs in with a password.
+//! Users: the people who work with Rapport.
 
-use diesel::prelude::*;
+use chrono::{DateTime, Utc};
+use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
-    access::Role,
-    id::{UserId, WorkspaceId},
-    workspace::user::UserSummary,
+    id::{RoleId, TeamId, UserId},
+    journal::{Changes, JournalEntry},
+    problem::FieldProblem,
+    record::RecordKind,
+    workspace::user::{NewUser, User, UserPatch, UserQuery, UserState, UserSummary},
 };
 use uuid::Uuid;
 
-use super::workspaces::Workspace;
+use super::{administrators, roles};
 use crate::{
-    Db, Reader, StoreError, codes,
-    schema::{users, workspaces},
+    Page, Reader, StoreError, TRIES, Writer, codes,
+    journal::{self, Entry, Journalled},
+    page::{PageRequest, seek},
+    schema::{team_members, user_roles, users},
 };
 
-diesel::allow_tables_to_appear_in_same_query!(users, workspaces);
-diesel::joinable!(users -> workspaces (workspace_id));
+const KIND: RecordKind = RecordKind::User;
 
-/// A user who may sign in, with what is needed to tell whether it is they.
-#[derive(Clone, Debug)]
-pub struct Account {
-    pub workspace: Workspace,
-    pub user: UserSummary,
-    pub role: Role,
-    /// None until a password was chosen: nobody can sign in then.
-    pub password_hash: Option<String>,
+/// What the table of users itself holds of one.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = users, primary_key(workspace_id, id), check_for_backend(Pg))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+struct Row {
+    workspace_id: Uuid,
+    id: Uuid,
+    email: String,
+    name: String,
+    created_at: DateTime<Utc>,
+    version: i64,
+    updated_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_by: Option<Uuid>,
+    state: String,
 }
 
-/// A user to be created.
-#[derive(Clone, Debug)]
-pub struct NewUser {
-    pub email: String,
-    pub name: String,
-    pub role: Role,
-    pub password_hash: Option<String>,
+/// A user with the ids of roles and teams.
+type Whole = (Row, Vec<Uuid>, Vec<Uuid>);
+
+impl Row {
+    fn of(workspace: Uuid, user: &User) -> Self {
+        Self {
+            workspace_id: workspace,
+            id: user.id.uuid(),
+            email: user.email.clone(),
+            name: user.name.clone(),
+            created_at: user.created_at,
+            version: user.version,
+            updated_at: user.updated_at,
+            created_by: user.created_by,
+            updated_by: user.updated_by,
+            state: codes::word(&user.state),
+        }
+    }
 }
 
-/// Creates a user of a workspace. The e-mail address has to be new there.
-pub async fn create(db: &Db, workspace: WorkspaceId, new: NewUser) -> Result<UserId, StoreError> {
-    let (id, now) = (UserId::mint(), db.clock().now());
-    db.directory(move |pg| {
-        diesel::insert_into(users::table)
-            .values((
-                users::workspace_id.eq(workspace.uuid()),
-                users::id.eq(id.uuid()),
-                users::email.eq(new.email.trim().to_lowercase()),
-                users::name.eq(new.name),
-                users::role.eq(new.role.as_str()),
-                users::password_hash.eq(new.password_hash),
-                users::active.eq(true),
-                users::created_at.eq(now),
-            ))
-            .execute(pg)?;
-        Ok(())
+fn into_user((row, roles, teams): Whole) -> Result<User, StoreError> {
+    Ok(User {
+        id: UserId::from_uuid(row.id),
+        version: row.version,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        created_by: row.created_by,
+        updated_by: row.updated_by,
+        email: row.email,
+        name: row.name,
+        state: codes::value(&row.state)?,
+        role_ids: roles.into_iter().map(RoleId::from_uuid).collect(),
+        team_ids: teams.into_iter().map(TeamId::from_uuid).collect(),
     })
-    .await?;
-    Ok(id)
 }
 
-/// The active user with this e-mail address in the workspace of this name.
-pub async fn find_account(db: &Db, workspace: &str, email: &str) -> Result<Option<Account>, StoreError> {
-    let (workspace, email) = (workspace.to_owned(), email.trim().to_lowercase());
-    db.directory(move |pg| {
-        let row = accounts()
-            .filter(workspaces::name.eq(workspace))
-            .filter(users::email.eq(email))
-            .select(AccountRow::as_select())
-            .first(pg)
-            .optional()?;
-        row.map(AccountRow::into_account).transpose()
-    })
-    .await
+/// The roles of a user, as an expression beside the row.
+const ROLES: &str = "ARRAY(SELECT role_id FROM user_roles WHERE user_roles.workspace_id = users.workspace_id \
+                     AND user_roles.user_id = users.id ORDER BY role_id)";
+
+/// The teams of a user, the main one first.
+const TEAMS: &str = "ARRAY(SELECT team_id FROM team_members WHERE team_members.workspace_id = users.workspace_id \
+                     AND team_members.user_id = users.id ORDER BY place)";
+
+/// Users of the workspace: every read in this file starts here.
+fn visible(reader: &Reader<'_>) -> users::BoxedQuery<'static, Pg> {
+    users::table.filter(users::workspace_id.eq(reader.workspace())).into_boxed()
 }
 
-/// The active user of this id.
-pub async fn get_account(db: &Db, workspace: WorkspaceId, user: UserId) -> Result<Option<Account>, StoreError> {
-    db.directory(move |pg| {
-        let row = accounts()
-            .filter(users::workspace_id.eq(workspace.uuid()))
-            .filter(users::id.eq(user.uuid()))
-            .select(AccountRow::as_select())
-            .first(pg)
-            .optional()?;
-        row.map(AccountRow::into_account).transpose()
-    })
-    .await
+/// One user.
+pub fn get(reader: &mut Reader<'_>, id: UserId) -> Result<User, StoreError> {
+    let found: Option<Whole> = visible(reader)
+        .filter(users::id.eq(id.uuid()))
+        .select((
+            Row::as_select(),
+            sql::<sql_types::Array<sql_types::Uuid>>(ROLES),
+            sql::<sql_types::Array<sql_types::Uuid>>(TEAMS),
+        ))
+        .first(reader.pg())
+        .optional()?;
+    found.map_or(Err(StoreError::Missing(KIND)), into_user)
+}
+
+/// A page of the users, the newest first.
+pub fn list(reader: &mut Reader<'_>, query: &UserQuery) -> Result<Page<User>, StoreError> {
+    let request = PageRequest::read(reader, "list_users", query, query.limit, query.cursor.as_deref())?;
+    let mut select = visible(reader).select((
+        Row::as_select(),
+        sql::<sql_types::Array<sql_types::Uuid>>(ROLES),
+        sql::<sql_types::Array<sql_types::Uuid>>(TEAMS),
+    ));
+    if !query.state.is_empty() {
+        select = select.filter(users::state.eq_any(query.state.iter().map(codes::word).collect::<Vec<_>>()));
+    }
+    if let Some(email) = &query.email {
+        select = select.filter(users::email.eq(email.trim().to_lowercase()));
+    }
+    if !query.team_id.is_empty() {
+        let members = team_members::table
+            .filter(team_members::workspace_id.eq(reader.workspace()))
+            .filter(team_members::team_id.eq_any(query.team_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
+        select = select.filter(users::id.eq_any(members.select(team_members::user_id)));
+    }
+    if !query.role_id.is_empty() {
+        let holders = user_roles::table
+            .filter(user_roles::workspace_id.eq(reader.workspace()))
+            .filter(user_roles::role_id.eq_any(query.role_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
+        select = select.filter(users::id.eq_any(holders.select(user_roles::user_id)));
+    }
+    let after = request.after::<DateTime<Utc>>()?;
+    let select = seek!(select, "users.created_at", sql_types::Timestamptz, "users.id", Direction::Descending, after);
+    let rows: Vec<Whole> = select.limit(request.fetch()).load(reader.pg())?;
+    request.page(reader, rows, |(row, ..)| (row.created_at, row.id), into_user)
+}
+
+/// Creates a user who has yet to accept the invitation.
+pub fn create(writer: &mut Writer<'_>, new: NewUser) -> Result<User, StoreError> {
+    let user = User::create(new, UserId::mint(), writer.stamp())?;
+    insert(writer, &user, None)
+}
+
+/// Creates a user who can sign in with this password at once.
+pub fn create_active(writer: &mut Writer<'_>, new: NewUser, password_hash: String) -> Result<User, StoreError> {
+    let user = User { state: UserState::Active, ..User::create(new, UserId::mint(), writer.stamp())? };
+    insert(writer, &user, Some(&password_hash))
+}
+
+fn insert(writer: &mut Writer<'_>, user: &User, password_hash: Option<&str>) -> Result<User, StoreError> {
+    require_roles(writer, &user.role_ids)?;
+    let entry = Entry::new(writer, KIND, "created", user.id.uuid(), &Changes::of_new(user), user.created_at);
+    let entry = entry.audited(writer);
+    writer.transaction(|writer| {
+        let write = diesel::insert_into(users::table)
+            .values((Row::of(writer.workspace(), user), users::password_hash.eq(password_hash)))
+            .returning(Row::as_returning());
+        Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
+        write_relations(writer, user)
+    })?;
+    Ok(user.clone())
+}
+
+/// Changes a user.
+pub fn update(
+    writer: &mut Writer<'_>,
+    id: UserId,
+    expected: Option<i64>,
+    patch: &UserPatch,
+) -> Result<User, StoreError> {
+    change(writer, id, expected, "updated", |before| Ok(before.patch(patch.clone())?))
+}
+
+/// Lets a user sign in again, or for the first time without an invitation.
+pub fn activate(writer: &mut Writer<'_>, id: UserId, expected: Option<i64>) -> Result<User, StoreError> {
+    change(writer, id, expected, "activated", |before| Ok(User { state: UserState::Active, ..before.clone() }))
+}
+
+/// Keeps a user from signing in. Whatever they own stays theirs until it is transferred.
+pub fn deactivate(writer: &mut Writer<'_>, id: UserId, expected: Option<i64>) -> Result<User, StoreError> {
+    change(writer, id, expected, "deactivated", |before| Ok(User { state: UserState::Deactivated, ..before.clone() }))
+}
+
+/// What happened to a user, newest first.
+pub fn history(
+    reader: &mut Reader<'_>,
+    id: UserId,
+    limit: Option<i64>,
+    cursor: Option<&str>,
+) -> Result<Page<JournalEntry>, StoreError> {
+    get(reader, id)?;
+    journal::list(reader, KIND, id.uuid(), limit, cursor)
 }
 
 /// The users of these ids, for records that name them.
@@ -97,39 +200,101 @@ pub(crate) fn summaries(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Use
     Ok(rows.into_iter().map(|(id, name, email)| UserSummary { id: UserId::from_uuid(id), name, email }).collect())
 }
 
-/// Who can sign in: every question about accounts starts here.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn accounts() -> _ {
-    users::table.inner_join(workspaces::table).filter(users::active)
+/// The main teams of these users, of those who are in one.
+pub(crate) fn main_teams(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let rows = team_members::table
+        .filter(team_members::workspace_id.eq(reader.workspace()))
+        .filter(team_members::user_id.eq_any(ids))
+        .order((team_members::user_id, team_members::place))
+        .distinct_on(team_members::user_id)
+        .select((team_members::user_id, team_members::team_id))
+        .load(reader.pg())?;
+    Ok(rows)
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(check_for_backend(diesel::pg::Pg), table_name = users)]
-struct AccountRow {
-    #[diesel(select_expression = workspaces::id)]
-    workspace_id: Uuid,
-    #[diesel(select_expression = workspaces::name)]
-    workspace_name: String,
-    #[diesel(select_expression = workspaces::country)]
-    country: Option<String>,
-    id: Uuid,
-    name: String,
-    email: String,
-    role: String,
-    password_hash: Option<String>,
-}
-
-impl AccountRow {
-    fn into_account(self) -> Result<Account, StoreError> {
-        Ok(Account {
-            workspace: Workspace {
-                id: WorkspaceId::from_uuid(self.workspace_id),
-                name: self.workspace_name,
-                country: self.country,
-            },
-            user: UserSummary { id: UserId::from_uuid(self.id), name: self.name, email: self.email },
-            role: codes::value(&self.role)?,
-            password_hash: self.password_hash,
-        })
+fn change(
+    writer: &mut Writer<'_>,
+    id: UserId,
+    expected: Option<i64>,
+    verb: &str,
+    apply: impl Fn(&User) -> Result<User, StoreError>,
+) -> Result<User, StoreError> {
+    for _ in 0..TRIES {
+        let before = get(writer, id)?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(StoreError::Stale { current: before.version });
+        }
+        let stamp = writer.stamp();
+        let mut after = apply(&before)?;
+        let changes = Changes::between(&before, &after);
+        if changes.is_empty() {
+            return Ok(before);
+        }
+        // Whoever may do less must not change the address by which somebody who may do more signs in.
+        require_roles(writer, &before.role_ids)?;
+        require_roles(writer, &after.role_ids)?;
+        after.advance(stamp);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at).audited(writer);
+        let is_written = writer.transaction(|writer| {
+            administrators::keep_one(writer, |writer| {
+                let write = diesel::update(users::table)
+                    .filter(users::workspace_id.eq(writer.workspace()))
+                    .filter(users::id.eq(id.uuid()))
+                    .filter(users::version.eq(before.version))
+                    .set(Row::of(writer.workspace(), &after))
+                    .returning(Row::as_returning());
+                let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
+                if row.is_some() {
+                    write_relations(writer, &after)?;
+                }
+                Ok(row.is_some())
+            })
+        })?;
+        if is_written {
+            return Ok(after);
+        }
     }
+    Err(StoreError::Contention)
+}
+
+/// Nobody gives roles, or changes who has them, that allow more than they may do themselves.
+fn require_roles(writer: &mut Writer<'_>, ids: &[RoleId]) -> Result<(), StoreError> {
+    let known = roles::by_ids(writer, ids)?;
+    let unknown = |(index, _): (usize, &RoleId)| {
+        let detail = "There is no role with this id. Name another, or leave it out.";
+        FieldProblem::at(format!("/role_ids/{index}"), "unknown_reference", detail)
+    };
+    let is_unknown = |id: &RoleId| !known.iter().any(|role| role.id == *id);
+    let problems: Vec<_> = ids.iter().enumerate().filter(|(_, id)| is_unknown(id)).map(unknown).collect();
+    if !problems.is_empty() {
+        return Err(StoreError::fields(problems));
+    }
+    known.iter().try_for_each(|role| roles::require_cover(writer, role))
+}
+
+/// Writes which roles and teams a user has, in place of what is there.
+fn write_relations(writer: &mut Writer<'_>, user: &User) -> Result<(), StoreError> {
+    let (workspace, id) = (writer.workspace(), user.id.uuid());
+    diesel::delete(user_roles::table)
+        .filter(user_roles::workspace_id.eq(workspace))
+        .filter(user_roles::user_id.eq(id))
+        .execute(writer.pg())?;
+    diesel::delete(team_members::table)
+        .filter(team_members::workspace_id.eq(workspace))
+        .filter(team_members::user_id.eq(id))
+        .execute(writer.pg())?;
+    let roles = user.role_ids.iter().map(|role| {
+        (user_roles::workspace_id.eq(workspace), user_roles::user_id.eq(id), user_roles::role_id.eq(role.uuid()))
+    });
+    diesel::insert_into(user_roles::table).values(roles.collect::<Vec<_>>()).execute(writer.pg())?;
+    let teams = user.team_ids.iter().zip(1_i64..).map(|(team, place)| {
+        (
+            team_members::workspace_id.eq(workspace),
+            team_members::user_id.eq(id),
+            team_members::team_id.eq(team.uuid()),
+            team_members::place.eq(place),
+        )
+    });
+    diesel::insert_into(team_members::table).values(teams.collect::<Vec<_>>()).execute(writer.pg())?;
+    Ok(())
 }

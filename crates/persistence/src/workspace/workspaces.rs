@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use rapport_domain::id::WorkspaceId;
 use uuid::Uuid;
 
+use super::roles;
 use crate::{Db, StoreError, schema::workspaces};
 
 /// A tenant.
@@ -15,21 +16,23 @@ pub struct Workspace {
     pub country: Option<String>,
 }
 
-/// Creates a workspace. Its name has to be new.
+/// Creates a workspace with the standard roles. Its name has to be new.
 pub async fn create(db: &Db, name: &str, country: Option<&str>) -> Result<Workspace, StoreError> {
     let workspace =
         Workspace { id: WorkspaceId::mint(), name: name.to_owned(), country: country.map(ToOwned::to_owned) };
     let (created, now) = (workspace.clone(), db.clock().now());
     db.directory(move |pg| {
-        diesel::insert_into(workspaces::table)
-            .values((
-                workspaces::id.eq(created.id.uuid()),
-                workspaces::name.eq(&created.name),
-                workspaces::country.eq(&created.country),
-                workspaces::created_at.eq(now),
-            ))
-            .execute(pg)?;
-        Ok(())
+        pg.transaction(|pg| {
+            diesel::insert_into(workspaces::table)
+                .values((
+                    workspaces::id.eq(created.id.uuid()),
+                    workspaces::name.eq(&created.name),
+                    workspaces::country.eq(&created.country),
+                    workspaces::created_at.eq(now),
+                ))
+                .execute(pg)?;
+            roles::seed(pg, created.id, now)
+        })
     })
     .await?;
     Ok(workspace)

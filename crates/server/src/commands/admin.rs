@@ -2,16 +2,12 @@
 
 use std::io::stdin;
 
-use rapport_domain::{
-    access::{Permission, Role},
-    standards,
-};
+use rapport_domain::{access::Permission, record::Source, standards, workspace::user::NewUser};
 use rapport_http::auth::{api_key, password};
 use rapport_persistence::{
-    Db,
+    Db, Scope,
     workspace::{
-        api_keys,
-        users::{self, NewUser},
+        api_keys, roles, users,
         workspaces::{self, Workspace},
     },
 };
@@ -35,10 +31,9 @@ pub(crate) fn run(options: AdminOptions) -> Result<(), Failure> {
                 return Err(Failure::said(format!("{email} is not an e-mail address: write it like anna@example.com")));
             }
             let given = if password_stdin { Some(read_password()?) } else { None };
-            let role = Role::parse(&role).unwrap_or(Role::ReadOnly);
             let name = name.unwrap_or_else(|| email.clone());
             with_database(&database, async |db| {
-                create_user(db, &workspace, NewUser { email, name, role, password_hash: None }, given).await
+                create_user(db, &workspace, &role, NewUser { email, name, ..NewUser::default() }, given).await
             })?
         }
         AdminCommand::CreateApiKey { workspace, name, scopes, database } => {
@@ -73,14 +68,27 @@ async fn create_workspace(db: &Db, name: &str, country: Option<&str>) -> Result<
 }
 
 /// Creates a user, and says the password if it was made here.
-async fn create_user(db: &Db, workspace: &str, new: NewUser, given: Option<String>) -> Result<Option<String>, Failure> {
+async fn create_user(
+    db: &Db,
+    workspace: &str,
+    role: &str,
+    mut new: NewUser,
+    given: Option<String>,
+) -> Result<Option<String>, Failure> {
     let workspace = find_workspace(db, workspace).await?;
+    let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
     let password = match &given {
         Some(password) => password.clone(),
         None => api_key::random_text().map_err(Failure::said)?,
     };
-    let password_hash = Some(password::hash(&password).map_err(Failure::said)?);
-    users::create(db, workspace.id, NewUser { password_hash, ..new }).await?;
+    let password_hash = password::hash(&password).map_err(Failure::said)?;
+    let role = role.to_owned();
+    let created = db.write(&scope, move |writer| {
+        let Some(found) = roles::find(writer, &role)? else { return Ok(Err(roles::names(writer)?)) };
+        new.role_ids = vec![found.id];
+        users::create_active(writer, new, password_hash).map(Ok)
+    });
+    created.await?.map_err(|names| Failure::said(format!("there is no such role; there are: {}", names.join(", "))))?;
     Ok(given.is_none().then_some(password))
 }
 

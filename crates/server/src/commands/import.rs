@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rapport_domain::{people::duplicate::OnDuplicate, record::RecordKind};
+use rapport_domain::{access::Resource, people::duplicate::OnDuplicate};
 use rapport_http::{openapi, schemas::Schemas};
 use rapport_persistence::{
     Db,
@@ -38,8 +38,8 @@ pub(crate) fn run(options: ImportOptions) -> Result<(), Failure> {
 
 fn wanted(options: &ImportOptions) -> Options {
     let kind = match options.kind {
-        ImportKind::Contacts => RecordKind::Contact,
-        ImportKind::Companies => RecordKind::Company,
+        ImportKind::Contacts => Resource::Contacts,
+        ImportKind::Companies => Resource::Companies,
     };
     let match_by = options.match_by.map(|by| match by {
         ImportMatch::Email => MatchBy::Email,
@@ -61,11 +61,11 @@ fn wanted(options: &ImportOptions) -> Options {
 }
 
 /// Rows are held to the same schema as the bodies of requests.
-fn check(kind: RecordKind) -> Result<Check, Failure> {
+fn check(kind: Resource) -> Result<Check, Failure> {
     let schemas = Schemas::of_bodies(&openapi::document()).map_err(Failure::said)?;
     let name = match kind {
-        RecordKind::Contact => "NewContact",
-        RecordKind::Company => "NewCompany",
+        Resource::Contacts => "NewContact",
+        Resource::Companies => "NewCompany",
     };
     Ok(Arc::new(move |row| schemas.check(name, &mut row.clone())))
 }

@@ -11,9 +11,9 @@ use std::{
 };
 
 use rapport_domain::{
+    access::Resource,
     people::import::{CellProblem, Mapping},
     problem::FieldProblem,
-    record::RecordKind,
 };
 use rapport_persistence::{
     Clock, StoreError, Writer,
@@ -131,7 +131,7 @@ struct Pass<'p> {
     /// Rows that an interrupted run had done.
     resumed_at: u64,
     errors: Option<ErrorsFile>,
-    kind: RecordKind,
+    kind: Resource,
     rules: Rules,
     mapping: &'p Mapping,
     progress: &'p dyn Progress,

@@ -3,11 +3,12 @@
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as WordError};
 
 use crate::{
+    access::Resource,
     people::{
         company::CompanyType,
         contact_point::{AddressType, ContactPointType},
     },
-    record::{Channel, LifecycleStage, RecordKind},
+    record::{Channel, LifecycleStage},
 };
 
 /// A field that a column can go to: `first_name`, or `emails.address` within a list.
@@ -55,16 +56,16 @@ impl Target {
 }
 
 /// The fields of a kind of record.
-pub(super) fn all(kind: RecordKind) -> impl Iterator<Item = &'static Target> {
+pub(super) fn all(kind: Resource) -> impl Iterator<Item = &'static Target> {
     let own = match kind {
-        RecordKind::Contact => OF_CONTACTS,
-        RecordKind::Company => OF_COMPANIES,
+        Resource::Contacts => OF_CONTACTS,
+        Resource::Companies => OF_COMPANIES,
     };
     own.iter().chain(OF_BOTH)
 }
 
 /// The field of this name.
-pub(super) fn find(kind: RecordKind, name: &str) -> Option<&'static Target> {
+pub(super) fn find(kind: Resource, name: &str) -> Option<&'static Target> {
     all(kind).find(|target| target.name == name)
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 fn mapping(headings: &[&str], wishes: &[(&str, &str)]) -> Result<Mapping, String> {
     let wishes: Vec<_> = wishes.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
-    Mapping::read(RecordKind::Contact, headings, &wishes)
+    Mapping::read(Resource::Contacts, headings, &wishes)
 }
 
 fn row(mapping: &Mapping, cells: &[&str]) -> Result<Row, Vec<CellProblem>> {
@@ -99,7 +99,7 @@ fn what_cannot_be_mapped_is_said_in_a_sentence() {
 
 #[test]
 fn a_currency_without_revenue_is_none() {
-    let mapping = Mapping::read(RecordKind::Company, &["Company", "Revenue", "Currency"], &[]).unwrap();
+    let mapping = Mapping::read(Resource::Companies, &["Company", "Revenue", "Currency"], &[]).unwrap();
     let with = row(&mapping, &["Lindt", "1000", "eur"]).unwrap().value;
     assert_eq!(with, json!({"name": "Lindt", "annual_revenue_amount": "1000", "annual_revenue_currency": "EUR"}));
     assert_eq!(row(&mapping, &["Lindt", "", "eur"]).unwrap().value, json!({"name": "Lindt"}));
@@ -108,7 +108,7 @@ fn a_currency_without_revenue_is_none() {
 
 #[test]
 fn every_field_can_be_reached() {
-    for kind in [RecordKind::Contact, RecordKind::Company] {
+    for kind in [Resource::Contacts, Resource::Companies] {
         for target in target::all(kind) {
             let wishes = [("a".to_owned(), target.name.to_owned())];
             let mapping = Mapping::read(kind, &["a"], &wishes).unwrap();

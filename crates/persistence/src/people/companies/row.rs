@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
-    id::{CompanyId, UserId},
+    id::{CompanyId, TeamId, UserId},
     people::{
         company::Company,
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
@@ -47,6 +47,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "country",
     "latitude",
     "longitude",
+    "team_id",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -82,6 +83,7 @@ pub(crate) struct Row {
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
+    team_id: Option<Uuid>,
 }
 
 /// What is only shown.
@@ -132,6 +134,7 @@ impl Row {
             country: place.and_then(|place| place.country.clone()),
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
+            team_id: company.team_id.map(TeamId::uuid),
             details: Json(Details {
                 legal_name: company.legal_name.clone(),
                 website: company.website.clone(),
@@ -159,6 +162,7 @@ impl Row {
             updated_by: self.updated_by,
             deleted_at: self.deleted_at,
             owner_id: self.owner_id.map(UserId::from_uuid),
+            team_id: self.team_id.map(TeamId::from_uuid),
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
-    id::{CompanyId, ContactId, UserId},
+    id::{CompanyId, ContactId, TeamId, UserId},
     people::{
         contact::Contact,
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
@@ -45,6 +45,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "country",
     "latitude",
     "longitude",
+    "team_id",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -79,6 +80,7 @@ pub(crate) struct Row {
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
+    team_id: Option<Uuid>,
 }
 
 /// What is only shown.
@@ -127,6 +129,7 @@ impl Row {
             country: place.and_then(|place| place.country.clone()),
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
+            team_id: contact.team_id.map(TeamId::uuid),
             details: Json(Details {
                 name: contact.name.clone(),
                 salutation: contact.salutation.clone(),
@@ -153,6 +156,7 @@ impl Row {
             updated_by: self.updated_by,
             deleted_at: self.deleted_at,
             owner_id: self.owner_id.map(UserId::from_uuid),
+            team_id: self.team_id.map(TeamId::from_uuid),
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,

@@ -1,0 +1,97 @@
+//! What there is to have rights on.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema, Type, schema::ObjectBuilder},
+};
+
+use super::Permission;
+use crate::{
+    people::{company::Company, contact::Contact},
+    record::RecordKind,
+};
+
+/// Records that have an owner, so that rights on them differ from one to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    Contacts,
+    Companies,
+}
+
+/// What may be done with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    Read,
+    Create,
+    Write,
+    Delete,
+}
+
+/// Fields that are part of every record, whatever was asked for and whatever the caller may see.
+pub const ALWAYS: &[&str] = &["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];
+
+impl Resource {
+    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies];
+
+    /// Its name in addresses and scopes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contacts => "contacts",
+            Self::Companies => "companies",
+        }
+    }
+
+    /// The resource of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|resource| resource.as_str() == name)
+    }
+
+    /// What one of its records is.
+    pub fn kind(self) -> RecordKind {
+        match self {
+            Self::Contacts => RecordKind::Contact,
+            Self::Companies => RecordKind::Company,
+        }
+    }
+
+    /// The resource whose records are of this kind.
+    pub fn of(kind: RecordKind) -> Option<Self> {
+        Self::ALL.iter().copied().find(|resource| resource.kind() == kind)
+    }
+
+    /// The permission that stands for a right on it.
+    pub fn permission(self, right: Right) -> Permission {
+        match (self, right) {
+            (Self::Contacts, Right::Read) => Permission::ContactsRead,
+            (Self::Contacts, Right::Create) => Permission::ContactsCreate,
+            (Self::Contacts, Right::Write) => Permission::ContactsWrite,
+            (Self::Contacts, Right::Delete) => Permission::ContactsDelete,
+            (Self::Companies, Right::Read) => Permission::CompaniesRead,
+            (Self::Companies, Right::Create) => Permission::CompaniesCreate,
+            (Self::Companies, Right::Write) => Permission::CompaniesWrite,
+            (Self::Companies, Right::Delete) => Permission::CompaniesDelete,
+        }
+    }
+
+    /// The fields of its records that a role may close.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Contacts => Contact::FIELDS,
+            Self::Companies => Company::FIELDS,
+        }
+    }
+}
+
+/// The name of a field: the schema alone.
+pub(crate) struct FieldName;
+
+impl PartialSchema for FieldName {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("Name of a field."));
+        text.min_length(Some(1)).max_length(Some(100)).into()
+    }
+}
+
+impl ToSchema for FieldName {}
