@@ -3,6 +3,8 @@
 pub mod accounts;
 mod administrators;
 pub mod api_keys;
+pub mod invites;
+pub mod passwords;
 pub mod roles;
 pub(crate) mod secrets;
 pub mod users;

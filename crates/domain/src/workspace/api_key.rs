@@ -341,8 +341,10 @@ mod tests {
 
     #[test]
     fn networks_are_written_in_one_way() {
-        let networks = ["203.0.113.9/24", "203.0.113.0/24", "2001:DB8::1", " 10.0.0.1 "].map(ToOwned::to_owned).to_vec();
-        let key = create(NewApiKey { name: "x".to_owned(), allowed_addresses: networks, ..NewApiKey::default() }).unwrap();
+        let networks =
+            ["203.0.113.9/24", "203.0.113.0/24", "2001:DB8::1", " 10.0.0.1 "].map(ToOwned::to_owned).to_vec();
+        let key =
+            create(NewApiKey { name: "x".to_owned(), allowed_addresses: networks, ..NewApiKey::default() }).unwrap();
         assert_eq!(key.allowed_addresses, ["203.0.113.0/24", "2001:db8::1/128", "10.0.0.1/32"]);
     }
 

@@ -100,7 +100,9 @@ mod tests {
     fn only_length_and_being_unguessed_count() {
         assert_eq!(codes("elevenchars"), ["too_short"]);
         assert_eq!(codes(&"äöüß".repeat(257)), ["too_long"]);
-        for fine in ["correct horse battery staple", "twelve chars", "äöüßéèêëñçøå", &"äöüß".repeat(256), "password of mine"] {
+        for fine in
+            ["correct horse battery staple", "twelve chars", "äöüßéèêëñçøå", &"äöüß".repeat(256), "password of mine"]
+        {
             assert_eq!(codes(fine), Vec::<String>::new(), "{fine}");
         }
     }

@@ -14,7 +14,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::workspaces::Workspace;
-use crate::{Db, StoreError, json::Json};
+use crate::{Db, Reader, StoreError, json::Json};
 
 /// A user who may sign in, with what is needed to tell whether it is they and what they may do.
 #[derive(Clone, Debug)]
@@ -72,6 +72,17 @@ pub async fn get(db: &Db, workspace: WorkspaceId, user: UserId) -> Result<Option
         Ok(row.map(Row::into_account))
     })
     .await
+}
+
+/// What an active user of the reader's workspace may do.
+pub(super) fn grants(reader: &mut Reader<'_>, user: UserId) -> Result<Option<Grants>, StoreError> {
+    let workspace = reader.workspace();
+    let row: Option<Row> = diesel::sql_query(format!("{ACCOUNTS} AND users.workspace_id = $1 AND users.id = $2"))
+        .bind::<sql_types::Uuid, _>(workspace)
+        .bind::<sql_types::Uuid, _>(user.uuid())
+        .get_result(reader.pg())
+        .optional()?;
+    Ok(row.map(|row| Arc::unwrap_or_clone(row.into_account().grants)))
 }
 
 #[derive(QueryableByName)]
