@@ -132,8 +132,7 @@ mod tests {
 
     #[test]
     fn neighbours_count_together_in_v6_alone() {
-        let neighbourhood =
-            |address: &str| ClientAddress(address.parse().unwrap()).neighbourhood().to_string();
+        let neighbourhood = |address: &str| ClientAddress(address.parse().unwrap()).neighbourhood().to_string();
         assert_eq!(neighbourhood("203.0.113.9"), "203.0.113.9");
         assert_eq!(neighbourhood("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
     }

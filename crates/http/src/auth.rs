@@ -23,7 +23,10 @@ use quick_cache::sync::Cache;
 use rapport_domain::{
     access::{Actor, ActorKind, Grants, Permission},
     id::{UserId, WorkspaceId},
-    workspace::role::RoleSummary,
+    workspace::{
+        api_key::{permissions, read_network},
+        role::RoleSummary,
+    },
 };
 use rapport_persistence::{
     Db, Scope,
@@ -34,6 +37,7 @@ use uuid::Uuid;
 
 pub(crate) use self::token::{LIFETIME, Tokens};
 use crate::{
+    address::ClientAddress,
     gate,
     problem::{ApiError, ApiResult},
 };
@@ -93,50 +97,69 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         request_id: String,
-        address: Option<String>,
+        address: ClientAddress,
     ) -> ApiResult<Caller> {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
         })?;
-        let hash: [u8; 32] = Sha256::digest(credential).into();
+        // With the address: a key may be good at one and not at another, and is noted where it is used.
+        let from = address.0.to_string();
+        let hash: [u8; 32] =
+            Sha256::new().chain_update(&from).chain_update([0]).chain_update(credential).finalize().into();
         let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
         let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
         if let Some(known) = self.known.get(&hash).filter(is_fresh) {
-            return Ok(Caller { request_id, address, ..known.caller });
+            return Ok(Caller { request_id, address: Some(from), ..known.caller });
         }
         let (caller, ends) = match api_key::Presented::parse(credential) {
-            Some(key) => (self.program(&key).await?, None),
+            Some(key) => self.program(&key, address, &request_id).await?,
             None => self.user(credential, now).await?,
         };
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
         self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
-        Ok(Caller { request_id, address, ..caller })
+        Ok(Caller { request_id, address: Some(from), ..caller })
     }
 
-    async fn program(&self, presented: &api_key::Presented) -> ApiResult<Caller> {
-        let key = api_keys::find(&self.db, presented.id).await?.ok_or_else(refused)?;
-        if !presented.is_secret_of(&key.secret_hash) {
+    async fn program(
+        &self,
+        key: &api_key::Presented,
+        address: ClientAddress,
+        request_id: &str,
+    ) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
+        let presented = api_keys::Presented {
+            id: key.id,
+            address: address.0.to_string(),
+            neighbourhood: address.neighbourhood().to_string(),
+            request_id: request_id.to_owned(),
+        };
+        let found = api_keys::find(&self.db, &presented).await?.ok_or_else(refused)?;
+        let own = found.secrets.iter().filter(|(hash, _)| key.is_secret_of(hash)).collect::<Vec<_>>();
+        let secret_ends = own.first().map(|(_, ends)| *ends).ok_or_else(refused)?;
+        if !is_allowed(&found.allowed_addresses, address) {
             return Err(refused());
         }
-        api_keys::note_use(&self.db, key.id).await?;
-        let grants = match key.scopes {
+        let all = match found.user {
             None => Grants::everything(),
-            Some(scopes) => {
-                Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+            Some(user) => {
+                let account = accounts::get(&self.db, found.workspace.id, user).await?.ok_or_else(refused)?;
+                Arc::unwrap_or_clone(account.grants)
             }
         };
-        Ok(Caller {
-            workspace: key.workspace,
+        api_keys::note_use(&self.db, &presented, &found).await?;
+        let ends = [secret_ends, found.expires_at].into_iter().flatten().min();
+        let caller = Caller {
+            workspace: found.workspace,
             kind: ActorKind::ApiKey,
             id: key.id.uuid(),
-            name: key.name,
+            name: found.name,
             email: None,
             roles: Vec::new(),
-            grants: Arc::new(grants),
+            grants: Arc::new(all.narrowed(permissions(found.scopes.as_deref()))),
             request_id: String::new(),
             address: None,
-        })
+        };
+        Ok((caller, ends))
     }
 
     async fn user(&self, token: &str, now: DateTime<Utc>) -> ApiResult<(Caller, Option<DateTime<Utc>>)> {
@@ -160,6 +183,12 @@ impl Authenticator {
 
 fn refused() -> ApiError {
     ApiError::new("unauthorized", "The access token or API key is not valid, or not any more. Sign in again.")
+}
+
+/// Whether a key may be used from here. A network that can't be read allows nothing.
+fn is_allowed(networks: &[String], address: ClientAddress) -> bool {
+    let contains = |network: &String| read_network(network).is_some_and(|network| network.contains(&address.0));
+    networks.is_empty() || networks.iter().any(contains)
 }
 
 /// A bearer credential, or a key in `X-Api-Key`. Of both, the bearer counts.
@@ -204,6 +233,8 @@ requirements! {
     TeamsWrite => Some(Permission::TeamsWrite);
     RolesRead => Some(Permission::RolesRead);
     RolesWrite => Some(Permission::RolesWrite);
+    ApiKeysRead => Some(Permission::ApiKeysRead);
+    ApiKeysWrite => Some(Permission::ApiKeysWrite);
     AuditRead => Some(Permission::AuditRead);
 }
 

@@ -102,7 +102,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
 
 async fn authenticate(request: &ServiceRequest) -> Result<Caller, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    let address = ClientAddress::of(request.request());
     data::<Authenticator>(request)?.authenticate(request.headers(), request_id, address).await
 }
 
@@ -149,8 +149,9 @@ fn nothing_here(path: &str) -> ApiError {
 
 /// What every answer says: it is for the caller alone and to be asked for again each time, and so many requests are left.
 fn finished(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let is_signing_in = response.request().path().starts_with("/v1/auth/");
-    let value = if is_signing_in { "no-store" } else { "private, no-cache" };
+    let path = response.request().path();
+    let holds_secrets = path.starts_with("/v1/auth/") || path.starts_with("/v1/api_keys");
+    let value = if holds_secrets { "no-store" } else { "private, no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     let standing = response.request().extensions().get::<Standing>().cloned();
     if let Some(standing) = standing {

@@ -18,6 +18,7 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{CountryCode, Tag},
+    workspace::api_key::{NetworkText, PermissionScope, RevokedInList},
 };
 
 use crate::{
@@ -35,6 +36,8 @@ use crate::{
     servers((url = "/", description = "This server")),
     tags(
         (name = "Authentication", description = "Signing in, and who one is then."),
+        (name = "Users", description = "The people who work with Rapport."),
+        (name = "API keys", description = "With what programs sign in."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Service", description = "The server itself.")
@@ -43,7 +46,7 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, OnDuplicate, Tag
+            DeletedInList, DeletedInRead, NetworkText, OnDuplicate, PermissionScope, RevokedInList, Tag
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
@@ -68,7 +71,10 @@ impl Modify for SecuritySchemes {
                  algorithm, 15 minutes.",
             ))
             .build();
-        let key = ApiKeyValue::with_description("X-Api-Key", "An API key, made by `rapport admin create-api-key`.");
+        let key = ApiKeyValue::with_description(
+            "X-Api-Key",
+            "An API key, made with `POST /v1/api_keys` or by `rapport admin create-api-key`.",
+        );
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));

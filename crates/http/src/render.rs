@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, http::header};
 use rapport_domain::{
     page::Total,
     people::{company::Company, contact::Contact},
+    workspace::api_key::{ApiKey, IssuedApiKey},
 };
 use rapport_persistence::Page;
 use serde::Serialize;
@@ -37,6 +38,18 @@ impl Versioned for Contact {
 impl Versioned for Company {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Versioned for ApiKey {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Versioned for IssuedApiKey {
+    fn version(&self) -> i64 {
+        self.api_key.version
     }
 }
 

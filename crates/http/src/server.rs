@@ -35,6 +35,7 @@ use crate::{
     mail::{Mailer, Post},
     metrics::Metrics,
     openapi, routes,
+    workspace::passwords::ResetRoom,
 };
 
 /// The largest body, in bytes.
@@ -93,6 +94,7 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
     let proxies = web::Data::new(TrustedProxies::new(&options.trusted_proxies));
     let limiter = web::Data::new(Limiter::new(options.rate_limits));
     let (sign_ins, resets) = (web::Data::new(SignIns::new()), web::Data::new(Resets::new()));
+    let room = web::Data::new(ResetRoom::new());
     let post = web::Data::new(Post::new(Arc::clone(&options.mailer), options.public_url.as_deref()));
 
     let server = HttpServer::new(move || {
@@ -108,6 +110,7 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .app_data(sign_ins.clone())
             .app_data(resets.clone())
             .app_data(post.clone())
+            .app_data(room.clone())
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
             .route("/openapi.json", web::get().to(document))
             .route("/docs", web::get().to(|| async { moved("/docs/") }))
@@ -189,7 +192,8 @@ fn reference_page() -> Config<'static> {
 
 /// Pages of the origins named may call; a browser is told to keep the answer for an hour.
 fn cors(origins: &[String]) -> Cors {
-    let exposed = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"].map(HeaderName::from_static);
+    let exposed = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
+        .map(HeaderName::from_static);
     let allowed =
         ["authorization", "content-type", "if-match", "if-none-match", "x-api-key", "x-request-id", "traceparent"]
             .map(HeaderName::from_static);

@@ -207,7 +207,6 @@ pub(crate) struct AdminOptions {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::enum_variant_names, reason = "the variants are named like the commands, all of which create so far")]
 pub(crate) enum AdminCommand {
     /// Create a workspace; prints its id
     CreateWorkspace {
@@ -251,6 +250,13 @@ pub(crate) enum AdminCommand {
         /// What the key may do. Repeat for several; everything unless given
         #[arg(long = "scope", value_name = "SCOPE", env = "RAPPORT_SCOPE", value_delimiter = ',', value_parser = scopes())]
         scopes: Vec<String>,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Revoke an API key, for good
+    RevokeApiKey {
+        /// Id of the key, which is its first part after rk_, or the whole key
+        key: String,
         #[command(flatten)]
         database: DatabaseOptions,
     },

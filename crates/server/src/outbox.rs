@@ -123,7 +123,9 @@ mod tests {
         assert_eq!(files.len(), 2);
         assert!(files.iter().all(|file| file.extension().unwrap() == "eml"));
         let text = fs::read_to_string(&files[0]).unwrap();
-        assert!(text.starts_with("Date: Fri, 15 Jan 2027 08:00:00 +0000\r\nFrom: Rapport <rapport@crm.example.com>\r\n"));
+        assert!(
+            text.starts_with("Date: Fri, 15 Jan 2027 08:00:00 +0000\r\nFrom: Rapport <rapport@crm.example.com>\r\n")
+        );
         assert!(text.contains("To: <ada@example.com>\r\n") && text.ends_with("\r\n\r\nGrüße,\r\nMara\r\n"), "{text}");
     }
 

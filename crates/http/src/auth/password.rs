@@ -172,7 +172,8 @@ mod tests {
             let (jobs, _never_served) = sync_channel(2);
             let passwords = Passwords(jobs);
             let ask = || passwords.is_right("x".to_owned(), None);
-            let (one, two, three) = tokio::join!(timeout(Duration::from_millis(1), ask()), timeout(Duration::from_millis(1), ask()), ask());
+            let (one, two, three) =
+                tokio::join!(timeout(Duration::from_millis(1), ask()), timeout(Duration::from_millis(1), ask()), ask());
             assert!(one.is_err() && two.is_err());
             assert!(three.unwrap_err().to_string().starts_with("busy"));
         });
