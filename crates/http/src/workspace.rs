@@ -14,7 +14,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(passwords::request_password_reset)
         .service(passwords::confirm_password_reset)
         .service(passwords::change_password)
-        .service(invites::accept_invite);
+        .service(invites::accept_invite)
+        .service(invites::invite_user);
     config
         .service(api_keys::list_api_keys)
         .service(api_keys::create_api_key)
