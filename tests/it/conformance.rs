@@ -5,5 +5,6 @@ mod access;
 mod catalog;
 mod document;
 mod hostile;
+mod leaks;
 mod patch;
 mod samples;

@@ -120,11 +120,27 @@ impl Workspace {
     pub fn signed_in(&self, role: StandardRole) -> Caller {
         let email = format!("{}@example.com", role.as_str());
         self.user(&email, role, "a long enough password");
-        let login = serde_json::json!({"workspace": self.name, "email": email, "password": "a long enough password"});
+        self.sign_in(&email, "a long enough password")
+    }
+
+    /// Signs a user in.
+    pub fn sign_in(&self, email: &str, secret: &str) -> Caller {
+        let login = serde_json::json!({"workspace": self.name, "email": email, "password": secret});
         let answer = anonymous().post("/v1/auth/login", &login);
         answer.expect(200);
         Caller::new(&base(), Some(answer.body["access_token"].as_str().unwrap().to_owned()))
     }
+}
+
+/// Lets a share end now, which no operation does: a share is made to end later.
+pub fn end_share(id: &str) {
+    use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+    let mut pg = PgConnection::establish(&database_url()).unwrap();
+    let id: uuid::Uuid = id.parse().unwrap();
+    let ended = sql_query("UPDATE record_shares SET expires_at = created_at WHERE id = $1")
+        .bind::<diesel::sql_types::Uuid, _>(id)
+        .execute(&mut pg);
+    assert_eq!(ended, Ok(1));
 }
 
 /// A workspace and a program that may do everything in it.

@@ -1,10 +1,12 @@
 //! Who may do what.
 
+mod explanation;
 mod fields;
 mod grants;
 mod resource;
 
 pub use self::{
+    explanation::{AccessExplanation, AccessReason, RightExplanation, Standing, Subject},
     fields::{FieldMode, FieldRule},
     grants::{Grant, Grants, Reach},
     resource::{ALWAYS, Resource, Right},
@@ -110,6 +112,11 @@ impl Permission {
     /// The permission with this scope.
     pub fn from_scope(scope: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|permission| permission.scope() == scope)
+    }
+
+    /// The resource whose records it is about, if it is about records.
+    pub fn resource(self) -> Option<Resource> {
+        self.scope().split_once(':').and_then(|(resource, _)| Resource::parse(resource))
     }
 
     fn bit(self) -> u64 {

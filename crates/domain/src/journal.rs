@@ -2,8 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+use serde_with::{DeserializeAs, Same};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{access::ActorKind, id::JournalEntryId, record::RecordKind};
@@ -42,6 +46,67 @@ pub struct JournalEntry {
     pub at: DateTime<Utc>,
 }
 
+/// Something that happened to who may do what: a sign-in, a refusal, a changed right.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AuditEntry {
+    /// Identifies the entry.
+    #[schema(value_type = Uuid)]
+    pub id: JournalEntryId,
+    /// What happened: record and verb.
+    #[schema(example = "session.started")]
+    pub event: String,
+    /// What it happened to.
+    pub record: RecordReference,
+    /// What changed, or what else is known.
+    pub changes: Vec<FieldChange>,
+    /// Who did it.
+    pub actor: ActorReference,
+    /// Network address from which it came; null for work that Rapport does on its own.
+    #[schema(required, example = "203.0.113.7")]
+    pub address: Option<String>,
+    /// The request that did it.
+    #[schema(required, example = "7f3d0c6e1b2a4d58")]
+    pub request_id: Option<String>,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+/// Which part of the audit is wanted.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only these events. Repeat for several.
+    #[param(value_type = Vec<EventName>, max_items = 50, example = json!(["session.started"]))]
+    pub event: Vec<String>,
+    /// Only what this user or API key did.
+    pub actor_id: Option<Uuid>,
+    /// Only what happened to this record.
+    pub record_id: Option<Uuid>,
+    /// Only what happened at this time or later.
+    pub after: Option<DateTime<Utc>>,
+    /// Only what happened before this time.
+    pub before: Option<DateTime<Utc>>,
+    /// Most entries of a page.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[param(max_length = 2000)]
+    pub cursor: Option<String>,
+}
+
+/// The name of an event, as a filter takes it: the schema alone.
+pub struct EventName;
+
+impl utoipa::PartialSchema for EventName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let text = utoipa::openapi::schema::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String);
+        text.description(Some("Name of an event.")).min_length(Some(1)).max_length(Some(100)).into()
+    }
+}
+
+impl ToSchema for EventName {}
+
 /// Names a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecordReference {
@@ -66,6 +131,7 @@ pub struct FieldChange {
     #[schema(example = "job_title")]
     pub field: String,
     /// The value before; null when there was none.
+    #[serde(default)]
     #[schema(required, example = json!("Buyer"))]
     pub from: Value,
     /// The value after; null when it was cleared.
@@ -73,73 +139,80 @@ pub struct FieldChange {
     pub to: Value,
 }
 
-/// What distinguishes two versions of a record.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Changes(Vec<FieldChange>);
+/// What distinguishes two versions of a record, as the journal keeps it.
+///
+/// It is written as text at once, out of the text of the record: a file that is imported makes millions of them, and trees
+/// of values would cost more than all that a row is judged by.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Changes(Box<RawValue>);
+
+/// A [`FieldChange`] that is yet to be written. What was not there before is left out: it would be a seventh of what the
+/// journal keeps of a new record.
+#[derive(Serialize)]
+struct Change<'t> {
+    field: &'t str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'t RawValue>,
+    to: &'t RawValue,
+}
 
 impl Changes {
     /// Compares two versions of a record in the words of the API.
     pub fn between<T: Serialize>(before: &T, after: &T) -> Self {
-        let (before, after) = (fields(before), fields(after));
-        Self(
-            after
-                .into_iter()
-                .filter_map(|(field, to)| {
-                    let from = before.get(&field).cloned().unwrap_or_default();
-                    (from != to).then_some(FieldChange { field, from, to })
-                })
-                .collect(),
-        )
+        let (before, after) = (text(before), text(after));
+        let before = fields(&before);
+        let changes = fields(&after).into_iter().filter_map(|(field, to)| {
+            let from = before.iter().find(|(name, _)| *name == field).map(|(_, from)| *from);
+            (from.map_or("null", RawValue::get) != to.get()).then_some(Change { field, from, to })
+        });
+        Self::of(changes)
     }
 
     /// All fields of a new record that have a value.
     pub fn of_new<T: Serialize>(after: &T) -> Self {
-        let says_nothing = |value: &Value| match value {
-            Value::Null => true,
-            Value::Array(items) => items.is_empty(),
-            _ => false,
-        };
-        Self(
-            fields(after)
-                .into_iter()
-                .filter(|(field, to)| field != "id" && !says_nothing(to))
-                .map(|(field, to)| FieldChange { field, from: Value::Null, to })
-                .collect(),
-        )
+        let after = text(after);
+        let says_something = |field: &str, to: &RawValue| field != "id" && !matches!(to.get(), "null" | "[]");
+        let fields = fields(&after).into_iter().filter(|(field, to)| says_something(field, to));
+        Self::of(fields.map(|(field, to)| Change { field, from: None, to }))
+    }
+
+    fn of<'t>(changes: impl Iterator<Item = Change<'t>>) -> Self {
+        Self(to_raw_value(&changes.collect::<Vec<_>>()).unwrap_or_default())
     }
 
     /// All fields of a record that is gone for good.
     pub fn of_deleted<T: Serialize>(before: &T) -> Self {
-        let turned = |change: FieldChange| FieldChange { field: change.field, from: change.to, to: Value::Null };
-        Self(Self::of_new(before).0.into_iter().map(turned).collect())
+        let before = text(before);
+        let said = fields(&before).into_iter().filter(|(field, from)| *field != "id" && from.get() != "null");
+        Self::of(said.map(|(field, from)| Change { field, from: Some(from), to: RawValue::NULL }))
     }
 
     /// One field that was not there before.
-    pub fn of_field(field: &str, to: impl Into<Value>) -> Self {
-        Self(vec![FieldChange { field: field.to_owned(), from: Value::Null, to: to.into() }])
+    pub fn of_field(field: &str, to: impl Serialize) -> Self {
+        let to = to_raw_value(&to).unwrap_or_default();
+        Self::of(std::iter::once(Change { field, from: None, to: &to }))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As the journal keeps them.
-    pub fn to_json(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
+        self.0.get() == "[]"
     }
 }
 
-fn fields<T: Serialize>(record: &T) -> Map<String, Value> {
-    match serde_json::to_value(record) {
-        Ok(Value::Object(mut fields)) => {
-            fields.retain(|field, _| !BOOKKEEPING.contains(&field.as_str()));
-            fields
-        }
-        _ => Map::new(),
-    }
+fn text<T: Serialize>(record: &T) -> String {
+    serde_json::to_string(record).unwrap_or_default()
+}
+
+/// The fields of a record in their order, each with its value as text.
+fn fields(record: &str) -> Vec<(&str, &RawValue)> {
+    let mut record = serde_json::Deserializer::from_str(record);
+    let mut fields: Vec<_> = serde_with::Map::<Same, Same>::deserialize_as(&mut record).unwrap_or_default();
+    fields.retain(|(field, _)| !BOOKKEEPING.contains(field));
+    fields
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -150,7 +223,7 @@ mod tests {
         let after = json!({"version": 2, "name": "Ada", "tags": ["a", "b"], "title": "Dr"});
         let changes = Changes::between(&before, &after);
         assert_eq!(
-            changes.to_json(),
+            serde_json::to_value(changes).unwrap(),
             json!([
                 {"field": "tags", "from": ["a"], "to": ["a", "b"]},
                 {"field": "title", "from": null, "to": "Dr"},
@@ -163,8 +236,15 @@ mod tests {
     fn a_new_record_lists_what_it_has() {
         let changes = Changes::of_new(&json!({"id": 1, "name": "Ada", "tags": [], "title": null, "call": false}));
         assert_eq!(
-            changes.to_json(),
-            json!([{"field": "name", "from": null, "to": "Ada"}, {"field": "call", "from": null, "to": false}])
+            serde_json::to_value(changes).unwrap(),
+            json!([{"field": "name", "to": "Ada"}, {"field": "call", "to": false}])
         );
+    }
+
+    #[test]
+    fn what_was_not_there_before_reads_as_null() {
+        let changes = serde_json::to_value(Changes::of_new(&json!({"name": "A \"B\", [c]"}))).unwrap();
+        let read: Vec<FieldChange> = serde_json::from_value(changes).unwrap();
+        assert_eq!(read, [FieldChange { field: "name".to_owned(), from: Value::Null, to: json!("A \"B\", [c]") }]);
     }
 }

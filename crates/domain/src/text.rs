@@ -12,6 +12,9 @@ pub const MOST_WORDS: usize = 8;
 
 /// Lower case, without accents and ligatures: `Ægir MÜLLER-Groß` becomes `aegir muller-gross`.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut folded = String::with_capacity(text.len());
     for character in text.nfkd().filter(|character| !is_combining_mark(*character)) {
         match character {

@@ -5,5 +5,6 @@ pub mod invite;
 pub mod password;
 pub mod role;
 pub mod session;
+pub mod share;
 pub mod team;
 pub mod user;

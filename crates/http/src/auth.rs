@@ -250,6 +250,11 @@ impl<P> Auth<P> {
         self.caller.scope()
     }
 
+    /// What the caller may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.caller.grants
+    }
+
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
     }

@@ -1,14 +1,15 @@
 //! Request bodies: JSON, checked against the published schema before it is read into types.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
+use rapport_domain::{access::Resource, problem::FieldProblem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::{contract::Contract, problem::ApiError};
+use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError};
 
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -24,6 +25,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
         let readable = require_json(request);
         let bytes = web::Bytes::from_request(request, payload);
         let contract = request.app_data::<web::Data<Contract>>().cloned();
+        let written = Written::of(request);
         Box::pin(async move {
             readable?;
             let contract = contract.ok_or_else(|| ApiError::internal("no contract"))?;
@@ -38,10 +40,36 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
             if !problems.is_empty() {
                 return Err(ApiError::fields(problems));
             }
+            written.check(&value)?;
             serde_json::from_value(value)
                 .map(Json)
                 .map_err(|error| ApiError::new("validation_failed", format!("The body does not fit: {error}.")))
         })
+    }
+}
+
+/// Who writes the records of which resource.
+struct Written(Option<(Rc<Caller>, Resource)>);
+
+impl Written {
+    /// The gate has found out both; a body that is no record of a resource has no fields to close.
+    fn of(request: &HttpRequest) -> Self {
+        let extensions = request.extensions();
+        let resource = extensions.get::<RecordsOf>().map(|records| records.0);
+        Self(extensions.get::<Rc<Caller>>().cloned().zip(resource))
+    }
+
+    /// Refuses fields that the caller may not write.
+    fn check(&self, body: &Value) -> Result<(), ApiError> {
+        let (Some((caller, resource)), Some(fields)) = (&self.0, body.as_object()) else { return Ok(()) };
+        let closed = fields.keys().filter(|field| !caller.grants.may_write(*resource, field));
+        let problems: Vec<FieldProblem> = closed
+            .map(|field| {
+                let detail = format!("Your role does not let you write {field}. Leave it out.");
+                FieldProblem::at(format!("/{field}"), "closed_field", detail)
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ApiError::closed(problems)) }
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) enum Access {
 
 struct Parameter {
     name: String,
+    is_required: bool,
     is_list: bool,
     kind: String,
     schema: Validator,
@@ -116,9 +117,9 @@ impl Operation {
         Ok(Self { id, access, query, path })
     }
 
-    /// Checks a query string: unknown parameters, those given too often, and values that are not allowed.
+    /// Checks a query string: unknown and missing parameters, those given too often, and values that are not allowed.
     pub(crate) fn check_query(&self, query: &str) -> Result<(), ApiError> {
-        if query.is_empty() {
+        if query.is_empty() && !self.query.iter().any(|parameter| parameter.is_required) {
             return Ok(());
         }
         let pairs: Vec<(String, String)> = serde_html_form::from_str(query)
@@ -137,6 +138,10 @@ impl Operation {
                 }
             }
         }
+        let is_missing = |parameter: &&Parameter| parameter.is_required && !given.contains_key(parameter.name.as_str());
+        problems.extend(self.query.iter().filter(is_missing).map(|parameter| {
+            FieldProblem::parameter(&parameter.name, "missing_required", "This parameter is needed. Add it.")
+        }));
         if problems.is_empty() { Ok(()) } else { Err(ApiError::parameters(problems)) }
     }
 }
@@ -163,7 +168,8 @@ impl Parameter {
             None => &value["type"],
         };
         let kind = kind.as_str().unwrap_or("string").to_owned();
-        Ok(Self { is_list, kind, schema: schemas::compile(document, schema)?, name })
+        let is_required = parameter["required"] == true;
+        Ok(Self { is_required, is_list, kind, schema: schemas::compile(document, schema)?, name })
     }
 
     /// What is wrong with the values given.

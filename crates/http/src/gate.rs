@@ -13,7 +13,7 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use rapport_domain::access::Permission;
+use rapport_domain::access::{Permission, Resource};
 
 use crate::{
     address::ClientAddress,
@@ -28,6 +28,9 @@ use crate::{
 fn is_page(path: &str) -> bool {
     path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
 }
+
+/// The resource whose records an operation is about, left by the gate for whoever reads the body.
+pub(crate) struct RecordsOf(pub(crate) Resource);
 
 /// The middleware around all routes.
 pub(crate) async fn wrap(
@@ -93,6 +96,9 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
         note(request, data::<Limiter>(request)?.count_caller(&caller))?;
         if let Access::Permitted(permission) = operation.access {
             require(&caller, permission)?;
+            if let Some(resource) = permission.resource() {
+                request.extensions_mut().insert(RecordsOf(resource));
+            }
         }
         request.extensions_mut().insert(Rc::new(caller));
     }

@@ -11,6 +11,8 @@ use utoipa::{
 use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
+    access::Resource,
+    journal::EventName,
     page::Count,
     people::{
         company::{CompanyExpanded, CompanyRelation, CompanySort},
@@ -18,7 +20,10 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{CountryCode, Tag},
-    workspace::api_key::{NetworkText, PermissionScope, RevokedInList},
+    workspace::{
+        api_key::{NetworkText, PermissionScope, RevokedInList},
+        user::UserState,
+    },
 };
 
 use crate::{
@@ -36,17 +41,22 @@ use crate::{
     servers((url = "/", description = "This server")),
     tags(
         (name = "Authentication", description = "Signing in, and who one is then."),
-        (name = "Users", description = "The people who work with Rapport."),
-        (name = "API keys", description = "With what programs sign in."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Users", description = "People who work with Rapport."),
+        (name = "Teams", description = "Users who work together, as a tree."),
+        (name = "Roles", description = "What users may do."),
+        (name = "API keys", description = "With what programs sign in."),
+        (name = "Shares", description = "Single records that somebody else may see or change, too."),
+        (name = "Access", description = "Who may do what: explained and audited."),
         (name = "Service", description = "The server itself.")
     ),
     components(
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, NetworkText, OnDuplicate, PermissionScope, RevokedInList, Tag
+            DeletedInList, DeletedInRead, EventName, NetworkText, OnDuplicate, PermissionScope, Resource,
+            RevokedInList, Tag, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -2,11 +2,17 @@
 
 use std::borrow::Cow;
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
+    access::{ALWAYS, FieldRule, Grants, Resource},
     page::Total,
     people::{company::Company, contact::Contact},
-    workspace::api_key::{ApiKey, IssuedApiKey},
+    workspace::{
+        api_key::{ApiKey, IssuedApiKey},
+        role::Role,
+        team::Team,
+        user::User,
+    },
 };
 use rapport_persistence::Page;
 use serde::Serialize;
@@ -20,56 +26,100 @@ use utoipa::{
 };
 
 use crate::{
+    auth::Auth,
     conditional::{KnownVersion, etag},
     problem::{ApiError, ApiResult},
 };
 
-/// A record with a version.
-pub(crate) trait Versioned: Serialize {
+/// A record as callers see it.
+pub(crate) trait Shown: Serialize {
+    /// The resource that it belongs to; none where everybody who sees a record sees all of it.
+    const RESOURCE: Option<Resource> = None;
+    /// What can be embedded, by name, and the resource that it belongs to.
+    const RELATIONS: &[(&str, Option<Resource>)] = &[];
+
     fn version(&self) -> i64;
+
+    /// The record with what is derived from other fields made only of those that may be read.
+    fn derived_from(&self, _readable: &FieldRule) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
-impl Versioned for Contact {
+impl Shown for Contact {
+    const RESOURCE: Option<Resource> = Some(Resource::Contacts);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[("company", Some(Resource::Companies)), ("owner", None)];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn derived_from(&self, readable: &FieldRule) -> Option<Self> {
+        Some(self.named_by(readable))
+    }
+}
+
+impl Shown for Company {
+    const RESOURCE: Option<Resource> = Some(Resource::Companies);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[("parent", Some(Resource::Companies)), ("owner", None)];
+
     fn version(&self) -> i64 {
         self.version
     }
 }
 
-impl Versioned for Company {
+impl Shown for User {
     fn version(&self) -> i64 {
         self.version
     }
 }
 
-impl Versioned for ApiKey {
+impl Shown for Team {
     fn version(&self) -> i64 {
         self.version
     }
 }
 
-impl Versioned for IssuedApiKey {
+impl Shown for Role {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for ApiKey {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for IssuedApiKey {
     fn version(&self) -> i64 {
         self.api_key.version
     }
 }
 
 /// 200 with the record.
-pub(crate) fn record(record: &impl Versioned) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, etag(record.version()))).json(record)
+pub(crate) fn record<T: Shown, P>(auth: &Auth<P>, record: &T) -> ApiResult<HttpResponse> {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::ETAG, etag(record.version())));
+    body(response, auth.grants(), record, &[])
 }
 
 /// 201 with the record and its address.
-pub(crate) fn created(record: &impl Versioned, address: String) -> HttpResponse {
-    HttpResponse::Created()
-        .insert_header((header::ETAG, etag(record.version())))
-        .insert_header((header::LOCATION, address))
-        .json(record)
+pub(crate) fn created<T: Shown, P>(auth: &Auth<P>, record: &T, address: String) -> ApiResult<HttpResponse> {
+    let mut response = HttpResponse::Created();
+    response.insert_header((header::ETAG, etag(record.version()))).insert_header((header::LOCATION, address));
+    body(response, auth.grants(), record, &[])
 }
 
 /// 200 with the record as far as it was asked for, or 304 when the caller has this version. A record with others embedded
 /// has no ETag, for those may change without it.
-pub(crate) fn read(
-    record: &impl Versioned,
+pub(crate) fn read<T: Shown, P>(
+    auth: &Auth<P>,
+    record: &T,
     fields: &[String],
     embeds: bool,
     known: &KnownVersion,
@@ -82,31 +132,61 @@ pub(crate) fn read(
     if !embeds {
         response.insert_header(tag);
     }
-    Ok(response.json(masked(record, fields)?))
+    body(response, auth.grants(), record, fields)
 }
 
 /// 200 with a page of records as far as they were asked for.
-pub(crate) fn page<T: Serialize>(page: Page<T>, fields: &[String]) -> ApiResult<HttpResponse> {
-    if fields.is_empty() {
-        return Ok(HttpResponse::Ok().json(ListPage::from(page)));
+pub(crate) fn page<T: Shown, P>(auth: &Auth<P>, page: Page<T>, fields: &[String]) -> ApiResult<HttpResponse> {
+    if fields.is_empty() && sees_everything::<T>(auth.grants()) {
+        return Ok(list(page));
     }
-    let data = page.data.iter().map(|record| masked(record, fields)).collect::<ApiResult<Vec<_>>>()?;
+    let data = page.data.iter().map(|record| shown(auth.grants(), record, fields)).collect::<ApiResult<Vec<_>>>()?;
     Ok(HttpResponse::Ok().json(ListPage { data, next_cursor: page.next_cursor, total: page.total }))
 }
 
-/// The fields asked for, and those that tell which record this is.
-fn masked(record: &impl Serialize, fields: &[String]) -> ApiResult<Value> {
-    let mut value = serde_json::to_value(record).map_err(|error| ApiError::internal(&error.to_string()))?;
-    if !fields.is_empty()
-        && let Value::Object(all) = &mut value
-    {
-        all.retain(|name, _| ALWAYS.contains(&name.as_str()) || fields.iter().any(|field| field == name));
+/// 200 with a page of what is no record, and was made for this caller as it is.
+pub(crate) fn list<T: Serialize>(page: Page<T>) -> HttpResponse {
+    HttpResponse::Ok().json(ListPage::from(page))
+}
+
+fn body<T: Shown>(
+    mut response: HttpResponseBuilder,
+    grants: &Grants,
+    record: &T,
+    fields: &[String],
+) -> ApiResult<HttpResponse> {
+    if fields.is_empty() && sees_everything::<T>(grants) {
+        return Ok(response.json(record));
+    }
+    Ok(response.json(shown(grants, record, fields)?))
+}
+
+/// Whether no field of the record, or of what is embedded in it, is closed to the caller.
+fn sees_everything<T: Shown>(grants: &Grants) -> bool {
+    let embedded = T::RELATIONS.iter().filter_map(|(_, resource)| *resource);
+    T::RESOURCE.into_iter().chain(embedded).all(|resource| grants.on(resource).readable.allows_all())
+}
+
+/// The fields that were asked for and that the caller may read, and those that tell which record this is.
+fn shown<T: Shown>(grants: &Grants, record: &T, fields: &[String]) -> ApiResult<Value> {
+    let closes = T::RESOURCE.map(|resource| &grants.on(resource).readable).filter(|rule| !rule.allows_all());
+    let derived = closes.and_then(|rule| record.derived_from(rule));
+    let value = serde_json::to_value(derived.as_ref().unwrap_or(record));
+    let mut value = value.map_err(|error| ApiError::internal(&error.to_string()))?;
+    if let Value::Object(all) = &mut value {
+        let asked = |name: &str| fields.is_empty() || fields.iter().any(|field| field == name);
+        let open = |name: &str| T::RESOURCE.is_none_or(|resource| grants.shows(resource, name));
+        all.retain(|name, _| ALWAYS.contains(&name.as_str()) || (asked(name) && open(name)));
+    }
+    for (relation, resource) in T::RELATIONS {
+        if let (Some(resource), Some(Value::Object(embedded))) =
+            (resource, value.get_mut("expanded").and_then(|expanded| expanded.get_mut(relation)))
+        {
+            embedded.retain(|name, _| grants.shows(*resource, name));
+        }
     }
     Ok(value)
 }
-
-/// Fields that are part of every record, whatever was asked for and whatever the caller may see.
-pub(crate) const ALWAYS: &[&str] = &["id", "version", "created_at", "updated_at", "expanded"];
 
 /// One page of a list.
 #[derive(Debug, Serialize)]

@@ -100,7 +100,11 @@ fn tidy(value: &mut Value, place: &mut String, problems: &mut Vec<FieldProblem>)
             for (name, field) in fields.iter_mut() {
                 let length = place.len();
                 place.push('/');
-                place.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                name.chars().for_each(|character| match character {
+                    '~' => place.push_str("~0"),
+                    '/' => place.push_str("~1"),
+                    other => place.push(other),
+                });
                 if name.contains('\0') {
                     problems.push(refuse(place));
                 }

@@ -1,9 +1,14 @@
 //! The business itself and those who work with Rapport.
 
+mod access;
 pub(crate) mod api_keys;
 pub(crate) mod invites;
 pub(crate) mod passwords;
+mod roles;
 pub(crate) mod sessions;
+mod shares;
+mod teams;
+mod users;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -24,4 +29,33 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(api_keys::delete_api_key)
         .service(api_keys::rotate_api_key)
         .service(api_keys::list_api_key_history);
+    config
+        .service(users::list_users)
+        .service(users::create_user)
+        .service(users::get_user)
+        .service(users::update_user)
+        .service(users::activate_user)
+        .service(users::deactivate_user)
+        .service(users::transfer_user)
+        .service(users::list_user_history);
+    config
+        .service(teams::list_teams)
+        .service(teams::create_team)
+        .service(teams::get_team)
+        .service(teams::update_team)
+        .service(teams::delete_team)
+        .service(teams::list_team_history);
+    config
+        .service(roles::list_roles)
+        .service(roles::create_role)
+        .service(roles::get_role)
+        .service(roles::update_role)
+        .service(roles::delete_role)
+        .service(roles::list_role_history);
+    config
+        .service(shares::list_shares)
+        .service(shares::create_share)
+        .service(shares::get_share)
+        .service(shares::delete_share);
+    config.service(access::explain_access).service(access::list_audit_entries);
 }

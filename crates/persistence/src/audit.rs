@@ -3,14 +3,21 @@
 //! happens is noted here.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::Actor,
+    access::{Actor, ActorKind},
     id::{JournalEntryId, WorkspaceId},
-    journal::{Changes, RecordReference},
+    journal::{ActorReference, AuditEntry, AuditQuery, Changes, FieldChange, RecordReference},
+    record::RecordKind,
 };
+use uuid::Uuid;
 
-use crate::{Db, StoreError, schema::journal};
+use crate::{
+    Db, Page, Reader, StoreError, Writer, codes,
+    json::Json,
+    page::{PageRequest, seek},
+    schema::journal,
+};
 
 /// Something that happened and changed no record.
 #[derive(Clone, Debug)]
@@ -44,7 +51,7 @@ pub(crate) fn insert(pg: &mut PgConnection, event: &AuditEvent, at: DateTime<Utc
             journal::record_kind.eq(event.record.kind.as_str()),
             journal::record_id.eq(event.record.id),
             journal::version.eq(1),
-            journal::changes.eq(event.changes.to_json()),
+            journal::changes.eq(Json(&event.changes)),
             journal::actor_kind.eq(event.actor.kind.as_str()),
             journal::actor_id.eq(event.actor.id),
             journal::request_id.eq(&event.request_id),
@@ -54,4 +61,85 @@ pub(crate) fn insert(pg: &mut PgConnection, event: &AuditEvent, at: DateTime<Utc
         ))
         .execute(pg)?;
     Ok(())
+}
+
+/// Notes an event that whoever the writer writes for has caused.
+pub(crate) fn insert_for(
+    writer: &mut Writer<'_>,
+    event: &'static str,
+    kind: RecordKind,
+    record: Uuid,
+    changes: Changes,
+) -> Result<(), StoreError> {
+    let scope = writer.scope();
+    let event = AuditEvent {
+        workspace: scope.workspace(),
+        actor: scope.actor(),
+        event,
+        record: RecordReference { kind, id: record },
+        changes,
+        address: scope.address().map(ToOwned::to_owned),
+        request_id: scope.request_id().map(ToOwned::to_owned),
+    };
+    let now = writer.now();
+    insert(writer.pg(), &event, now)
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = journal, check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: Uuid,
+    event: String,
+    record_kind: String,
+    record_id: Uuid,
+    changes: Json<Vec<FieldChange>>,
+    actor_kind: String,
+    actor_id: Option<Uuid>,
+    request_id: Option<String>,
+    at: DateTime<Utc>,
+    address: Option<String>,
+}
+
+impl Row {
+    fn into_entry(self) -> Result<AuditEntry, StoreError> {
+        Ok(AuditEntry {
+            id: JournalEntryId::from_uuid(self.id),
+            event: self.event,
+            record: RecordReference { kind: codes::value::<RecordKind>(&self.record_kind)?, id: self.record_id },
+            changes: self.changes.0,
+            actor: ActorReference { kind: codes::value::<ActorKind>(&self.actor_kind)?, id: self.actor_id },
+            address: self.address,
+            request_id: self.request_id,
+            at: self.at,
+        })
+    }
+}
+
+/// A page of the audit, the newest first.
+pub fn list(reader: &mut Reader<'_>, query: &AuditQuery) -> Result<Page<AuditEntry>, StoreError> {
+    let request = PageRequest::read(reader, "list_audit_entries", query, query.limit, query.cursor.as_deref())?;
+    let mut select = journal::table
+        .select(Row::as_select())
+        .filter(journal::workspace_id.eq(reader.workspace()))
+        .filter(journal::is_audit)
+        .into_boxed();
+    if !query.event.is_empty() {
+        select = select.filter(journal::event.eq_any(query.event.clone()));
+    }
+    if let Some(actor) = query.actor_id {
+        select = select.filter(journal::actor_id.eq(actor));
+    }
+    if let Some(record) = query.record_id {
+        select = select.filter(journal::record_id.eq(record));
+    }
+    if let Some(from) = query.after {
+        select = select.filter(journal::at.ge(from));
+    }
+    if let Some(until) = query.before {
+        select = select.filter(journal::at.lt(until));
+    }
+    let after = request.after::<DateTime<Utc>>()?;
+    let select = seek!(select, "journal.at", sql_types::Timestamptz, "journal.id", Direction::Descending, after);
+    let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+    request.page(reader, rows, |row| (row.at, row.id), Row::into_entry)
 }

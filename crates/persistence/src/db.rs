@@ -17,7 +17,7 @@ use diesel::{
 };
 use rapport_domain::{id::WorkspaceId, record::Stamp};
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
     time::timeout,
 };
@@ -153,7 +153,8 @@ impl Db {
 
     fn kernel(&self) -> Result<Kernel, StoreError> {
         let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
-        Ok(Kernel { clock: self.clock.clone(), sealer })
+        let (lender, slots) = (self.lender.clone(), Arc::clone(&self.slots));
+        Ok(Kernel { clock: self.clock.clone(), sealer, lender, slots })
     }
 
     async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -255,6 +256,8 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Session {
 struct Kernel {
     clock: Clock,
     sealer: Sealer,
+    lender: Lender,
+    slots: Arc<Semaphore>,
 }
 
 /// A connection that reads on somebody's behalf.
@@ -323,6 +326,31 @@ impl<'c> std::ops::Deref for Writer<'c> {
 impl std::ops::DerefMut for Writer<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.reader
+    }
+}
+
+impl<'c> Writer<'c> {
+    /// A second connection on the same behalf, for work at the same time. None when there is none to spare.
+    pub fn beside(&self) -> Option<Beside<'c>> {
+        let (scope, kernel) = (self.reader.scope, self.reader.kernel);
+        let slot = Arc::clone(&kernel.slots).try_acquire_owned().ok()?;
+        let pg = kernel.lender.living().ok()?;
+        Some(Beside { pg, _slot: slot, scope, kernel })
+    }
+}
+
+/// A connection beside that of a [`Writer`], see [`Writer::beside`].
+pub struct Beside<'c> {
+    pg: Lent,
+    scope: &'c Scope,
+    kernel: &'c Kernel,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Beside<'_> {
+    /// Writes on this connection.
+    pub fn write<T>(mut self, work: impl FnOnce(&mut Writer<'_>) -> T) -> T {
+        work(&mut Writer { reader: Reader { pg: &mut self.pg, scope: self.scope, kernel: self.kernel } })
     }
 }
 

@@ -17,7 +17,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 pub(crate) use self::{
-    chunk::apply,
+    chunk::{apply, reserve},
     imported::{Imported, References},
 };
 use crate::{StoreError, Writer, schema::imports};

@@ -9,7 +9,7 @@ use diesel::{
     sql_types,
 };
 use rapport_domain::{
-    access::ActorKind,
+    access::{ActorKind, Resource},
     id::JournalEntryId,
     journal::{ActorReference, Changes, FieldChange, JournalEntry, RecordReference},
     record::RecordKind,
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     Page, Reader, StoreError, codes,
+    json::Json,
     page::{PageRequest, seek},
     schema::journal,
 };
@@ -31,7 +32,7 @@ pub(crate) struct Entry {
     event: String,
     kind: &'static str,
     record: Uuid,
-    changes: Value,
+    changes: Json<Changes>,
     actor_kind: &'static str,
     actor: Option<Uuid>,
     origin: Option<Uuid>,
@@ -49,7 +50,7 @@ impl Entry {
         kind: RecordKind,
         verb: &str,
         record: Uuid,
-        changes: &Changes,
+        changes: Changes,
         at: DateTime<Utc>,
     ) -> Self {
         let scope = reader.scope();
@@ -59,7 +60,7 @@ impl Entry {
             event: format!("{}.{verb}", kind.as_str()),
             kind: kind.as_str(),
             record,
-            changes: changes.to_json(),
+            changes: Json(changes),
             actor_kind: scope.actor().kind.as_str(),
             actor: scope.actor().id,
             origin: None,
@@ -143,7 +144,7 @@ pub(crate) struct BulkEntry {
     record_kind: &'static str,
     record_id: Uuid,
     version: i64,
-    changes: Value,
+    changes: Json<Changes>,
     actor_kind: &'static str,
     actor_id: Option<Uuid>,
     origin: Option<Uuid>,
@@ -236,5 +237,15 @@ pub(crate) fn list(
     let after = request.after::<i64>()?;
     let query = seek!(query, "journal.version", sql_types::BigInt, "journal.id", Direction::Descending, after);
     let rows = query.limit(request.fetch()).load::<Row>(reader.pg())?;
-    request.page(reader, rows, |row| (row.version, row.id), Row::into_entry)
+    let mut page = request.page(reader, rows, |row| (row.version, row.id), Row::into_entry)?;
+    page.data.iter_mut().for_each(|entry| close(reader, entry));
+    Ok(page)
+}
+
+/// Takes out the changes of fields that the caller may not read.
+fn close(reader: &Reader<'_>, entry: &mut JournalEntry) {
+    if let Some(resource) = Resource::of(entry.record.kind) {
+        let grants = reader.scope().grants();
+        entry.changes.retain(|change| grants.may_read(resource, &change.field));
+    }
 }

@@ -11,6 +11,7 @@ mod codes;
 mod cursor;
 mod db;
 mod error;
+mod expression;
 pub mod import;
 pub mod journal;
 mod json;
@@ -20,12 +21,13 @@ mod schema;
 mod scope;
 mod search;
 pub mod sequencer;
+mod visibility;
 
 pub mod people;
 pub mod workspace;
 
 pub use clock::Clock;
-pub use db::{Db, DbOptions, Reader, Writer};
+pub use db::{Beside, Db, DbOptions, Reader, Writer};
 pub use error::{StoreError, known_constraints};
 pub use page::Page;
 pub use scope::Scope;

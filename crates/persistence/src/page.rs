@@ -122,7 +122,7 @@ fn fingerprint(operation: &str, filter: &impl Serialize) -> Result<String, Store
 ///
 /// Takes the query, its sort column as text and as type, the column of the id as text, the direction and the position.
 macro_rules! seek {
-    ($query:expr, $key:literal, $type:ty, $id:literal, $direction:expr, $after:expr) => {{
+    ($query:expr, $key:expr, $type:ty, $id:expr, $direction:expr, $after:expr) => {{
         use diesel::dsl::sql;
         use rapport_domain::page::Direction;
         let (comparison, order) = match $direction {
@@ -143,6 +143,37 @@ macro_rules! seek {
     }};
 }
 pub(crate) use seek;
+
+/// Reads the rows of a page of records with an owner, in the lanes of what the caller may see.
+///
+/// Takes reader, page request and lanes, then the query of a lane, the table, its sort column as text, as type of the
+/// database and of ours, and the direction.
+macro_rules! rows {
+    ($reader:expr, $request:expr, $lanes:expr, $query:expr, $table:literal, $key:literal, $type:ty, $rust:ty, $direction:expr) => {{
+        use rapport_domain::page::Direction;
+        let after = $request.after::<$rust>()?;
+        let mut lanes = Vec::new();
+        for lane in $lanes {
+            let query = $query(lane)?;
+            let query = crate::page::seek!(
+                query,
+                concat!($table, ".", $key),
+                $type,
+                concat!($table, ".id"),
+                $direction,
+                after.clone()
+            );
+            lanes.push(query.limit($request.fetch()));
+        }
+        let order = match $direction {
+            Direction::Ascending => concat!($table, ".", $key, ", ", $table, ".id"),
+            Direction::Descending => concat!($table, ".", $key, " DESC, ", $table, ".id DESC"),
+        };
+        let merged = crate::visibility::Merged { lanes, table: $table, order, limit: $request.fetch() };
+        merged.load($reader.pg())
+    }};
+}
+pub(crate) use rows;
 
 /// A total in the words of the API, from a count that stopped one past the ceiling.
 pub(crate) fn counted(value: i64) -> Total {

@@ -6,15 +6,14 @@
 
 use diesel::{
     QueryResult,
-    expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
     pg::Pg,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{AstPass, QueryFragment},
     sql_types,
 };
 use rapport_domain::text;
 use uuid::Uuid;
 
-use crate::{Page, Reader, StoreError, page::PageRequest};
+use crate::{Page, Reader, StoreError, expression::expression, page::PageRequest, visibility::Within};
 
 /// How alike words have to be, from one try to the next, as the trigrams they share: first they have to be the same,
 /// then `katarina` is `katharina` (0.58), at last `smiht` is `smith` (0.33).
@@ -78,15 +77,14 @@ impl Search {
         Ok(Self { words, text, is_literal: likeness >= 1.0 })
     }
 
-    /// The condition that finds records of a table. With `through_company`, a word may stand in the name of the company
-    /// in that workspace instead; a word that more than 200 companies have, such as `gmbh`, tells nothing about people.
-    pub(crate) fn finds(&self, table: &'static str, through_company: Option<Uuid>) -> Finds {
-        Finds { search: self.clone(), table, through_company }
+    /// The condition that finds records of a table.
+    pub(crate) fn finds(&self, table: &'static str) -> Finds {
+        Finds { search: self.clone(), table, through_company: None, named: None }
     }
 
     /// How well a record fits; more is better.
     pub(crate) fn score(&self, table: &'static str) -> Score {
-        Score { search: self.clone(), table }
+        Score { search: self.clone(), table, by_name_alone: false }
     }
 }
 
@@ -124,7 +122,23 @@ fn escape(text: &str) -> String {
 pub(crate) struct Finds {
     search: Search,
     table: &'static str,
-    through_company: Option<Uuid>,
+    through_company: Option<(Uuid, Within)>,
+    /// The condition under which a record has a name, where only that counts.
+    named: Option<&'static str>,
+}
+
+impl Finds {
+    /// A word may stand in the name of the company in that workspace instead, of those companies that may be seen; a word
+    /// that more than 200 companies have, such as `gmbh`, tells nothing about people.
+    pub(crate) fn through_company(self, workspace: Uuid, visible: Within) -> Self {
+        Self { through_company: Some((workspace, visible)), ..self }
+    }
+
+    /// Only the name by which records are sorted counts, of those that have one, for callers who may not see what else
+    /// they are found by.
+    pub(crate) fn by_name_alone(self, named: &'static str) -> Self {
+        Self { named: Some(named), ..self }
+    }
 }
 
 impl QueryFragment<Pg> for Finds {
@@ -135,6 +149,9 @@ impl QueryFragment<Pg> for Finds {
         let telling = self.search.words.iter().filter(|word| word.is_long || !any_long);
         for (index, word) in telling.enumerate() {
             out.push_sql(if index == 0 { "((" } else { " AND (" });
+            if self.named.is_some() {
+                out.push_sql("(");
+            }
             out.push_sql(self.table);
             out.push_sql(".search LIKE ");
             out.push_bind_param::<sql_types::Text, _>(&word.part)?;
@@ -145,7 +162,10 @@ impl QueryFragment<Pg> for Finds {
                 out.push_sql(self.table);
                 out.push_sql(".search");
             }
-            if let Some(workspace) = self.through_company.as_ref().filter(|_| word.is_long) {
+            if let Some(named) = self.named {
+                self.push_name(named, word, out.reborrow())?;
+            }
+            if let Some((workspace, visible)) = self.through_company.as_ref().filter(|_| word.is_long) {
                 out.push_sql(" OR ");
                 out.push_sql(self.table);
                 out.push_sql(
@@ -153,11 +173,34 @@ impl QueryFragment<Pg> for Finds {
                      SELECT companies.id FROM companies WHERE companies.deleted_at IS NULL AND companies.workspace_id = ",
                 );
                 out.push_bind_param::<sql_types::Uuid, _>(workspace)?;
+                out.push_sql(" AND ");
+                visible.walk_ast(out.reborrow())?;
                 out.push_sql(" AND companies.search LIKE ");
                 out.push_bind_param::<sql_types::Text, _>(&word.part)?;
                 out.push_sql(" LIMIT 201) AS few), '{}'))");
             }
             out.push_sql(")");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+impl Finds {
+    /// What the index has found has to stand in the name, too.
+    fn push_name<'b>(&'b self, named: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(") AND ");
+        out.push_sql(named);
+        out.push_sql(" AND (' ' || ");
+        out.push_sql(self.table);
+        out.push_sql(".sort_name LIKE ");
+        out.push_bind_param::<sql_types::Text, _>(&word.part)?;
+        if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.is_literal) {
+            out.push_sql(" OR ");
+            out.push_bind_param::<sql_types::Text, _>(resembles)?;
+            out.push_sql(" <% ");
+            out.push_sql(self.table);
+            out.push_sql(".sort_name");
         }
         out.push_sql(")");
         Ok(())
@@ -172,6 +215,14 @@ impl QueryFragment<Pg> for Finds {
 pub(crate) struct Score {
     search: Search,
     table: &'static str,
+    by_name_alone: bool,
+}
+
+impl Score {
+    /// Only names count.
+    pub(crate) fn by_name_alone(self) -> Self {
+        Self { by_name_alone: true, ..self }
+    }
 }
 
 impl QueryFragment<Pg> for Score {
@@ -181,7 +232,7 @@ impl QueryFragment<Pg> for Score {
             out.push_bind_param::<sql_types::Text, _>(&self.search.text)?;
             out.push_sql(", ");
             out.push_sql(self.table);
-            out.push_sql(".search)");
+            out.push_sql(if self.by_name_alone { ".sort_name)" } else { ".search)" });
             return Ok(());
         }
         out.push_sql("(0");
@@ -195,33 +246,18 @@ impl QueryFragment<Pg> for Score {
                 out.push_bind_param::<sql_types::Text, _>(pattern)?;
                 out.push_sql(points);
             }
-            out.push_sql(" WHEN ");
-            out.push_sql(self.table);
-            out.push_sql(".search LIKE ");
-            out.push_bind_param::<sql_types::Text, _>(&word.beginning)?;
-            out.push_sql(" THEN 1 ELSE 0 END");
+            if !self.by_name_alone {
+                out.push_sql(" WHEN ");
+                out.push_sql(self.table);
+                out.push_sql(".search LIKE ");
+                out.push_bind_param::<sql_types::Text, _>(&word.beginning)?;
+                out.push_sql(" THEN 1");
+            }
+            out.push_sql(" ELSE 0 END");
         }
         out.push_sql(")::real");
         Ok(())
     }
-}
-
-/// Makes a fragment usable as an expression over any table.
-macro_rules! expression {
-    ($name:ident, $type:ty) => {
-        impl Expression for $name {
-            type SqlType = $type;
-        }
-        impl<Source> AppearsOnTable<Source> for $name {}
-        impl<Source> SelectableExpression<Source> for $name {}
-        impl ValidGrouping<()> for $name {
-            type IsAggregate = is_aggregate::No;
-        }
-        impl QueryId for $name {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-    };
 }
 
 expression!(Finds, sql_types::Bool);

@@ -55,12 +55,12 @@ pub fn was_full(numbered: usize) -> bool {
     numbered >= BATCH as usize
 }
 
-/// Merges the pending lists of the search indexes into the indexes, so that searches need not read them.
+/// Merges the pending lists of the indexes that have one into them, so that searches need not read them.
 pub async fn tidy_search_indexes(db: &Db) -> Result<(), StoreError> {
     db.directory(|pg| Ok(sql_query(TIDY).execute(pg).map(drop)?)).await
 }
 
-/// Every search index has a pending list, and nothing else has one.
+/// The indexes of words and of tags have a pending list, and nothing else has one.
 const TIDY: &str = "
 SELECT gin_clean_pending_list(indexes.oid) FROM pg_class AS indexes JOIN pg_am ON pg_am.oid = indexes.relam
  WHERE pg_am.amname = 'gin' AND indexes.relnamespace = current_schema()::regnamespace

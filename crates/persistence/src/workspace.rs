@@ -3,9 +3,13 @@
 pub mod accounts;
 mod administrators;
 pub mod api_keys;
+pub mod explanations;
 pub mod invites;
 pub mod passwords;
 pub mod roles;
 pub(crate) mod secrets;
+pub mod shares;
+pub mod teams;
+pub mod transfer;
 pub mod users;
 pub mod workspaces;

@@ -1,6 +1,6 @@
 //! Importing CSV files.
 //!
-//! One thread reads the file and judges its rows while another writes the chunk before to the database, so that memory
+//! One thread reads the file and judges its rows while two others write the chunks before to the database, so that memory
 //! stays the same however long the file is. Each chunk is one transaction, which also notes how far the run has come:
 //! an import that was killed goes on where it stopped when it is started again.
 
@@ -8,6 +8,7 @@ mod drive;
 mod error;
 mod errors_file;
 mod kind;
+mod relay;
 mod rows;
 mod source;
 mod terminal;
@@ -38,8 +39,9 @@ use self::{
 };
 pub use self::{error::ImportError, terminal::Terminal};
 
-/// Judges a row by the published schema of the new record; empty when nothing is wrong.
-pub type Check = Arc<dyn Fn(&Value) -> Vec<FieldProblem> + Send + Sync>;
+/// Judges a row by the published schema of the new record; empty when nothing is wrong. Writes numbers as the schema means
+/// them.
+pub type Check = Arc<dyn Fn(&mut Value) -> Vec<FieldProblem> + Send + Sync>;
 
 /// What to import, and how.
 #[derive(Clone, Debug)]

@@ -126,7 +126,11 @@ fn hostile_parameters_never_break_anything() {
                 harmless(&path, &admin.send(&operation.method, &path, &[JSON], body));
             }
         }
-        let path = format!("{}?no_such_parameter=1", operation.path_with(&id));
+        let query = match samples::query_with_records(operation.id(), &admin) {
+            query if query.is_empty() => "?no_such_parameter=1".to_owned(),
+            query => format!("{query}&no_such_parameter=1"),
+        };
+        let path = operation.path_with(&id) + &query;
         let body = operation.body().map(|name| samples::body(name, "hostile").to_string().into_bytes());
         let answer = admin.send(&operation.method, &path, &[JSON], body);
         answer.expect_problem(400, "invalid_query");

@@ -36,6 +36,8 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("string", None) if field == "domain" => json!("example.com"),
         ("string", None) if field == "number" => json!("+49 30 901820"),
         ("string", None) if field == "network" => json!("linkedin"),
+        ("string", None) if field == "fields" => json!("name"),
+        ("string", None) if field == "permissions" => json!("users:read"),
         ("string", None) => json!("Something else"),
         ("boolean", _) => json!(true),
         ("number", _) => json!(12.5),
@@ -59,14 +61,25 @@ fn non_null(property: &'static Value) -> &'static Value {
 
 fn reference(field: &str, caller: &Caller) -> Value {
     match field {
+        "parent_id" if COLLECTION.with(|path| path.borrow().starts_with("/v1/teams")) => {
+            caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone()
+        }
         "company_id" | "parent_id" => caller.create("/v1/companies", &json!({"name": "Referred to"}))["id"].clone(),
+        "team_id" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
+        "role_ids" => json!(caller.get("/v1/roles").body["data"][0]["id"]),
+        "team_ids" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
         "owner_id" | "user_id" => json!(OWNER.with(|owner| owner.borrow().clone())),
         other => panic!("{other}: a new reference needs a record here"),
     }
 }
 
+fn unique() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
+}
+
 thread_local! {
     static OWNER: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
+    static COLLECTION: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) };
 }
 
 /// Fields that only go together.
@@ -92,6 +105,7 @@ fn holds(read: &Value, sent: &Value) -> bool {
 fn every_field_is_set_kept_and_cleared() {
     for operation in patches() {
         let (workspace, admin) = workspace();
+        COLLECTION.with(|path| path.borrow_mut().clone_from(&operation.path));
         OWNER.with(|owner| {
             *owner.borrow_mut() = workspace.user(
                 "owner@example.com",

@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::harness::Caller;
 
+/// An id that no record has.
+pub const NOBODY: &str = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b";
+
 /// A body in the shape of this schema. `unique` makes it differ from others.
 pub fn body(schema: &str, unique: &str) -> Value {
     match schema {
@@ -13,6 +16,14 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "NewCompany" => json!({"name": unique}),
         "ContactPatch" => json!({"job_title": unique}),
         "CompanyPatch" => json!({"territory": unique}),
+        "NewUser" => json!({"email": format!("{unique}@example.com"), "name": unique}),
+        "UserPatch" => json!({"name": unique}),
+        "Transfer" => json!({"to": [NOBODY]}),
+        "NewTeam" => json!({"name": unique}),
+        "TeamPatch" => json!({"description": unique}),
+        "NewRole" => json!({"name": unique}),
+        "RolePatch" => json!({"description": unique}),
+        "NewShare" => json!({"resource": "contacts", "record_id": NOBODY, "user_id": NOBODY}),
         "Login" => json!({"workspace": unique, "email": "nobody@example.com", "password": "wrong"}),
         // With as little as whoever creates it has at least.
         "NewApiKey" => json!({"name": unique, "scopes": ["api_keys:write"]}),
@@ -25,6 +36,35 @@ pub fn body(schema: &str, unique: &str) -> Value {
             json!({"current_password": "a long enough password", "new_password": "another password, long enough"})
         }
         other => panic!("{other} has no sample: add one here"),
+    }
+}
+
+/// A body for an operation, with records of this caller where it names some.
+pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
+    match schema {
+        "Transfer" => {
+            let user = caller.create("/v1/users", &body("NewUser", unique))["id"].clone();
+            caller.post(&format!("/v1/users/{}/activate", user.as_str().unwrap()), &json!({})).expect(200);
+            json!({"to": [user]})
+        }
+        "NewShare" => {
+            let contact = caller.create("/v1/contacts", &body("NewContact", unique));
+            let team = caller.create("/v1/teams", &body("NewTeam", unique));
+            json!({"resource": "contacts", "record_id": contact["id"], "team_id": team["id"]})
+        }
+        _ => body(schema, unique),
+    }
+}
+
+/// The query that an operation can't do without, with records of this caller.
+pub fn query_with_records(operation_id: &str, caller: &Caller) -> String {
+    match operation_id {
+        "explain_access" => {
+            let contact = record_for("/v1/contacts/", caller);
+            format!("?resource=contacts&record={contact}&user={}", record_for("/v1/users/", caller))
+        }
+        "list_shares" => format!("?resource=contacts&record_id={}", record_for("/v1/contacts/", caller)),
+        _ => String::new(),
     }
 }
 
@@ -44,5 +84,6 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
         .find(|(collection, _)| path.starts_with(&format!("{collection}/")))
         .unwrap_or_else(|| panic!("{path} belongs to no collection"));
     let unique = uuid::Uuid::now_v7().simple().to_string();
-    caller.create(&collection, &body(schema, &unique))["id"].as_str().unwrap().to_owned()
+    let body = body_with_records(schema, &unique, caller);
+    caller.create(&collection, &body)["id"].as_str().unwrap().to_owned()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{FieldRule, Permission, Permissions, Resource, Right};
+use super::{FieldRule, Permission, Permissions, Resource, Right, resource::is_open};
 
 /// How far a right reaches. Whatever is shared with somebody is within every reach but `none`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -184,6 +184,24 @@ impl Grants {
     pub fn on(&self, resource: Resource) -> &Grant {
         // One for each resource in order: `new` and `everything` see to it.
         self.grants.get(resource as usize).unwrap_or(const { &Grant::NONE })
+    }
+
+    /// Whether a field may be read, and with it what it is made of.
+    pub fn may_read(&self, resource: Resource, field: &str) -> bool {
+        let readable = &self.on(resource).readable;
+        let may = |field: &str| is_open(field) || readable.allows(field);
+        may(field) && resource.sources(field).iter().all(|source| may(source))
+    }
+
+    /// Whether a field is shown: as far as it is made of others, of those that may be read.
+    pub fn shows(&self, resource: Resource, field: &str) -> bool {
+        is_open(field) || self.on(resource).readable.allows(field)
+    }
+
+    /// Whether a field may be written. What is not seen is not written.
+    pub fn may_write(&self, resource: Resource, field: &str) -> bool {
+        let grant = self.on(resource);
+        grant.writable.allows(field) && grant.readable.allows(field)
     }
 
     /// Whether whoever has these may give somebody those: nobody gives more than they have.

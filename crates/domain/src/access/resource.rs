@@ -21,7 +21,8 @@ pub enum Resource {
 }
 
 /// What may be done with records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Right {
     Read,
     Create,
@@ -30,7 +31,12 @@ pub enum Right {
 }
 
 /// Fields that are part of every record, whatever was asked for and whatever the caller may see.
-pub const ALWAYS: &[&str] = &["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];
+pub const ALWAYS: &[&str] = &["id", "version", "created_at", "updated_at", "expanded"];
+
+/// Fields that no role closes.
+pub(super) fn is_open(field: &str) -> bool {
+    field == "deleted_at" || ALWAYS.contains(&field)
+}
 
 impl Resource {
     pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies];
@@ -80,6 +86,16 @@ impl Resource {
         match self {
             Self::Contacts => Contact::FIELDS,
             Self::Companies => Company::FIELDS,
+        }
+    }
+}
+
+impl Resource {
+    /// The fields that a field is made of.
+    pub fn sources(self, field: &str) -> &'static [&'static str] {
+        match (self, field) {
+            (Self::Contacts, "name") => Contact::NAME_SOURCES,
+            _ => &[],
         }
     }
 }

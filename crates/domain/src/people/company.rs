@@ -333,6 +333,9 @@ pub enum EmployeeRange {
 }
 
 impl Company {
+    /// What companies are found by, as fields.
+    pub const SEARCHED: &[&str] = &["name", "legal_name", "domain", "emails", "phones"];
+
     /// The fields that a role may close, in their order. A test compares them with the document.
     pub const FIELDS: &[&str] = &[
         "created_by",
@@ -518,6 +521,9 @@ pub struct CompanyQuery {
     /// Only companies of these users. Repeat for several.
     #[param(value_type = Vec<Uuid>, max_items = 100)]
     pub owner_id: Vec<UserId>,
+    /// Only companies of these teams. Repeat for several.
+    #[param(value_type = Vec<Uuid>, max_items = 100)]
+    pub team_id: Vec<TeamId>,
     /// Only companies owned by one of these. Repeat for several.
     #[param(value_type = Vec<Uuid>, max_items = 100)]
     pub parent_id: Vec<CompanyId>,
@@ -569,6 +575,27 @@ pub struct CompanyQuery {
     pub expand: Vec<CompanyRelation>,
 }
 
+impl CompanyQuery {
+    /// The fields that parameters tell of, each with the parameter. `q` looks after itself.
+    pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
+        let sorts_by_name = matches!(self.sort, Some(CompanySort::Name | CompanySort::NameDescending));
+        let used = [
+            (!self.owner_id.is_empty(), "owner_id", "owner_id"),
+            (!self.team_id.is_empty(), "team_id", "team_id"),
+            (!self.parent_id.is_empty(), "parent_id", "parent_id"),
+            (!self.lifecycle_stage.is_empty(), "lifecycle_stage", "lifecycle_stage"),
+            (!self.kind.is_empty(), "type", "type"),
+            (!self.tag.is_empty(), "tag", "tags"),
+            (self.domain.is_some(), "domain", "domain"),
+            (self.email.is_some(), "email", "emails"),
+            (!self.country.is_empty(), "country", "addresses"),
+            (sorts_by_name, "sort", "name"),
+        ];
+        let own = used.into_iter().filter(|(is_used, ..)| *is_used).map(|(_, parameter, field)| (parameter, field));
+        own.chain(CompanyRelation::fields_used(&self.expand)).collect()
+    }
+}
+
 /// Orders in which companies can be listed. A minus sign means descending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum CompanySort {
@@ -601,4 +628,15 @@ impl CompanySort {
 pub enum CompanyRelation {
     Parent,
     Owner,
+}
+
+impl CompanyRelation {
+    /// The fields that name these records.
+    pub fn fields_used(expand: &[Self]) -> Vec<(&'static str, &'static str)> {
+        let field = |relation: &Self| match relation {
+            Self::Parent => ("expand", "parent_id"),
+            Self::Owner => ("expand", "owner_id"),
+        };
+        expand.iter().map(field).collect()
+    }
 }

@@ -11,6 +11,7 @@ use super::{
     contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
 };
 use crate::{
+    access::FieldRule,
     id::{CompanyId, ContactId, TeamId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
@@ -300,6 +301,30 @@ impl Contact {
         "lifecycle_stage",
     ];
 
+    /// What the name to show is made of.
+    pub(crate) const NAME_SOURCES: &[&str] = &["first_name", "middle_name", "last_name", "emails", "phones"];
+
+    /// What people are found by, as fields.
+    pub const SEARCHED: &[&str] = Self::NAME_SOURCES;
+
+    /// The contact with a name made only of what may be read.
+    #[must_use]
+    pub fn named_by(&self, readable: &FieldRule) -> Self {
+        let mut contact = self.clone();
+        let Self { first_name, middle_name, last_name, emails, phones, .. } = &mut contact;
+        for (field, name) in [("first_name", first_name), ("middle_name", middle_name), ("last_name", last_name)] {
+            name.take_if(|_| !readable.allows(field));
+        }
+        if !readable.allows("emails") {
+            emails.clear();
+        }
+        if !readable.allows("phones") {
+            phones.clear();
+        }
+        contact.name = contact.display_name();
+        contact
+    }
+
     /// A new contact. Numbers without country code are read as of its first address, else of `country`.
     pub fn create(new: NewContact, id: ContactId, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
         let contact = Self {
@@ -455,6 +480,9 @@ pub struct ContactQuery {
     /// Only contacts of these users. Repeat for several.
     #[param(value_type = Vec<Uuid>, max_items = 100)]
     pub owner_id: Vec<UserId>,
+    /// Only contacts of these teams. Repeat for several.
+    #[param(value_type = Vec<Uuid>, max_items = 100)]
+    pub team_id: Vec<TeamId>,
     /// Only people of these companies. Repeat for several.
     #[param(value_type = Vec<Uuid>, max_items = 100)]
     pub company_id: Vec<CompanyId>,
@@ -502,6 +530,26 @@ pub struct ContactQuery {
     pub expand: Vec<ContactRelation>,
 }
 
+impl ContactQuery {
+    /// The fields that parameters tell of, each with the parameter. `q` looks after itself.
+    pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
+        let sorts_by_name = matches!(self.sort, Some(ContactSort::Name | ContactSort::NameDescending));
+        let used = [
+            (!self.owner_id.is_empty(), "owner_id", "owner_id"),
+            (!self.team_id.is_empty(), "team_id", "team_id"),
+            (!self.company_id.is_empty(), "company_id", "company_id"),
+            (!self.lifecycle_stage.is_empty(), "lifecycle_stage", "lifecycle_stage"),
+            (!self.tag.is_empty(), "tag", "tags"),
+            (self.email.is_some(), "email", "emails"),
+            (self.phone.is_some(), "phone", "phones"),
+            (!self.country.is_empty(), "country", "addresses"),
+            (sorts_by_name, "sort", "name"),
+        ];
+        let own = used.into_iter().filter(|(is_used, ..)| *is_used).map(|(_, parameter, field)| (parameter, field));
+        own.chain(ContactRelation::fields_used(&self.expand)).collect()
+    }
+}
+
 /// Orders in which contacts can be listed. A minus sign means descending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum ContactSort {
@@ -534,6 +582,17 @@ impl ContactSort {
 pub enum ContactRelation {
     Company,
     Owner,
+}
+
+impl ContactRelation {
+    /// The fields that name these records.
+    pub fn fields_used(expand: &[Self]) -> Vec<(&'static str, &'static str)> {
+        let field = |relation: &Self| match relation {
+            Self::Company => ("expand", "company_id"),
+            Self::Owner => ("expand", "owner_id"),
+        };
+        expand.iter().map(field).collect()
+    }
 }
 
 /// Whether a list shows the living or the deleted.

@@ -286,10 +286,7 @@ impl Role {
 
 /// Permissions that a role names: those on records follow from its rules.
 fn grantable() -> impl Iterator<Item = Permission> {
-    let is_of_records = |permission: &Permission| {
-        Resource::ALL.iter().any(|resource| permission.scope().split(':').next() == Some(resource.as_str()))
-    };
-    Permission::ALL.iter().copied().filter(move |permission| !is_of_records(permission))
+    Permission::ALL.iter().copied().filter(|permission| permission.resource().is_none())
 }
 
 /// What several roles allow together: of each right, the widest.

@@ -14,7 +14,10 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
 
 use crate::problem::{ApiError, ApiResult};
 
@@ -35,11 +38,26 @@ pub fn hash(password: &str) -> Result<String, String> {
 /// threads that the system runs last; who finds the line full, or waits for long, is told to come back. So a flood of
 /// sign-ins slows down sign-ins and nothing else.
 #[derive(Clone)]
-pub(crate) struct Passwords(SyncSender<Job>);
+pub(crate) struct Passwords {
+    jobs: SyncSender<Job>,
+    line: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+/// Somebody's turn. Whatever has to be looked up for a password is looked up by whoever has one, so that a flood does not
+/// reach the database either.
+#[must_use = "a turn that is not used keeps others waiting"]
+pub(crate) struct Turn {
+    jobs: SyncSender<Job>,
+    _place: OwnedSemaphorePermit,
+    _turn: OwnedSemaphorePermit,
+}
 
 struct Job {
     work: Work,
     done: oneshot::Sender<Result<Done, String>>,
+    /// Ends with the work, not when somebody hangs up.
+    turn: Turn,
 }
 
 enum Work {
@@ -57,9 +75,10 @@ impl Passwords {
     /// Starts the threads. They end when the last clone of this is gone.
     pub(crate) fn start() -> Result<Self, String> {
         let cores = thread::available_parallelism().map_or(2, usize::from);
-        let (jobs, waiting) = sync_channel(LINE);
+        let threads = (cores / 2).max(1);
+        let (passwords, waiting) = Self::of(threads, LINE);
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..(cores / 2).max(1) {
+        for _ in 0..threads {
             let waiting = Arc::clone(&waiting);
             let run = move || work_last(&waiting);
             thread::Builder::new()
@@ -67,11 +86,28 @@ impl Passwords {
                 .spawn(run)
                 .map_err(|error| format!("no thread for passwords can be started: {error}"))?;
         }
-        Ok(Self(jobs))
+        Ok(passwords)
     }
 
+    fn of(threads: usize, line: usize) -> (Self, Receiver<Job>) {
+        // A job has a turn, so there are never more of them.
+        let (jobs, waiting) = sync_channel(threads);
+        let semaphore = |places| Arc::new(Semaphore::new(places));
+        (Self { jobs, line: semaphore(threads + line), turns: semaphore(threads) }, waiting)
+    }
+
+    /// Waits for a turn; not for long, and not at all behind a line that is full.
+    pub(crate) async fn turn(&self) -> ApiResult<Turn> {
+        let place = Arc::clone(&self.line).try_acquire_owned().map_err(|_| busy())?;
+        let turn = timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned());
+        let turn = turn.await.map_err(|_| busy())?.map_err(|error| ApiError::internal(&error.to_string()))?;
+        Ok(Turn { jobs: self.jobs.clone(), _place: place, _turn: turn })
+    }
+}
+
+impl Turn {
     /// Hashes a password for keeping.
-    pub(crate) async fn hash(&self, password: String) -> ApiResult<String> {
+    pub(crate) async fn hash(self, password: String) -> ApiResult<String> {
         match self.ask(Work::Hash(password)).await? {
             Done::Hashed(hash) => Ok(hash),
             Done::Checked(_) => Err(ApiError::internal("a password was checked instead of hashed")),
@@ -80,19 +116,19 @@ impl Passwords {
 
     /// Whether this is the password. Without a hash to compare with, the same work is done for nothing, so that nobody
     /// can tell who has an account.
-    pub(crate) async fn is_right(&self, password: String, hash: Option<String>) -> ApiResult<bool> {
+    pub(crate) async fn is_right(self, password: String, hash: Option<String>) -> ApiResult<bool> {
         match self.ask(Work::Check(password, hash)).await? {
             Done::Checked(is_right) => Ok(is_right),
             Done::Hashed(_) => Err(ApiError::internal("a password was hashed instead of checked")),
         }
     }
 
-    async fn ask(&self, work: Work) -> ApiResult<Done> {
+    async fn ask(self, work: Work) -> ApiResult<Done> {
         let (done, answer) = oneshot::channel();
-        self.0.try_send(Job { work, done }).map_err(|_| busy())?;
-        timeout(PATIENCE, answer)
+        let jobs = self.jobs.clone();
+        jobs.try_send(Job { work, done, turn: self }).map_err(|_| busy())?;
+        answer
             .await
-            .map_err(|_| busy())?
             .map_err(|_| ApiError::internal("the threads for passwords are gone"))?
             .map_err(|error| ApiError::internal(&error))
     }
@@ -112,11 +148,12 @@ fn work_last(waiting: &Mutex<Receiver<Job>>) {
             Ok(waiting) => waiting.recv(),
             Err(_) => return,
         };
-        let Ok(Job { work, done }) = next else { return };
-        if done.is_closed() {
-            continue; // whoever asked has given up: working for them would make the others wait
+        let Ok(Job { work, done, turn }) = next else { return };
+        // Whoever has given up gets no work done: it would make the others wait.
+        if !done.is_closed() {
+            let _given_up_by_now = done.send(perform(work));
         }
-        let _given_up_by_now = done.send(perform(work));
+        drop(turn);
     }
 }
 
@@ -158,24 +195,29 @@ mod tests {
     fn a_password_fits_its_hash_alone_and_nobodys_fits_nothing() {
         run(async {
             let passwords = Passwords::start().unwrap();
-            let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
+            let hash = passwords.turn().await.unwrap().hash("correct horse".to_owned()).await.unwrap();
             assert!(hash.starts_with("$argon2id$"), "{hash}");
-            assert!(passwords.is_right("correct horse".to_owned(), Some(hash.clone())).await.unwrap());
-            assert!(!passwords.is_right("wrong horse".to_owned(), Some(hash)).await.unwrap());
-            assert!(!passwords.is_right("nobody's password".to_owned(), None).await.unwrap());
+            for (password, hash, expected) in [
+                ("correct horse", Some(hash.clone()), true),
+                ("wrong horse", Some(hash), false),
+                ("nobody's password", None, false),
+            ] {
+                let turn = passwords.turn().await.unwrap();
+                assert_eq!(turn.is_right(password.to_owned(), hash).await.unwrap(), expected, "{password}");
+            }
         });
     }
 
     #[test]
-    fn who_finds_the_line_full_is_turned_away_at_once() {
+    fn who_finds_the_line_full_is_turned_away_at_once_and_the_next_is_served() {
         run(async {
-            let (jobs, _never_served) = sync_channel(2);
-            let passwords = Passwords(jobs);
-            let ask = || passwords.is_right("x".to_owned(), None);
-            let (one, two, three) =
-                tokio::join!(timeout(Duration::from_millis(1), ask()), timeout(Duration::from_millis(1), ask()), ask());
-            assert!(one.is_err() && two.is_err());
-            assert!(three.unwrap_err().to_string().starts_with("busy"));
+            let (passwords, _never_served) = Passwords::of(1, 1);
+            let first = passwords.turn().await.unwrap();
+            let waiting = tokio::join!(timeout(Duration::from_millis(1), passwords.turn()), passwords.turn());
+            assert!(waiting.0.is_err(), "there is one turn");
+            assert!(waiting.1.is_err_and(|error| error.to_string().starts_with("busy")), "and one place in line");
+            drop(first);
+            assert!(passwords.turn().await.is_ok());
         });
     }
 }

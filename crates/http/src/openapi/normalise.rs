@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::{limits, render::ALWAYS};
+use rapport_domain::access::ALWAYS;
+
+use crate::limits;
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 

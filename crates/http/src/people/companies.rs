@@ -44,7 +44,7 @@ pub(crate) async fn list_companies(
 
     let page = db.read(&auth.scope(), move |reader| companies::list(reader, &query)).await?;
 
-    render::page(page, &fields)
+    render::page(&auth, page, &fields)
 }
 
 /// Create company
@@ -68,7 +68,7 @@ pub(crate) async fn create_company(
 
     let company = db.write(&auth.scope(), move |writer| companies::create(writer, new)).await?;
 
-    Ok(render::created(&company, format!("/v1/companies/{}", company.id)))
+    render::created(&auth, &company, format!("/v1/companies/{}", company.id))
 }
 
 /// What to show of a company.
@@ -113,7 +113,7 @@ pub(crate) async fn get_company(
     let company =
         db.read(&auth.scope(), move |reader| companies::get(reader, id, Deleted::from(deleted), &expand)).await?;
 
-    render::read(&company, &fields, embeds, &known)
+    render::read(&auth, &company, &fields, embeds, &known)
 }
 
 /// Update company
@@ -143,7 +143,7 @@ pub(crate) async fn update_company(
 
     let company = db.write(&auth.scope(), move |writer| companies::update(writer, id, expected, &patch)).await?;
 
-    Ok(render::record(&company))
+    render::record(&auth, &company)
 }
 
 /// Delete company
@@ -196,7 +196,7 @@ pub(crate) async fn restore_company(
 
     let company = db.write(&auth.scope(), move |writer| companies::restore(writer, id, expected)).await?;
 
-    Ok(render::record(&company))
+    render::record(&auth, &company)
 }
 
 /// List company history
@@ -220,5 +220,5 @@ pub(crate) async fn list_company_history(
 
     let page = db.read(&auth.scope(), move |reader| companies::history(reader, id, limit, cursor.as_deref())).await?;
 
-    render::page(page, &[])
+    Ok(render::list(page))
 }

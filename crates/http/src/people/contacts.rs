@@ -47,7 +47,7 @@ pub(crate) async fn list_contacts(
 
     let page = db.read(&auth.scope(), move |reader| contacts::list(reader, &query)).await?;
 
-    render::page(page, &fields)
+    render::page(&auth, page, &fields)
 }
 
 /// How a contact is created.
@@ -85,7 +85,7 @@ pub(crate) async fn create_contact(
 
     let contact = db.write(&auth.scope(), move |writer| contacts::create(writer, new, on_duplicate)).await?;
 
-    Ok(render::created(&contact, format!("/v1/contacts/{}", contact.id)))
+    render::created(&auth, &contact, format!("/v1/contacts/{}", contact.id))
 }
 
 /// What to show of a contact.
@@ -130,7 +130,7 @@ pub(crate) async fn get_contact(
     let contact =
         db.read(&auth.scope(), move |reader| contacts::get(reader, id, Deleted::from(deleted), &expand)).await?;
 
-    render::read(&contact, &fields, embeds, &known)
+    render::read(&auth, &contact, &fields, embeds, &known)
 }
 
 /// Update contact
@@ -160,7 +160,7 @@ pub(crate) async fn update_contact(
 
     let contact = db.write(&auth.scope(), move |writer| contacts::update(writer, id, expected, &patch)).await?;
 
-    Ok(render::record(&contact))
+    render::record(&auth, &contact)
 }
 
 /// Delete contact
@@ -213,7 +213,7 @@ pub(crate) async fn restore_contact(
 
     let contact = db.write(&auth.scope(), move |writer| contacts::restore(writer, id, expected)).await?;
 
-    Ok(render::record(&contact))
+    render::record(&auth, &contact)
 }
 
 /// List contact history
@@ -237,7 +237,7 @@ pub(crate) async fn list_contact_history(
 
     let page = db.read(&auth.scope(), move |reader| contacts::history(reader, id, limit, cursor.as_deref())).await?;
 
-    render::page(page, &[])
+    Ok(render::list(page))
 }
 
 /// Contacts who may be the same person.

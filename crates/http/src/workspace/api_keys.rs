@@ -40,7 +40,7 @@ pub(crate) async fn list_api_keys(
 
     let page = db.read(&auth.scope(), move |reader| api_keys::list(reader, &query)).await?;
 
-    render::page(page, &[])
+    render::page(&auth, page, &[])
 }
 
 /// Create API key
@@ -67,7 +67,7 @@ pub(crate) async fn create_api_key(
     let api_key = db.write(&auth.scope(), move |writer| api_keys::create(writer, new, id, secret_hash)).await?;
 
     let address = format!("/v1/api_keys/{}", api_key.id);
-    Ok(render::created(&IssuedApiKey { api_key, key }, address))
+    render::created(&auth, &IssuedApiKey { api_key, key }, address)
 }
 
 /// Get API key
@@ -93,7 +93,7 @@ pub(crate) async fn get_api_key(
 
     let key = db.read(&auth.scope(), move |reader| api_keys::get(reader, id)).await?;
 
-    render::read(&key, &[], false, &known)
+    render::read(&auth, &key, &[], false, &known)
 }
 
 /// Update API key
@@ -125,7 +125,7 @@ pub(crate) async fn update_api_key(
     let key = db.write(&auth.scope(), move |writer| api_keys::update(writer, id, expected, &patch)).await?;
     db.access_changed();
 
-    Ok(render::record(&key))
+    render::record(&auth, &key)
 }
 
 /// Revoke API key
@@ -184,7 +184,7 @@ pub(crate) async fn rotate_api_key(
     let api_key = db.write(&auth.scope(), move |writer| api_keys::rotate(writer, id, rotation, &secret_hash)).await?;
     db.access_changed();
 
-    Ok(render::record(&IssuedApiKey { api_key, key }))
+    render::record(&auth, &IssuedApiKey { api_key, key })
 }
 
 /// List API key history
@@ -207,5 +207,5 @@ pub(crate) async fn list_api_key_history(
 
     let page = db.read(&auth.scope(), move |reader| api_keys::history(reader, id, limit, cursor.as_deref())).await?;
 
-    render::page(page, &[])
+    Ok(render::list(page))
 }

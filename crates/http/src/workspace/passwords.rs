@@ -149,8 +149,9 @@ pub(crate) async fn change_password(
     let (user, email) = own_account(&auth)?;
     let workspace = &auth.caller().workspace;
     let attempt = sign_ins.try_once(Account::new(&workspace.name, &email), ClientAddress::of(&request))?;
+    let turn = passwords.turn().await?;
     let known = accounts::get(&db, workspace.id, user).await?.and_then(|account| account.password_hash);
-    if !passwords.is_right(current_password, known).await? {
+    if !turn.is_right(current_password, known).await? {
         attempt.failed();
         let detail = "This is not your password. Without it, ask for a new one with POST /v1/auth/password-reset.";
         return Err(ApiError::fields(vec![FieldProblem::at("/current_password", "wrong_password", detail)]));
@@ -178,7 +179,7 @@ pub(super) async fn hashed(passwords: &Passwords, password: String, email: &str,
     let mut fields = Fields::default();
     password::check(&password, email, pointer, &mut fields);
     fields.verdict().map_err(StoreError::from)?;
-    passwords.hash(password).await
+    passwords.turn().await?.hash(password).await
 }
 
 /// On behalf of somebody who has proved nothing but to hold a token: with the right to nothing.

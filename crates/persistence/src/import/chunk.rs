@@ -20,7 +20,21 @@ use crate::{
     workspace::users,
 };
 
-/// Writes a chunk of rows, and says in their order what came of each. Needs a transaction around it.
+/// Keeps others from giving anybody the mailboxes and lines of a chunk until the end of the transaction.
+pub(crate) fn reserve<R: Imported>(
+    writer: &mut Writer<'_>,
+    drafts: &[Draft<R, R::Patch>],
+    rules: &Rules,
+) -> Result<(), StoreError> {
+    let keys = keys(drafts, rules);
+    if rules.rehearsal || keys.is_empty() {
+        return Ok(());
+    }
+    duplicates::lock_keys(writer, &keys)
+}
+
+/// Writes a chunk of rows, and says in their order what came of each. Needs a transaction around it, and its keys
+/// reserved.
 pub(crate) fn apply<R: Imported>(
     writer: &mut Writer<'_>,
     drafts: &[Draft<R, R::Patch>],
@@ -91,10 +105,7 @@ impl<R: Imported> Chunk<R> {
             named.companies.extend(of_draft.companies);
         }
         chunk.known = known(writer, &named)?;
-        let keys = chunk.keys(drafts);
-        if !rules.rehearsal && !keys.is_empty() {
-            duplicates::lock_keys(writer, &keys)?;
-        }
+        let keys = keys(drafts, rules);
         if !keys.is_empty() {
             let holders = with_keys::<R>(writer, &keys)?;
             match rules.match_by {
@@ -104,20 +115,6 @@ impl<R: Imported> Chunk<R> {
         }
         chunk.ask_external_ids(writer, drafts)?;
         Ok(chunk)
-    }
-
-    /// The keys that decide what becomes of the rows.
-    fn keys(&self, drafts: &[Draft<R, R::Patch>]) -> Vec<String> {
-        let mut keys: Vec<String> = match (self.rules.match_by, self.rules.on_duplicate) {
-            (Some(MatchBy::Email), _) => drafts.iter().filter_map(|draft| draft.email_key.clone()).collect(),
-            (None, OnDuplicate::Refuse) => {
-                drafts.iter().filter_map(|draft| draft.fresh.as_ref().ok()).flat_map(R::match_keys).collect()
-            }
-            (Some(MatchBy::ExternalId), _) | (None, OnDuplicate::Allow) => Vec::new(),
-        };
-        keys.sort_unstable();
-        keys.dedup();
-        keys
     }
 
     fn ask_external_ids(&mut self, writer: &mut Writer<'_>, drafts: &[Draft<R, R::Patch>]) -> Result<(), StoreError> {
@@ -204,7 +201,7 @@ impl<R: Imported> Chunk<R> {
             return Ok(Verdict::Refused(problems));
         }
         self.give_external_id(writer, draft, &mut record);
-        let entry = Entry::new(writer, R::KIND, "created", record.id(), &Changes::of_new(&record), self.stamp.at);
+        let entry = Entry::new(writer, R::KIND, "created", record.id(), Changes::of_new(&record), self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, record.version()));
         self.pending.inserted.push(record.row(writer.workspace()));
         self.pending.records.insert(record.id());
@@ -251,7 +248,7 @@ impl<R: Imported> Chunk<R> {
         self.give_external_id(writer, draft, &mut after);
         after.advance(self.stamp);
         let changes = Changes::between(&before, &after);
-        let entry = Entry::new(writer, R::KIND, "updated", after.id(), &changes, self.stamp.at);
+        let entry = Entry::new(writer, R::KIND, "updated", after.id(), changes, self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, after.version()));
         self.pending.updated.push(after.row(writer.workspace()));
         self.pending.records.insert(after.id());
@@ -323,6 +320,20 @@ impl<R: Imported> Chunk<R> {
         }
         self.records[slot] = record;
     }
+}
+
+/// The keys that decide what becomes of the rows.
+fn keys<R: Imported>(drafts: &[Draft<R, R::Patch>], rules: &Rules) -> Vec<String> {
+    let mut keys: Vec<String> = match (rules.match_by, rules.on_duplicate) {
+        (Some(MatchBy::Email), _) => drafts.iter().filter_map(|draft| draft.email_key.clone()).collect(),
+        (None, OnDuplicate::Refuse) => {
+            drafts.iter().filter_map(|draft| draft.fresh.as_ref().ok()).flat_map(R::match_keys).collect()
+        }
+        (Some(MatchBy::ExternalId), _) | (None, OnDuplicate::Allow) => Vec::new(),
+    };
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 #[derive(QueryableByName)]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
+    access::Resource,
     id::CompanyId,
     journal::{Changes, JournalEntry},
     people::{
@@ -20,24 +21,33 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::import;
+pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
 use super::{Deleted, with_match_keys};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,
     error::unknown_reference,
     journal::{self, Entry, Journalled},
-    page::{PageRequest, seek, total},
+    page::{PageRequest, rows, total},
     schema::companies,
     search::{self, Search},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::users,
 };
 
 const KIND: RecordKind = RecordKind::Company;
+const RESOURCE: Resource = Resource::Companies;
 
 /// Companies that the caller may see: every read in this file starts here.
 pub(crate) fn visible(reader: &Reader<'_>, deleted: Deleted) -> companies::BoxedQuery<'static, Pg> {
-    let all = companies::table.filter(companies::workspace_id.eq(reader.workspace())).into_boxed();
+    within(reader, deleted, Policy::reading(reader, RESOURCE).whole())
+}
+
+fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> companies::BoxedQuery<'static, Pg> {
+    let mut all = companies::table.filter(companies::workspace_id.eq(reader.workspace())).into_boxed();
+    if !condition.is_everything() {
+        all = all.filter(condition);
+    }
     match deleted {
         Deleted::Exclude => all.filter(companies::deleted_at.is_null()),
         Deleted::Only => all.filter(companies::deleted_at.is_not_null()),
@@ -52,6 +62,7 @@ pub fn get(
     deleted: Deleted,
     expand: &[CompanyRelation],
 ) -> Result<Company, StoreError> {
+    require_readable(reader, RESOURCE, &CompanyRelation::fields_used(expand))?;
     let row = visible(reader, deleted)
         .filter(companies::id.eq(id.uuid()))
         .select(Row::as_select())
@@ -67,6 +78,7 @@ pub fn get(
 /// A page of the companies that a query asks for.
 pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Company>, StoreError> {
     let request = PageRequest::read(reader, "list_companies", query, query.limit, query.cursor.as_deref())?;
+    require_readable(reader, RESOURCE, &query.fields_used())?;
     let Some(words) = &query.q else {
         return whole_page(reader, query, None, &request);
     };
@@ -76,7 +88,8 @@ pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Compan
 }
 
 /// Creates a company.
-pub fn create(writer: &mut Writer<'_>, new: NewCompany) -> Result<Company, StoreError> {
+pub fn create(writer: &mut Writer<'_>, mut new: NewCompany) -> Result<Company, StoreError> {
+    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
     let company = Company::create(new, CompanyId::mint(), writer.stamp(), writer.scope().country())?;
     require(writer, company.parent_id, "/parent_id")?;
     insert(writer, &company)
@@ -106,7 +119,9 @@ fn update_fields(
     patch: &CompanyPatch,
 ) -> Result<Company, StoreError> {
     change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, _| {
-        let after = before.patch(patch.clone(), writer.scope().country())?;
+        let mut patch = patch.clone();
+        place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
+        let after = before.patch(patch, writer.scope().country())?;
         if after.parent_id != before.parent_id {
             require(writer, after.parent_id, "/parent_id")?;
             refuse_circle(writer, id, after.parent_id)?;
@@ -142,11 +157,25 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), &Changes::of_new(company), company.created_at);
+    let entry = Entry::new(writer, KIND, "created", company.id.uuid(), Changes::of_new(company), company.created_at);
     let write = diesel::insert_into(companies::table)
         .values(Row::of(writer.workspace(), company))
         .returning(Row::as_returning());
     Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_company()
+}
+
+/// One company that the caller may change.
+fn get_to_change(reader: &mut Reader<'_>, id: CompanyId, deleted: Deleted) -> Result<Company, StoreError> {
+    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
+        .filter(companies::id.eq(id.uuid()))
+        .select((Row::as_select(), Policy::writing(reader, RESOURCE).whole()))
+        .first(reader.pg())
+        .optional()?;
+    match found {
+        Some((row, true)) => row.into_company(),
+        Some((_, false)) => Err(StoreError::Forbidden("You may see this company, but not change it.".to_owned())),
+        None => Err(StoreError::Missing(KIND)),
+    }
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it
@@ -160,7 +189,7 @@ fn change(
     apply: impl Fn(&mut Writer<'_>, &Company, Stamp) -> Result<Company, StoreError>,
 ) -> Result<Company, StoreError> {
     for _ in 0..TRIES {
-        let before = get(writer, id, deleted, &[])?;
+        let before = get_to_change(writer, id, deleted)?;
         if expected.is_some_and(|version| version != before.version) {
             return Err(StoreError::Stale { current: before.version });
         }
@@ -177,7 +206,7 @@ fn change(
             .filter(companies::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_company();
         }
@@ -195,7 +224,11 @@ fn whole_page(
         (Some(search), None) => by_relevance(reader, query, search, request)?,
         (_, sort) => sorted(reader, query, search, sort.unwrap_or(CompanySort::CreatedAtDescending), request)?,
     };
-    page.total = total!(reader, filtered(reader, query, search)?.select(companies::id), query.count);
+    page.total = total!(
+        reader,
+        filtered(reader, query, search, Policy::reading(reader, RESOURCE).whole())?.select(companies::id),
+        query.count
+    );
     embed(reader, &mut page.data, &query.expand)?;
     Ok(page)
 }
@@ -207,27 +240,43 @@ fn sorted(
     sort: CompanySort,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
-    let select = filtered(reader, query, search)?.select(Row::as_select());
+    let policy = Policy::reading(reader, RESOURCE);
+    // What an index of words has found is few: it is filtered as a whole.
+    let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
+    let lane = |within| Ok::<_, StoreError>(filtered(reader, query, search, within)?.select(Row::as_select()));
     let direction = sort.direction();
     match sort {
         CompanySort::CreatedAt | CompanySort::CreatedAtDescending => {
-            let after = request.after::<DateTime<Utc>>()?;
-            let select =
-                seek!(select, "companies.created_at", sql_types::Timestamptz, "companies.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> = rows!(
+                reader,
+                request,
+                lanes,
+                lane,
+                "companies",
+                "created_at",
+                sql_types::Timestamptz,
+                DateTime<Utc>,
+                direction
+            )?;
             request.page(reader, rows, |row| (row.created_at, row.id), Row::into_company)
         }
         CompanySort::UpdatedAt | CompanySort::UpdatedAtDescending => {
-            let after = request.after::<DateTime<Utc>>()?;
-            let select =
-                seek!(select, "companies.updated_at", sql_types::Timestamptz, "companies.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> = rows!(
+                reader,
+                request,
+                lanes,
+                lane,
+                "companies",
+                "updated_at",
+                sql_types::Timestamptz,
+                DateTime<Utc>,
+                direction
+            )?;
             request.page(reader, rows, |row| (row.updated_at, row.id), Row::into_company)
         }
         CompanySort::Name | CompanySort::NameDescending => {
-            let after = request.after::<String>()?;
-            let select = seek!(select, "companies.sort_name", sql_types::Text, "companies.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> =
+                rows!(reader, request, lanes, lane, "companies", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_company)
         }
     }
@@ -240,8 +289,12 @@ fn by_relevance(
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
-    let score = search.score("companies");
-    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score.clone()));
+    let score = match by_name_alone(reader)? {
+        true => search.score("companies").by_name_alone(),
+        false => search.score("companies"),
+    };
+    let everything = Policy::reading(reader, RESOURCE).whole();
+    let mut select = filtered(reader, query, Some(search), everything)?.select((Row::as_select(), score.clone()));
     if let Some((points, id)) = request.after::<f32>()? {
         let worse = score.clone().lt(points);
         select = select.filter(worse.or(score.clone().eq(points).and(companies::id.lt(id))));
@@ -251,16 +304,20 @@ fn by_relevance(
     request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_company())
 }
 
-/// The companies that a query asks for, unsorted.
+/// The companies that a query asks for, unsorted, of those within a condition.
 fn filtered(
     reader: &Reader<'_>,
     query: &CompanyQuery,
     search: Option<&Search>,
+    condition: Within,
 ) -> Result<companies::BoxedQuery<'static, Pg>, StoreError> {
     let mut select = match query.deleted {
-        DeletedInList::Exclude => visible(reader, Deleted::Exclude),
-        DeletedInList::Only => visible(reader, Deleted::Only),
+        DeletedInList::Exclude => within(reader, Deleted::Exclude, condition),
+        DeletedInList::Only => within(reader, Deleted::Only, condition),
     };
+    if !query.team_id.is_empty() {
+        select = select.filter(companies::team_id.eq_any(query.team_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
+    }
     if !query.owner_id.is_empty() {
         select =
             select.filter(companies::owner_id.eq_any(query.owner_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
@@ -307,9 +364,16 @@ fn filtered(
         select = select.filter(companies::updated_at.lt(until));
     }
     Ok(match search {
-        Some(search) => select.filter(search.finds("companies", None)),
+        Some(search) if by_name_alone(reader)? => select.filter(search.finds("companies").by_name_alone("TRUE")),
+        Some(search) => select.filter(search.finds("companies")),
         None => select,
     })
+}
+
+/// Whether companies are found by their names alone, because the caller may not see what else they are found by.
+fn by_name_alone(reader: &Reader<'_>) -> Result<bool, StoreError> {
+    require_readable(reader, RESOURCE, &[("q", "name")])?;
+    Ok(!Company::SEARCHED.iter().all(|field| reader.scope().grants().may_read(RESOURCE, field)))
 }
 
 /// Embeds related records: one query for each relation, however many companies there are.

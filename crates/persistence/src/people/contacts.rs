@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
+    access::Resource,
     id::ContactId,
     journal::{Changes, JournalEntry},
     people::{
+        company::Company,
         contact::{
             Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSort, DeletedInList,
             NewContact,
@@ -23,23 +25,32 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::import;
+pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
 use super::{Deleted, companies, duplicates, with_match_keys};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,
     journal::{self, Entry, Journalled},
-    page::{PageRequest, seek, total},
+    page::{PageRequest, rows, total},
     schema::contacts,
-    search::{self, Search},
+    search::{self, Finds, Search},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::users,
 };
 
 const KIND: RecordKind = RecordKind::Contact;
+const RESOURCE: Resource = Resource::Contacts;
 
 /// Contacts that the caller may see: every read in this file starts here.
 pub(crate) fn visible(reader: &Reader<'_>, deleted: Deleted) -> contacts::BoxedQuery<'static, Pg> {
-    let all = contacts::table.filter(contacts::workspace_id.eq(reader.workspace())).into_boxed();
+    within(reader, deleted, Policy::reading(reader, RESOURCE).whole())
+}
+
+fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> contacts::BoxedQuery<'static, Pg> {
+    let mut all = contacts::table.filter(contacts::workspace_id.eq(reader.workspace())).into_boxed();
+    if !condition.is_everything() {
+        all = all.filter(condition);
+    }
     match deleted {
         Deleted::Exclude => all.filter(contacts::deleted_at.is_null()),
         Deleted::Only => all.filter(contacts::deleted_at.is_not_null()),
@@ -54,6 +65,7 @@ pub fn get(
     deleted: Deleted,
     expand: &[ContactRelation],
 ) -> Result<Contact, StoreError> {
+    require_readable(reader, RESOURCE, &ContactRelation::fields_used(expand))?;
     let row = visible(reader, deleted)
         .filter(contacts::id.eq(id.uuid()))
         .select(Row::as_select())
@@ -69,6 +81,7 @@ pub fn get(
 /// A page of the contacts that a query asks for.
 pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contact>, StoreError> {
     let request = PageRequest::read(reader, "list_contacts", query, query.limit, query.cursor.as_deref())?;
+    require_readable(reader, RESOURCE, &query.fields_used())?;
     let Some(words) = &query.q else {
         return whole_page(reader, query, None, &request);
     };
@@ -78,7 +91,8 @@ pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contac
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
-pub fn create(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+pub fn create(writer: &mut Writer<'_>, mut new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
     let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country())?;
     companies::require(writer, contact.company_id, "/company_id")?;
     let keys = contact.match_keys();
@@ -102,7 +116,9 @@ pub fn update(
     patch: &ContactPatch,
 ) -> Result<Contact, StoreError> {
     change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, stamp| {
-        let after = before.patch(patch.clone(), stamp, writer.scope().country())?;
+        let mut patch = patch.clone();
+        place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
+        let after = before.patch(patch, stamp, writer.scope().country())?;
         if after.company_id != before.company_id {
             companies::require(writer, after.company_id, "/company_id")?;
         }
@@ -137,11 +153,25 @@ pub fn history(
 }
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
-    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), &Changes::of_new(contact), contact.created_at);
+    let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), Changes::of_new(contact), contact.created_at);
     let write = diesel::insert_into(contacts::table)
         .values(Row::of(writer.workspace(), contact))
         .returning(Row::as_returning());
     Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_contact()
+}
+
+/// One contact that the caller may change.
+fn get_to_change(reader: &mut Reader<'_>, id: ContactId, deleted: Deleted) -> Result<Contact, StoreError> {
+    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
+        .filter(contacts::id.eq(id.uuid()))
+        .select((Row::as_select(), Policy::writing(reader, RESOURCE).whole()))
+        .first(reader.pg())
+        .optional()?;
+    match found {
+        Some((row, true)) => row.into_contact(),
+        Some((_, false)) => Err(StoreError::Forbidden("You may see this contact, but not change it.".to_owned())),
+        None => Err(StoreError::Missing(KIND)),
+    }
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it
@@ -155,7 +185,7 @@ fn change(
     apply: impl Fn(&mut Writer<'_>, &Contact, Stamp) -> Result<Contact, StoreError>,
 ) -> Result<Contact, StoreError> {
     for _ in 0..TRIES {
-        let before = get(writer, id, deleted, &[])?;
+        let before = get_to_change(writer, id, deleted)?;
         if expected.is_some_and(|version| version != before.version) {
             return Err(StoreError::Stale { current: before.version });
         }
@@ -172,7 +202,7 @@ fn change(
             .filter(contacts::version.eq(before.version))
             .set(Row::of(writer.workspace(), &after))
             .returning(Row::as_returning());
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
         if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
             return row.into_contact();
         }
@@ -190,7 +220,11 @@ fn whole_page(
         (Some(search), None) => by_relevance(reader, query, search, request)?,
         (_, sort) => sorted(reader, query, search, sort.unwrap_or(ContactSort::CreatedAtDescending), request)?,
     };
-    page.total = total!(reader, filtered(reader, query, search)?.select(contacts::id), query.count);
+    page.total = total!(
+        reader,
+        filtered(reader, query, search, Policy::reading(reader, RESOURCE).whole())?.select(contacts::id),
+        query.count
+    );
     embed(reader, &mut page.data, &query.expand)?;
     Ok(page)
 }
@@ -202,25 +236,43 @@ fn sorted(
     sort: ContactSort,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
-    let select = filtered(reader, query, search)?.select(Row::as_select());
+    let policy = Policy::reading(reader, RESOURCE);
+    // What an index of words has found is few: it is filtered as a whole.
+    let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
+    let lane = |within| Ok::<_, StoreError>(filtered(reader, query, search, within)?.select(Row::as_select()));
     let direction = sort.direction();
     match sort {
         ContactSort::CreatedAt | ContactSort::CreatedAtDescending => {
-            let after = request.after::<DateTime<Utc>>()?;
-            let select = seek!(select, "contacts.created_at", sql_types::Timestamptz, "contacts.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> = rows!(
+                reader,
+                request,
+                lanes,
+                lane,
+                "contacts",
+                "created_at",
+                sql_types::Timestamptz,
+                DateTime<Utc>,
+                direction
+            )?;
             request.page(reader, rows, |row| (row.created_at, row.id), Row::into_contact)
         }
         ContactSort::UpdatedAt | ContactSort::UpdatedAtDescending => {
-            let after = request.after::<DateTime<Utc>>()?;
-            let select = seek!(select, "contacts.updated_at", sql_types::Timestamptz, "contacts.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> = rows!(
+                reader,
+                request,
+                lanes,
+                lane,
+                "contacts",
+                "updated_at",
+                sql_types::Timestamptz,
+                DateTime<Utc>,
+                direction
+            )?;
             request.page(reader, rows, |row| (row.updated_at, row.id), Row::into_contact)
         }
         ContactSort::Name | ContactSort::NameDescending => {
-            let after = request.after::<String>()?;
-            let select = seek!(select, "contacts.sort_name", sql_types::Text, "contacts.id", direction, after);
-            let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
+            let rows: Vec<Row> =
+                rows!(reader, request, lanes, lane, "contacts", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
         }
     }
@@ -233,8 +285,12 @@ fn by_relevance(
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
-    let score = search.score("contacts");
-    let mut select = filtered(reader, query, Some(search))?.select((Row::as_select(), score.clone()));
+    let score = match by_name_alone(reader)? {
+        true => search.score("contacts").by_name_alone(),
+        false => search.score("contacts"),
+    };
+    let everything = Policy::reading(reader, RESOURCE).whole();
+    let mut select = filtered(reader, query, Some(search), everything)?.select((Row::as_select(), score.clone()));
     if let Some((points, id)) = request.after::<f32>()? {
         let worse = score.clone().lt(points);
         select = select.filter(worse.or(score.clone().eq(points).and(contacts::id.lt(id))));
@@ -244,16 +300,20 @@ fn by_relevance(
     request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_contact())
 }
 
-/// The contacts that a query asks for, unsorted.
+/// The contacts that a query asks for, unsorted, of those within a condition.
 fn filtered(
     reader: &Reader<'_>,
     query: &ContactQuery,
     search: Option<&Search>,
+    condition: Within,
 ) -> Result<contacts::BoxedQuery<'static, Pg>, StoreError> {
     let mut select = match query.deleted {
-        DeletedInList::Exclude => visible(reader, Deleted::Exclude),
-        DeletedInList::Only => visible(reader, Deleted::Only),
+        DeletedInList::Exclude => within(reader, Deleted::Exclude, condition),
+        DeletedInList::Only => within(reader, Deleted::Only, condition),
     };
+    if !query.team_id.is_empty() {
+        select = select.filter(contacts::team_id.eq_any(query.team_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
+    }
     if !query.owner_id.is_empty() {
         select =
             select.filter(contacts::owner_id.eq_any(query.owner_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
@@ -291,9 +351,32 @@ fn filtered(
         select = select.filter(contacts::updated_at.lt(until));
     }
     Ok(match search {
-        Some(search) => select.filter(search.finds("contacts", Some(reader.workspace()))),
+        Some(search) => select.filter(finds(reader, search)?),
         None => select,
     })
+}
+
+/// The condition of a search, as far as the caller may see what people and companies are found by.
+fn finds(reader: &Reader<'_>, search: &Search) -> Result<Finds, StoreError> {
+    let mut finds = search.finds("contacts");
+    if by_name_alone(reader)? {
+        // Whoever has no name is sorted by an address or number.
+        finds = finds.by_name_alone("coalesce(contacts.first_name, contacts.last_name) IS NOT NULL");
+    }
+    let grants = reader.scope().grants();
+    if grants.may_read(RESOURCE, "company_id")
+        && Company::SEARCHED.iter().all(|field| grants.may_read(Resource::Companies, field))
+    {
+        finds = finds.through_company(reader.workspace(), Policy::reading(reader, Resource::Companies).whole());
+    }
+    Ok(finds)
+}
+
+/// Whether people are found by their names alone, because the caller may not see their addresses or numbers.
+fn by_name_alone(reader: &Reader<'_>) -> Result<bool, StoreError> {
+    let names = [("q", "first_name"), ("q", "middle_name"), ("q", "last_name")];
+    require_readable(reader, RESOURCE, &names)?;
+    Ok(!Contact::SEARCHED.iter().all(|field| reader.scope().grants().may_read(RESOURCE, field)))
 }
 
 fn match_keys(reader: &Reader<'_>, query: &ContactQuery) -> Result<Vec<String>, StoreError> {

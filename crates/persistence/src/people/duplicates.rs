@@ -2,6 +2,7 @@
 
 use diesel::{dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
+    access::Resource,
     id::ContactId,
     people::{
         contact::Contact,
@@ -28,7 +29,8 @@ const ALIKE: f32 = 0.45;
 /// whose name resembles this one.
 pub fn list(reader: &mut Reader<'_>, id: ContactId) -> Result<Vec<DuplicateCandidate>, StoreError> {
     let contact = contacts::get(reader, id, Deleted::Exclude, &[])?;
-    let mut candidates = with_keys(reader, &contact.match_keys())?;
+    let keys: Vec<String> = contact.match_keys().into_iter().filter(|key| may_read_key(reader, key)).collect();
+    let mut candidates = with_keys(reader, &keys)?;
     for candidate in resembling(reader, &contact)? {
         match candidates.iter_mut().find(|known| known.id == candidate.id) {
             Some(known) => known.reasons.extend(candidate.reasons),
@@ -52,10 +54,25 @@ pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<
         .limit(MOST)
         .select(Row::as_select())
         .load(reader.pg())?;
-    rows.into_iter().map(|row| shares_keys(row, keys)).collect()
+    rows.into_iter().map(|row| shares_keys(reader, row, keys)).collect()
 }
 
-fn shares_keys(row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreError> {
+/// Whether the caller may see what a key was made of.
+fn may_read_key(reader: &Reader<'_>, key: &str) -> bool {
+    may_read(reader, if key.starts_with("email:") { "emails" } else { "phones" })
+}
+
+fn may_read(reader: &Reader<'_>, field: &str) -> bool {
+    reader.scope().grants().may_read(Resource::Contacts, field)
+}
+
+/// The name of a candidate, made of what the caller may see of it.
+fn name_shown(reader: &Reader<'_>, contact: &Contact) -> String {
+    let readable = &reader.scope().grants().on(Resource::Contacts).readable;
+    if readable.allows("name") { contact.named_by(readable).name } else { String::new() }
+}
+
+fn shares_keys(reader: &Reader<'_>, row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreError> {
     let shares = |prefix: &str| row.match_keys.iter().any(|key| key.starts_with(prefix) && keys.contains(key));
     let mut reasons = Vec::new();
     if shares("email:") {
@@ -65,11 +82,14 @@ fn shares_keys(row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreErr
         reasons.push(DuplicateReason::SamePhone);
     }
     let contact = row.into_contact()?;
-    Ok(DuplicateCandidate { id: contact.id, name: contact.name, reasons, score: 1.0 })
+    Ok(DuplicateCandidate { id: contact.id, name: name_shown(reader, &contact), reasons, score: 1.0 })
 }
 
 /// Contacts whose name resembles that of this one. A birthday or postal code in common counts for them.
 fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    if !["first_name", "last_name"].into_iter().all(|field| may_read(reader, field)) {
+        return Ok(Vec::new());
+    }
     let names = [&contact.first_name, &contact.last_name].into_iter().flatten().map(String::as_str);
     let name = text::fold(&names.collect::<Vec<_>>().join(" "));
     if name.chars().count() < 4 {
@@ -86,24 +106,29 @@ fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<Duplicat
             .select((Row::as_select(), likeness()))
             .load(reader.pg())?)
     })?;
-    rows.into_iter().map(|(row, likeness)| weigh(row, f64::from(likeness), contact)).collect()
+    rows.into_iter().map(|(row, likeness)| weigh(reader, row, f64::from(likeness), contact)).collect()
 }
 
 /// Half of the score is the name; birthday and postal code give a quarter each, where both sides have one.
-fn weigh(row: Row, likeness: f64, contact: &Contact) -> Result<DuplicateCandidate, StoreError> {
+fn weigh(reader: &Reader<'_>, row: Row, likeness: f64, contact: &Contact) -> Result<DuplicateCandidate, StoreError> {
     let other = row.into_contact()?;
     let postal_code = |contact: &Contact| contact.addresses.iter().find_map(|address| address.postal_code.clone());
     let mut reasons = vec![DuplicateReason::SimilarName];
     let mut score = likeness / 2.0;
-    if contact.birthday.is_some() && contact.birthday == other.birthday {
+    if may_read(reader, "birthday") && contact.birthday.is_some() && contact.birthday == other.birthday {
         reasons.push(DuplicateReason::SameBirthday);
         score += 0.25;
     }
-    if postal_code(contact).is_some() && postal_code(contact) == postal_code(&other) {
+    if may_read(reader, "addresses") && postal_code(contact).is_some() && postal_code(contact) == postal_code(&other) {
         reasons.push(DuplicateReason::SamePostalCode);
         score += 0.25;
     }
-    Ok(DuplicateCandidate { id: other.id, name: other.name, reasons, score: (score * 100.0).round() / 100.0 })
+    Ok(DuplicateCandidate {
+        id: other.id,
+        name: name_shown(reader, &other),
+        reasons,
+        score: (score * 100.0).round() / 100.0,
+    })
 }
 
 /// Holds these keys until the end of the transaction, so that of two creates with one key the second sees the first.

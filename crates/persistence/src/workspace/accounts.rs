@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::Grants,
+    access::{Grants, Standing},
     id::{UserId, WorkspaceId},
+    record::RecordKind,
     workspace::{
         role::{self, Role, RoleSummary},
-        user::UserSummary,
+        user::{UserState, UserSummary},
     },
 };
 use uuid::Uuid;
 
 use super::workspaces::Workspace;
-use crate::{Db, Reader, StoreError, json::Json};
+use crate::{Db, Reader, StoreError, codes, json::Json};
 
 /// A user who may sign in, with what is needed to tell whether it is they and what they may do.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct Account {
 
 /// Who can sign in, with all that their rights follow from: one query for a whole sign-in.
 const ACCOUNTS: &str = "
-SELECT users.id, users.name, users.email, users.password_hash,
+SELECT users.id, users.name, users.email, users.password_hash, users.state,
        workspaces.id AS workspace_id, workspaces.name AS workspace_name, workspaces.country,
        coalesce((SELECT jsonb_agg(to_jsonb(roles) - 'workspace_id' ORDER BY roles.name)
                    FROM user_roles JOIN roles ON roles.workspace_id = user_roles.workspace_id AND roles.id = user_roles.role_id
@@ -44,18 +45,20 @@ SELECT users.id, users.name, users.email, users.password_hash,
                  SELECT teams.id FROM teams JOIN tree ON teams.parent_id = tree.id
                   WHERE teams.workspace_id = users.workspace_id)
              SELECT id FROM tree) AS team_tree
-  FROM users JOIN workspaces ON workspaces.id = users.workspace_id
- WHERE users.state = 'active'";
+  FROM users JOIN workspaces ON workspaces.id = users.workspace_id";
+
+const ACTIVE: &str = "users.state = 'active'";
 
 /// The active user with this e-mail address in the workspace of this name.
 pub async fn find(db: &Db, workspace: &str, email: &str) -> Result<Option<Account>, StoreError> {
     let (workspace, email) = (workspace.to_owned(), email.trim().to_lowercase());
     db.directory(move |pg| {
-        let row: Option<Row> = diesel::sql_query(format!("{ACCOUNTS} AND workspaces.name = $1 AND users.email = $2"))
-            .bind::<sql_types::Text, _>(workspace)
-            .bind::<sql_types::Text, _>(email)
-            .get_result(pg)
-            .optional()?;
+        let row: Option<Row> =
+            diesel::sql_query(format!("{ACCOUNTS} WHERE {ACTIVE} AND workspaces.name = $1 AND users.email = $2"))
+                .bind::<sql_types::Text, _>(workspace)
+                .bind::<sql_types::Text, _>(email)
+                .get_result(pg)
+                .optional()?;
         Ok(row.map(Row::into_account))
     })
     .await
@@ -64,25 +67,42 @@ pub async fn find(db: &Db, workspace: &str, email: &str) -> Result<Option<Accoun
 /// The active user of this id.
 pub async fn get(db: &Db, workspace: WorkspaceId, user: UserId) -> Result<Option<Account>, StoreError> {
     db.directory(move |pg| {
-        let row: Option<Row> = diesel::sql_query(format!("{ACCOUNTS} AND users.workspace_id = $1 AND users.id = $2"))
-            .bind::<sql_types::Uuid, _>(workspace.uuid())
-            .bind::<sql_types::Uuid, _>(user.uuid())
-            .get_result(pg)
-            .optional()?;
+        let row: Option<Row> =
+            diesel::sql_query(format!("{ACCOUNTS} WHERE {ACTIVE} AND users.workspace_id = $1 AND users.id = $2"))
+                .bind::<sql_types::Uuid, _>(workspace.uuid())
+                .bind::<sql_types::Uuid, _>(user.uuid())
+                .get_result(pg)
+                .optional()?;
         Ok(row.map(Row::into_account))
     })
     .await
 }
 
-/// What an active user of the reader's workspace may do.
+/// What an active user of the reader's workspace may do; none of one who can't sign in.
 pub(super) fn grants(reader: &mut Reader<'_>, user: UserId) -> Result<Option<Grants>, StoreError> {
+    match standing(reader, user) {
+        Ok(standing) => Ok(standing.is_active.then(|| standing.grants())),
+        Err(StoreError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A user as far as rights go, also one who can't sign in.
+pub(crate) fn standing(reader: &mut Reader<'_>, user: UserId) -> Result<Standing, StoreError> {
     let workspace = reader.workspace();
-    let row: Option<Row> = diesel::sql_query(format!("{ACCOUNTS} AND users.workspace_id = $1 AND users.id = $2"))
+    let row: Option<Row> = diesel::sql_query(format!("{ACCOUNTS} WHERE users.workspace_id = $1 AND users.id = $2"))
         .bind::<sql_types::Uuid, _>(workspace)
         .bind::<sql_types::Uuid, _>(user.uuid())
         .get_result(reader.pg())
         .optional()?;
-    Ok(row.map(|row| Arc::unwrap_or_clone(row.into_account().grants)))
+    let row = row.ok_or(StoreError::Missing(RecordKind::User))?;
+    Ok(Standing {
+        user,
+        is_active: codes::value::<UserState>(&row.state)? == UserState::Active,
+        roles: row.roles.0,
+        teams: row.teams,
+        team_tree: row.team_tree,
+    })
 }
 
 #[derive(QueryableByName)]
@@ -95,6 +115,8 @@ struct Row {
     email: String,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     password_hash: Option<String>,
+    #[diesel(sql_type = sql_types::Text)]
+    state: String,
     #[diesel(sql_type = sql_types::Uuid)]
     workspace_id: Uuid,
     #[diesel(sql_type = sql_types::Text)]

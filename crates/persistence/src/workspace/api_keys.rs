@@ -76,7 +76,7 @@ pub fn create(
     let key = ApiKey::create(new, id, writer.stamp())?;
     require_user(writer, &key)?;
     require_cover(writer, &key)?;
-    let entry = Entry::new(writer, KIND, "created", id.uuid(), &Changes::of_new(&key), key.created_at).audited(writer);
+    let entry = Entry::new(writer, KIND, "created", id.uuid(), Changes::of_new(&key), key.created_at).audited(writer);
     writer.transaction(|writer| {
         let nowhere_yet = api_keys::known_addresses.eq(Vec::<String>::new());
         let write = diesel::insert_into(api_keys::table)
@@ -182,7 +182,7 @@ fn change(
             return Err(StoreError::Conflict { code: "revoked", detail: detail.to_owned() });
         }
         after.advance(stamp);
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at).audited(writer);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at).audited(writer);
         let is_written = writer.transaction(|writer| {
             let write = diesel::update(api_keys::table)
                 .filter(api_keys::workspace_id.eq(writer.workspace()))

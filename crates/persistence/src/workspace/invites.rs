@@ -141,7 +141,7 @@ pub(super) fn note(writer: &mut Writer<'_>, user: UserId, event: &'static str) -
         actor: scope.actor(),
         event,
         record: RecordReference { kind: RecordKind::User, id: user.uuid() },
-        changes: Changes::default(),
+        changes: Changes::of_new(&()),
         address: scope.address().map(ToOwned::to_owned),
         request_id: scope.request_id().map(ToOwned::to_owned),
     };

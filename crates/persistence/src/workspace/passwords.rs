@@ -76,7 +76,7 @@ fn set(writer: &mut Writer<'_>, user: UserId, password_hash: &str) -> Result<boo
 fn activate(writer: &mut Writer<'_>, before: &User, mut after: User, password_hash: &str) -> Result<(), StoreError> {
     let changes = Changes::between(before, &after);
     after.advance(writer.stamp());
-    let entry = Entry::new(writer, RecordKind::User, "invite_accepted", after.id.uuid(), &changes, after.updated_at);
+    let entry = Entry::new(writer, RecordKind::User, "invite_accepted", after.id.uuid(), changes, after.updated_at);
     let write = diesel::update(table::table)
         .filter(table::workspace_id.eq(writer.workspace()))
         .filter(table::id.eq(after.id.uuid()))

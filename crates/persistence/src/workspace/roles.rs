@@ -121,7 +121,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewRole) -> Result<Role, StoreError>
     let role = Role::create(new, RoleId::mint(), writer.stamp())?;
     require_cover(writer, &role)?;
     let changes = Changes::of_new(&role);
-    let entry = Entry::new(writer, KIND, "created", role.id.uuid(), &changes, role.created_at).audited(writer);
+    let entry = Entry::new(writer, KIND, "created", role.id.uuid(), changes, role.created_at).audited(writer);
     let write =
         diesel::insert_into(roles::table).values(Row::of(writer.workspace(), &role)).returning(Row::as_returning());
     Ok(Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_role())
@@ -148,7 +148,7 @@ pub fn update(
         require_cover(writer, &before)?;
         require_cover(writer, &after)?;
         after.advance(stamp);
-        let entry = Entry::new(writer, KIND, "updated", id.uuid(), &changes, after.updated_at).audited(writer);
+        let entry = Entry::new(writer, KIND, "updated", id.uuid(), changes, after.updated_at).audited(writer);
         let written = writer.transaction(|writer| {
             administrators::keep_one(writer, |writer| {
                 let write = diesel::update(roles::table)
@@ -185,7 +185,7 @@ pub fn delete(writer: &mut Writer<'_>, id: RoleId, expected: Option<i64>) -> Res
         return Err(StoreError::Conflict { code: "in_use", detail });
     }
     let entry =
-        Entry::new(writer, KIND, "deleted", id.uuid(), &Changes::of_deleted(&role), writer.now()).audited(writer);
+        Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&role), writer.now()).audited(writer);
     let write = diesel::delete(roles::table)
         .filter(roles::workspace_id.eq(writer.workspace()))
         .filter(roles::id.eq(id.uuid()))

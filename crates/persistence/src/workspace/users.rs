@@ -147,7 +147,7 @@ pub fn create_active(writer: &mut Writer<'_>, new: NewUser, password_hash: Strin
 
 fn insert(writer: &mut Writer<'_>, user: &User, password_hash: Option<&str>) -> Result<User, StoreError> {
     require_roles(writer, &user.role_ids)?;
-    let entry = Entry::new(writer, KIND, "created", user.id.uuid(), &Changes::of_new(user), user.created_at);
+    let entry = Entry::new(writer, KIND, "created", user.id.uuid(), Changes::of_new(user), user.created_at);
     let entry = entry.audited(writer);
     writer.transaction(|writer| {
         let write = diesel::insert_into(users::table)
@@ -234,7 +234,7 @@ fn change(
         require_roles(writer, &before.role_ids)?;
         require_roles(writer, &after.role_ids)?;
         after.advance(stamp);
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), &changes, after.updated_at).audited(writer);
+        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at).audited(writer);
         let is_written = writer.transaction(|writer| {
             administrators::keep_one(writer, |writer| {
                 let write = diesel::update(users::table)

@@ -67,7 +67,7 @@ fn check(kind: Resource) -> Result<Check, Failure> {
         Resource::Contacts => "NewContact",
         Resource::Companies => "NewCompany",
     };
-    Ok(Arc::new(move |row| schemas.check(name, &mut row.clone())))
+    Ok(Arc::new(move |row| schemas.check(name, row)))
 }
 
 async fn workspace(db: &Db, name: Option<&str>) -> Result<Workspace, Failure> {

@@ -1,12 +1,16 @@
 //! Writes the chunks, one transaction each, while the next ones are read and judged.
+//!
+//! New records are written on two connections side by side: while the database writes one chunk, the next is prepared,
+//! and while one commit waits for the disk, the other chunk is written.
 
 use std::{
+    panic::resume_unwind,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, sync_channel},
+        mpsc::sync_channel,
     },
-    thread,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 
@@ -24,6 +28,7 @@ use super::{
     ImportError, Options, Problem, Progress, Step,
     errors_file::ErrorsFile,
     kind::{Judge, Kind},
+    relay::{Baton, Pass, Queue, Turn},
     rows::{Chunk, Line, Rows, produce},
 };
 
@@ -62,7 +67,7 @@ pub(super) struct Ended {
     pub(super) stopped: bool,
 }
 
-/// Runs an import on one connection, which holds the lock of the file.
+/// Runs an import on a connection that holds the lock of the file, and on a second one if there is one to spare.
 pub(super) fn drive<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError> {
     let fingerprint = job.fingerprint;
     let deadline = Instant::now() + PATIENCE;
@@ -99,24 +104,34 @@ fn run<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError>
         }
     };
     let resumed_at = run.tally.rows;
-    let mut pass = Pass {
-        run,
+    let course = Course {
         resumed_at,
-        errors: None,
         kind: options.kind,
         rules: Rules { match_by: options.match_by, on_duplicate: options.on_duplicate, rehearsal: options.dry_run },
         mapping: &mapping,
+        passed: &passed,
         progress: &*progress,
     };
-    pass.open_errors(&options)?;
     let (sender, receiver) = sync_channel::<Result<Chunk<K>, ImportError>>(WAITING);
-    let stopped = thread::scope(|scope| {
-        let (mapping, judge, clock, size) = (&mapping, &judge, &clock, options.chunk_rows.max(1));
+    let queue = Arc::new(Mutex::new(Queue::new(receiver, course.first_pass(run, &options)?)));
+    // Changes build on what the rows before have left, and a dry run leaves nothing that another connection could see.
+    let beside = if options.match_by.is_none() && !options.dry_run { writer.beside() } else { None };
+    let (pass, stopped) = thread::scope(|scope| {
+        let (course, mapping, judge, clock, size) = (&course, &mapping, &judge, &clock, options.chunk_rows.max(1));
         scope.spawn(move || match rows.skip(resumed_at) {
             Ok(()) => produce::<K>(rows, mapping, judge, clock, size, &sender),
             Err(error) => drop(sender.send(Err(error))),
         });
-        pass.consume(writer, receiver, &passed)
+        let theirs = Arc::clone(&queue);
+        let other = beside.map(|beside| scope.spawn(move || beside.write(|writer| course.lane(writer, theirs))));
+        let ours = course.lane(writer, queue)?;
+        let theirs = match other.map(ScopedJoinHandle::join) {
+            None => None,
+            Some(Ok(theirs)) => theirs?,
+            Some(Err(panic)) => resume_unwind(panic),
+        };
+        let ended = ours.or(theirs);
+        ended.ok_or_else(|| ImportError::from(StoreError::Internal("the file was not read to its end".to_owned())))
     })?;
     if !stopped {
         import::finish(writer, &pass.run)?;
@@ -124,91 +139,112 @@ fn run<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError>
     Ok(Ended { tally: pass.run.tally, resumed_at, stopped })
 }
 
-/// One pass over the file.
-struct Pass<'p> {
-    /// As the database knows it.
-    run: Run,
+/// What is the same for all chunks.
+struct Course<'c> {
     /// Rows that an interrupted run had done.
     resumed_at: u64,
-    errors: Option<ErrorsFile>,
     kind: Resource,
     rules: Rules,
-    mapping: &'p Mapping,
-    progress: &'p dyn Progress,
+    mapping: &'c Mapping,
+    passed: &'c AtomicU64,
+    progress: &'c dyn Progress,
 }
 
-impl Pass<'_> {
-    fn open_errors(&mut self, options: &Options) -> Result<(), ImportError> {
-        let Some(path) = &options.errors else { return Ok(()) };
-        let (errors, length) = ErrorsFile::open(path, self.run.tally.errors_length)?;
-        if length < self.run.tally.errors_length {
+impl Course<'_> {
+    fn first_pass(&self, mut run: Run, options: &Options) -> Result<Pass, ImportError> {
+        let Some(path) = &options.errors else { return Ok(Pass { run, errors: None }) };
+        let (errors, length) = ErrorsFile::open(path, run.tally.errors_length)?;
+        if length < run.tally.errors_length {
             self.progress
                 .note("The problems of the rows that are done already are in the errors file of the earlier import.");
         }
-        (self.errors, self.run.tally.errors_length) = (Some(errors), length);
-        Ok(())
+        run.tally.errors_length = length;
+        Ok(Pass { run, errors: Some(errors) })
     }
 
-    /// Writes chunks until there are no more. True when the sink asked to stop before.
-    fn consume<K: Kind>(
-        &mut self,
+    /// Writes chunks until there are no more. The lane that comes to the end says how far the run has come, and whether
+    /// the sink asked to stop there; the other one, and one that would have to go on from a chunk that failed, say nothing.
+    fn lane<K: Kind>(
+        &self,
         writer: &mut Writer<'_>,
-        chunks: Receiver<Result<Chunk<K>, ImportError>>,
-        passed: &AtomicU64,
-    ) -> Result<bool, ImportError> {
-        for chunk in chunks {
+        queue: Arc<Mutex<Queue<K>>>,
+    ) -> Result<Option<(Pass, bool)>, ImportError> {
+        loop {
+            let mut gate = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(Turn { chunk, apart, mut baton, next }) = gate.take() else { return Ok(None) };
+            let is_full = chunk.as_ref().is_ok_and(|chunk| !chunk.lines.is_empty());
+            if !(apart && is_full) && baton.hold().is_err() {
+                return Ok(None);
+            }
             let chunk = chunk?;
-            if chunk.lines.is_empty() {
-                return Ok(false);
+            if !is_full {
+                return Ok(baton.give().map(|pass| (pass, false)));
             }
-            let before = self.run.tally.rows - self.resumed_at;
-            self.settle::<K>(writer, &chunk.lines, &chunk.drafts)?;
-            let rows_now = self.run.tally.rows - self.resumed_at;
-            let step = Step { bytes: passed.load(Ordering::Relaxed), rows_now, tally: self.run.tally };
-            if STATISTICS.iter().any(|rows| (before..rows_now).contains(rows)) {
-                import::refresh_statistics(writer, self.kind)?;
+            let done = self.settle::<K>(writer, &mut baton, &mut Some(gate), &chunk.lines, &chunk.drafts);
+            let Ok(pass) = baton.hold() else { return Ok(None) };
+            done?;
+            if !self.tell(writer, &pass.run.tally, chunk.lines.len() as u64)? {
+                return Ok(baton.give().map(|pass| (pass, true)));
             }
-            if !self.progress.advance(&step) {
-                return Ok(true);
-            }
+            baton.give().map(|pass| next.send(pass));
         }
-        Err(ImportError::from(StoreError::Internal("the file was not read to its end".to_owned())))
     }
 
-    /// Writes some rows. What the database refuses as a whole is halved until the row is found that is to blame.
+    /// Says how far the run has come. False when the sink asks to stop.
+    fn tell(&self, writer: &mut Writer<'_>, tally: &Tally, rows: u64) -> Result<bool, ImportError> {
+        let rows_now = tally.rows - self.resumed_at;
+        if STATISTICS.iter().any(|rows_then| (rows_now - rows..rows_now).contains(rows_then)) {
+            import::refresh_statistics(writer, self.kind)?;
+        }
+        let step = Step { bytes: self.passed.load(Ordering::Relaxed), rows_now, tally: *tally };
+        Ok(self.progress.advance(&step))
+    }
+
+    /// Writes some rows. What the database refuses as a whole is halved until the row is found that is to blame. The gate
+    /// opens for the next chunk when the keys of this one are reserved: so chunks wait for keys in their order, and none
+    /// for one that waits for it.
     fn settle<K: Kind>(
-        &mut self,
+        &self,
         writer: &mut Writer<'_>,
+        baton: &mut Baton,
+        gate: &mut Option<MutexGuard<'_, Queue<K>>>,
         lines: &[Line],
         drafts: &[Draft<K::Record, K::Patch>],
     ) -> Result<(), ImportError> {
-        let error = match self.commit(writer, lines, |writer, rules| K::import(writer, drafts, rules)) {
+        let write = |writer: &mut Writer<'_>| {
+            K::reserve(writer, drafts, &self.rules)?;
+            drop(gate.take());
+            K::import(writer, drafts, &self.rules)
+        };
+        let error = match self.commit(writer, baton, lines, write) {
             Err(ImportError::Store(error)) if is_of_a_row(&error) => error,
             done => return done,
         };
         if let [_] = lines {
             let detail = format!("The database refused the row: {error}.");
             let refused = Verdict::Refused(vec![FieldProblem::at("", "unparsable_row", detail)]);
-            return self.commit(writer, lines, |_, _| Ok(vec![refused.clone()]));
+            return self.commit(writer, baton, lines, |_| Ok(vec![refused.clone()]));
         }
         let (first, second) = lines.split_at(lines.len() / 2);
         let with_draft = first.iter().filter(|line| line.problems.is_empty()).count();
-        self.settle::<K>(writer, first, &drafts[..with_draft])?;
-        self.settle::<K>(writer, second, &drafts[with_draft..])
+        self.settle::<K>(writer, baton, gate, first, &drafts[..with_draft])?;
+        self.settle::<K>(writer, baton, gate, second, &drafts[with_draft..])
     }
 
     /// Writes rows, their problems and the step of the run in one transaction.
     fn commit(
-        &mut self,
+        &self,
         writer: &mut Writer<'_>,
+        baton: &mut Baton,
         lines: &[Line],
-        write: impl Fn(&mut Writer<'_>, &Rules) -> Result<Vec<Verdict>, StoreError>,
+        mut write: impl FnMut(&mut Writer<'_>) -> Result<Vec<Verdict>, StoreError>,
     ) -> Result<(), ImportError> {
         let mut unwritten = None;
         let done = writer.transaction(|writer| {
-            let verdicts = write(writer, &self.rules)?;
-            let (mut tally, problems) = self.judge(lines, verdicts);
-            if let (Some(errors), false) = (&mut self.errors, problems.is_empty()) {
+            let verdicts = write(writer)?;
+            let pass = baton.hold()?;
+            let (mut tally, problems) = self.judge(pass.run.tally, lines, verdicts);
+            if let (Some(errors), false) = (&mut pass.errors, problems.is_empty()) {
                 // Before the commit: if that fails, the next one who comes cuts it off.
                 match errors.write(tally.errors_length, &problems) {
                     Ok(length) => tally.errors_length = length,
@@ -218,21 +254,21 @@ impl Pass<'_> {
                     }
                 }
             }
-            import::advance(writer, &self.run, &tally)?;
+            import::advance(writer, &pass.run, &tally)?;
             Ok((tally, problems))
         });
         if let Some(error) = unwritten {
             return Err(error);
         }
         let (tally, problems) = done?;
-        self.run.tally = tally;
+        baton.hold()?.run.tally = tally;
         problems.iter().for_each(|problem| self.progress.problem(problem));
         Ok(())
     }
 
     /// The tally after these rows, and their problems in the order of the file.
-    fn judge(&self, lines: &[Line], verdicts: Vec<Verdict>) -> (Tally, Vec<Problem>) {
-        let (mut tally, mut problems) = (self.run.tally, Vec::new());
+    fn judge(&self, mut tally: Tally, lines: &[Line], verdicts: Vec<Verdict>) -> (Tally, Vec<Problem>) {
+        let mut problems = Vec::new();
         let mut verdicts = verdicts.into_iter();
         for line in lines {
             tally.rows += 1;

@@ -38,8 +38,15 @@ pub(super) trait Kind {
     /// What a row would become. The error is what is wrong with the row whatever it means.
     fn draft(row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Self::Record, Self::Patch>, Vec<FieldProblem>>;
 
-    /// How many match keys a draft has.
-    fn keys(draft: &Draft<Self::Record, Self::Patch>) -> usize;
+    /// The match keys of a draft as a new record.
+    fn keys(draft: &Draft<Self::Record, Self::Patch>) -> Vec<String>;
+
+    /// Keeps others from taking the match keys of a chunk.
+    fn reserve(
+        writer: &mut Writer<'_>,
+        drafts: &[Draft<Self::Record, Self::Patch>],
+        rules: &Rules,
+    ) -> Result<(), StoreError>;
 
     /// Writes a chunk.
     fn import(
@@ -55,8 +62,8 @@ impl Kind for Contacts {
     type Record = Contact;
     type Patch = ContactPatch;
 
-    fn draft(row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Contact, ContactPatch>, Vec<FieldProblem>> {
-        refuse((judge.check)(&row.value))?;
+    fn draft(mut row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Contact, ContactPatch>, Vec<FieldProblem>> {
+        refuse((judge.check)(&mut row.value))?;
         let patch: ContactPatch = if judge.matches { read(&row.value)? } else { ContactPatch::default() };
         let new: NewContact = read(&row.value)?;
         let email_key = first_email(&new.emails);
@@ -64,8 +71,16 @@ impl Kind for Contacts {
         Ok(Draft { fresh, patch, email_key, external_id: row.external_id })
     }
 
-    fn keys(draft: &Draft<Contact, ContactPatch>) -> usize {
-        draft.fresh.as_ref().map_or(0, |contact| contact.emails.len() + contact.phones.len())
+    fn keys(draft: &Draft<Contact, ContactPatch>) -> Vec<String> {
+        draft.fresh.as_ref().map_or_else(|_| Vec::new(), Contact::match_keys)
+    }
+
+    fn reserve(
+        writer: &mut Writer<'_>,
+        drafts: &[Draft<Contact, ContactPatch>],
+        rules: &Rules,
+    ) -> Result<(), StoreError> {
+        contacts::reserve(writer, drafts, rules)
     }
 
     fn import(
@@ -83,14 +98,14 @@ impl Kind for Companies {
     type Record = Company;
     type Patch = CompanyPatch;
 
-    fn draft(row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Company, CompanyPatch>, Vec<FieldProblem>> {
+    fn draft(mut row: Row, judge: &Judge, stamp: Stamp) -> Result<Draft<Company, CompanyPatch>, Vec<FieldProblem>> {
         // A row that changes a known company needs no name; whether a new one has its name is for its own rules to say.
         match row.value.get("name") {
-            Some(_) => refuse((judge.check)(&row.value))?,
+            Some(_) => refuse((judge.check)(&mut row.value))?,
             None => {
                 let mut named = row.value.clone();
                 named["name"] = json!("-");
-                refuse((judge.check)(&named))?;
+                refuse((judge.check)(&mut named))?;
             }
         }
         let patch: CompanyPatch = if judge.matches { read(&row.value)? } else { CompanyPatch::default() };
@@ -100,8 +115,16 @@ impl Kind for Companies {
         Ok(Draft { fresh, patch, email_key, external_id: row.external_id })
     }
 
-    fn keys(draft: &Draft<Company, CompanyPatch>) -> usize {
-        draft.fresh.as_ref().map_or(0, |company| company.emails.len() + company.phones.len())
+    fn keys(draft: &Draft<Company, CompanyPatch>) -> Vec<String> {
+        draft.fresh.as_ref().map_or_else(|_| Vec::new(), Company::match_keys)
+    }
+
+    fn reserve(
+        writer: &mut Writer<'_>,
+        drafts: &[Draft<Company, CompanyPatch>],
+        rules: &Rules,
+    ) -> Result<(), StoreError> {
+        companies::reserve(writer, drafts, rules)
     }
 
     fn import(

@@ -1,6 +1,9 @@
 //! From text to rows that are judged, in chunks, on a thread of their own.
 
-use std::sync::{Arc, atomic::AtomicU64, mpsc::SyncSender};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicU64, mpsc::SyncSender},
+};
 
 use csv::{Reader, ReaderBuilder, StringRecord};
 use rapport_domain::{
@@ -18,13 +21,16 @@ use super::{
 /// The longest row that is read, in bytes: a quotation mark that is never closed must not fill the memory.
 const LONGEST_ROW: u64 = 4 << 20;
 
-/// The most match keys of a chunk. Each is locked, and the database has room for some thousands of locks.
-const MOST_KEYS: usize = 2_000;
+/// The most match keys of a chunk. Each is locked, two chunks are written at a time, and the database has room for some
+/// thousands of locks.
+const MOST_KEYS: usize = 1_000;
 
 /// Rows in their order, and the drafts of those with nothing wrong so far.
 pub(super) struct Chunk<K: Kind> {
     pub(super) lines: Vec<Line>,
     pub(super) drafts: Vec<Draft<K::Record, K::Patch>>,
+    /// Match keys and external ids. Of two chunks with nothing in common neither can tell whether the other is written.
+    pub(super) marks: HashSet<String>,
 }
 
 /// A row of the file.
@@ -120,14 +126,17 @@ fn read_chunk<K: Kind>(
     size: usize,
 ) -> Result<Chunk<K>, ImportError> {
     let stamp = Stamp::new(clock.now(), None, Origin::Import);
-    let mut chunk = Chunk { lines: Vec::with_capacity(size), drafts: Vec::with_capacity(size) };
+    let mut chunk = Chunk { lines: Vec::with_capacity(size), drafts: Vec::with_capacity(size), marks: HashSet::new() };
     let mut keys = 0;
     while chunk.lines.len() < size && keys < MOST_KEYS {
         let Some(number) = rows.next()? else { break };
         let cells = rows.cells().clone();
         let problems = match draft::<K>(&cells, mapping, judge, stamp) {
             Ok(draft) => {
-                keys += K::keys(&draft);
+                let own = K::keys(&draft);
+                keys += own.len();
+                chunk.marks.extend(own);
+                chunk.marks.extend(draft.external_id.as_ref().map(|id| format!("id:{id}")));
                 chunk.drafts.push(draft);
                 Vec::new()
             }

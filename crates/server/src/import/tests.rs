@@ -48,7 +48,7 @@ struct Bench {
     db: Db,
     workspace: Workspace,
     folder: TempDir,
-    _cluster: Arc<Cluster>,
+    cluster: Arc<Cluster>,
 }
 
 impl Bench {
@@ -61,7 +61,7 @@ impl Bench {
             let workspace = workspaces::create(&db, name, Some("DE")).await.unwrap();
             (db, workspace)
         });
-        Self { runtime, db, workspace, folder: tempfile::tempdir().unwrap(), _cluster: cluster }
+        Self { runtime, db, workspace, folder: tempfile::tempdir().unwrap(), cluster }
     }
 
     fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
@@ -347,6 +347,43 @@ fn an_interrupted_import_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn rows_that_are_written_side_by_side_know_of_each_other() {
+    let bench = Bench::new("side-by-side");
+    let row = |number: usize| match number % 5 {
+        3 => format!("r-{number},Anna {number},ANNA{}@example.com\n", number - 1), // the mailbox of the row before
+        4 => format!("r-{},Anna {number},anna{number}@example.com\n", number - 2), // the id of the row before that
+        _ => format!("r-{number},Anna {number},anna{number}@example.com\n"),
+    };
+    let file = "rec_id,given_name,email\n".to_owned() + &(0..100).map(row).collect::<String>();
+    let mut options = bench.contacts_of(file);
+    options.chunk_rows = 1;
+    let (report, listener) = bench.import(&options);
+    let tally = report.unwrap().tally;
+    assert_eq!((tally.created, tally.failed), (60, 40));
+    let problems = listener.problems().into_iter();
+    let found: Vec<_> = problems.map(|(line, column, code)| (line as usize - 2, column, code)).collect();
+    let expected: Vec<_> = (0..100)
+        .filter_map(|number| match number % 5 {
+            3 => Some((number, "email".to_owned(), "duplicate_row".to_owned())),
+            4 => Some((number, "rec_id".to_owned(), "duplicate_unique_value".to_owned())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_import_makes_do_with_one_connection() {
+    let mut bench = Bench::new("one-connection");
+    let options = DbOptions { connections: 1, patience: Duration::from_secs(5) };
+    let db = Db::open(bench.cluster.embedded.url(), &options, Clock::system()).unlock();
+    bench.db = bench.runtime.block_on(db).unwrap();
+    let mut options = bench.contacts_of(people(40));
+    options.chunk_rows = 3;
+    assert_eq!(bench.counts(&options), (36, 0, 0, 4));
+}
+
+#[test]
 fn a_file_is_not_imported_twice_unless_asked_for() {
     let bench = Bench::new("again");
     let mut options = bench.contacts_of("first name,last name\nAnna,Lindt\n");
@@ -406,10 +443,15 @@ fn of_two_imports_of_one_file_at_the_same_time_the_second_is_refused() {
 fn a_row_that_the_database_refuses_does_not_hold_up_the_others() {
     let bench = Bench::new("poison");
     let tag: String = (0..9_000_u32).map(|number| char::from_u32(0x4e00 + number * 7919 % 20_000).unwrap()).collect();
-    let file = format!("first name,tags\nAnna,a\nBert,{tag}\nCarla,c\nDora,d\n");
-    let (report, listener) = bench.import(&bench.contacts_of(file));
-    assert_eq!(report.unwrap().tally.created, 3);
-    assert_eq!(listener.problems(), [(3, String::new(), "unparsable_row".to_owned())]);
+    let file = format!("first name,tags\nAnna,a\nBert,{tag}\nCarla,c\nDora,d\nEmil,{tag}\nFranz,f\n");
+    for chunk_rows in [1, 2, 100] {
+        let mut options = bench.contacts_of(&file);
+        (options.chunk_rows, options.again) = (chunk_rows, true);
+        let (report, listener) = bench.import(&options);
+        assert_eq!(report.unwrap().tally.created, 4);
+        let refused = |line| (line, String::new(), "unparsable_row".to_owned());
+        assert_eq!(listener.problems(), [refused(3), refused(6)]);
+    }
 }
 
 #[test]

@@ -22,6 +22,15 @@ use crate::{
     schema::contacts,
 };
 
+/// Keeps others from giving anybody the mailboxes and lines of a chunk. Goes into the transaction that writes it.
+pub fn reserve(
+    writer: &mut Writer<'_>,
+    drafts: &[Draft<Contact, ContactPatch>],
+    rules: &Rules,
+) -> Result<(), StoreError> {
+    crate::import::reserve(writer, drafts, rules)
+}
+
 /// Writes a chunk of rows, and says in their order what came of each. Goes into a transaction with the step of the run.
 pub fn import(
     writer: &mut Writer<'_>,

@@ -8,7 +8,6 @@ use rapport_domain::{
     journal::{Changes, RecordReference},
     record::RecordKind,
 };
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -186,7 +185,7 @@ fn new_address(workspace: WorkspaceId, presented: &Presented) -> AuditEvent {
         actor: Actor { kind: ActorKind::ApiKey, id: Some(presented.id.uuid()) },
         event: "api_key.used_from_new_address",
         record: RecordReference { kind: RecordKind::ApiKey, id: presented.id.uuid() },
-        changes: Changes::of_new(&json!({"address": presented.address})),
+        changes: Changes::of_field("address", &presented.address),
         address: Some(presented.address.clone()),
         request_id: Some(presented.request_id.clone()),
     }

@@ -1,0 +1,234 @@
+//! Users.
+
+use actix_web::{HttpResponse, get, patch, post, web};
+use rapport_domain::{
+    id::UserId,
+    workspace::user::{NewUser, Transfer, Transferred, User, UserPatch, UserQuery},
+};
+use rapport_persistence::{
+    Db,
+    workspace::{transfer, users},
+};
+use uuid::Uuid;
+
+use crate::{
+    auth::{Auth, UsersRead, UsersWrite},
+    body::Json,
+    conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
+    problem::ApiResult,
+    query::Query,
+    render::{self, ListPage},
+    routes::{HistoryQuery, JournalEntryPage},
+};
+
+/// A page of users, under a name of its own in the document.
+pub(crate) type UserPage = ListPage<User>;
+
+/// List users
+///
+/// The newest first. Who has left is `deactivated`.
+#[utoipa::path(
+    tag = "Users", operation_id = "list_users", params(UserQuery),
+    responses((status = 200, description = "A page of users", body = UserPage)),
+    security(("bearer" = ["users:read"]))
+)]
+#[get("/users")]
+pub(crate) async fn list_users(
+    auth: Auth<UsersRead>,
+    query: Query<UserQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let query = query.0;
+
+    let page = db.read(&auth.scope(), move |reader| users::list(reader, &query)).await?;
+
+    render::page(&auth, page, &[])
+}
+
+/// Create user
+///
+/// Creates a user in the state `invited`, who can sign in once they have chosen a password. Nobody can give a role that allows more than they may do themselves: that is 403.
+#[utoipa::path(
+    tag = "Users", operation_id = "create_user", request_body = NewUser,
+    responses(
+        (status = 201, description = "The user, as it was created", body = User,
+            headers(("ETag" = String, description = "Version of the user"), ("Location" = String, description = "Address of the user"))),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = ["users:write"]))
+)]
+#[post("/users")]
+pub(crate) async fn create_user(
+    auth: Auth<UsersWrite>,
+    body: Json<NewUser>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let new = body.0;
+
+    let user = db.write(&auth.scope(), move |writer| users::create(writer, new)).await?;
+
+    render::created(&auth, &user, format!("/v1/users/{}", user.id))
+}
+
+/// Get user
+#[utoipa::path(
+    tag = "Users", operation_id = "get_user",
+    description = "With `If-None-Match`, the answer is 304 without a body as long as the user has not changed.",
+    params(("user_id" = Uuid, Path, description = "Id of the user"), IfNoneMatchHeader),
+    responses(
+        (status = 200, description = "The user", body = User,
+            headers(("ETag" = String, description = "Version of the user"))),
+        (status = 304, description = "The user has not changed")
+    ),
+    security(("bearer" = ["users:read"]))
+)]
+#[get("/users/{user_id}")]
+pub(crate) async fn get_user(
+    auth: Auth<UsersRead>,
+    id: web::Path<Uuid>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let id = UserId::from_uuid(id.into_inner());
+
+    let user = db.read(&auth.scope(), move |reader| users::get(reader, id)).await?;
+
+    render::read(&auth, &user, &[], false, &known)
+}
+
+/// Update user
+///
+/// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. Roles and teams hold from the user's next request on. An active user with a role that may do everything has to be left.
+#[utoipa::path(
+    tag = "Users", operation_id = "update_user",
+    params(("user_id" = Uuid, Path, description = "Id of the user"), IfMatchHeader),
+    request_body = UserPatch,
+    responses(
+        (status = 200, description = "The user as it is now", body = User,
+            headers(("ETag" = String, description = "Version of the user"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["users:write"]))
+)]
+#[patch("/users/{user_id}")]
+pub(crate) async fn update_user(
+    auth: Auth<UsersWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    body: Json<UserPatch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected, patch) = (UserId::from_uuid(id.into_inner()), expected.0, body.0);
+
+    let user = db.write(&auth.scope(), move |writer| users::update(writer, id, expected, &patch)).await?;
+    db.access_changed();
+
+    render::record(&auth, &user)
+}
+
+/// Activate user
+///
+/// Lets a user sign in again, or for the first time without an invitation.
+#[utoipa::path(
+    tag = "Users", operation_id = "activate_user",
+    params(("user_id" = Uuid, Path, description = "Id of the user"), IfMatchHeader),
+    responses(
+        (status = 200, description = "The user as it is now", body = User,
+            headers(("ETag" = String, description = "Version of the user"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["users:write"]))
+)]
+#[post("/users/{user_id}/activate")]
+pub(crate) async fn activate_user(
+    auth: Auth<UsersWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
+
+    let user = db.write(&auth.scope(), move |writer| users::activate(writer, id, expected)).await?;
+    db.access_changed();
+
+    render::record(&auth, &user)
+}
+
+/// Deactivate user
+///
+/// The user can't sign in any more, from the next request on. What they own stays theirs: hand it over with `POST /v1/users/{user_id}/transfer`.
+#[utoipa::path(
+    tag = "Users", operation_id = "deactivate_user",
+    params(("user_id" = Uuid, Path, description = "Id of the user"), IfMatchHeader),
+    responses(
+        (status = 200, description = "The user as it is now", body = User,
+            headers(("ETag" = String, description = "Version of the user"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
+    ),
+    security(("bearer" = ["users:write"]))
+)]
+#[post("/users/{user_id}/deactivate")]
+pub(crate) async fn deactivate_user(
+    auth: Auth<UsersWrite>,
+    id: web::Path<Uuid>,
+    expected: ExpectedVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
+
+    let user = db.write(&auth.scope(), move |writer| users::deactivate(writer, id, expected)).await?;
+    db.access_changed();
+
+    render::record(&auth, &user)
+}
+
+/// Transfer records of user
+///
+/// Hands everything that the user owns to others, in one step: records that live and those that were deleted. Several
+/// receivers take turns. Each record goes to its receiver's main team, where they have one.
+#[utoipa::path(
+    tag = "Users", operation_id = "transfer_user",
+    params(("user_id" = Uuid, Path, description = "Id of the user")),
+    request_body = Transfer,
+    responses((status = 200, description = "What was handed over", body = Transferred)),
+    security(("bearer" = ["users:write"]))
+)]
+#[post("/users/{user_id}/transfer")]
+pub(crate) async fn transfer_user(
+    auth: Auth<UsersWrite>,
+    id: web::Path<Uuid>,
+    body: Json<Transfer>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<Transferred>> {
+    let (from, transfer) = (UserId::from_uuid(id.into_inner()), body.0);
+
+    let transferred = db.write(&auth.scope(), move |writer| transfer::all(writer, from, &transfer)).await?;
+
+    Ok(web::Json(transferred))
+}
+
+/// List user history
+///
+/// Every change of the user, the newest first: what changed, when, and by whom.
+#[utoipa::path(
+    tag = "Users", operation_id = "list_user_history",
+    params(("user_id" = Uuid, Path, description = "Id of the user"), HistoryQuery),
+    responses((status = 200, description = "A page of changes", body = JournalEntryPage)),
+    security(("bearer" = ["users:read"]))
+)]
+#[get("/users/{user_id}/history")]
+pub(crate) async fn list_user_history(
+    auth: Auth<UsersRead>,
+    id: web::Path<Uuid>,
+    query: Query<HistoryQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (id, HistoryQuery { limit, cursor }) = (UserId::from_uuid(id.into_inner()), query.0);
+
+    let page = db.read(&auth.scope(), move |reader| users::history(reader, id, limit, cursor.as_deref())).await?;
+
+    Ok(render::list(page))
+}

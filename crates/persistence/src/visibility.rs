@@ -1,0 +1,379 @@
+//! Which records somebody may see or change, as conditions of SQL: the one policy that every read and write of records
+//! with an owner starts from.
+//!
+//! A condition as a whole (`owner = me OR team = ANY (mine) OR shared`) finds single records and filters what another
+//! index has found. For a sorted list it would have to be tried on record after record until a page is full, which takes
+//! long for somebody who may see few; so lists are read in lanes instead: one for the owner, one for each team, one for
+//! what is shared. Each lane is a range of an index in the order of the list, and the page is what comes first in all.
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    OptionalExtension, QueryResult, RunQueryDsl,
+    pg::{Pg, PgConnection},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types,
+};
+use rapport_domain::{
+    access::{Reach, Resource},
+    id::{TeamId, UserId},
+    problem::FieldProblem,
+};
+use uuid::Uuid;
+
+use crate::{Reader, StoreError, expression::expression, workspace::users};
+
+/// More teams than this are read in one lane, which is sorted then: a lane for each would read too much.
+const MOST_LANES: usize = 16;
+
+/// What a caller may see or change of one resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    table: &'static str,
+    kind: &'static str,
+    workspace: Uuid,
+    user: Option<Uuid>,
+    reach: Reach,
+    /// The teams whose records are within reach.
+    teams: Vec<Uuid>,
+    /// The teams for which a share counts.
+    shared_with: Vec<Uuid>,
+    /// Whether only shares for writing count.
+    to_write: bool,
+    now: DateTime<Utc>,
+}
+
+impl Policy {
+    /// What may be seen.
+    pub(crate) fn reading(reader: &Reader<'_>, resource: Resource) -> Self {
+        Self::new(reader, resource, reader.scope().grants().on(resource).read, false)
+    }
+
+    /// What may be changed.
+    pub(crate) fn writing(reader: &Reader<'_>, resource: Resource) -> Self {
+        Self::new(reader, resource, reader.scope().grants().on(resource).write, true)
+    }
+
+    /// What a change may find: what may be seen, or, for programs that may only write, what may be changed.
+    pub(crate) fn finding(reader: &Reader<'_>, resource: Resource) -> Self {
+        let reading = Self::reading(reader, resource);
+        if reading.reach == Reach::None { Self::writing(reader, resource) } else { reading }
+    }
+
+    fn new(reader: &Reader<'_>, resource: Resource, reach: Reach, to_write: bool) -> Self {
+        let grants = reader.scope().grants();
+        let teams = match reach {
+            Reach::None | Reach::Own | Reach::All => Vec::new(),
+            Reach::Team => grants.teams.clone(),
+            Reach::TeamTree => grants.team_tree.clone(),
+        };
+        let sees_below = grants.on(resource).read == Reach::TeamTree;
+        let shared_with = if sees_below { &grants.team_tree } else { &grants.teams };
+        Self {
+            table: resource.as_str(),
+            kind: resource.kind().as_str(),
+            workspace: reader.workspace(),
+            user: grants.user,
+            reach,
+            teams,
+            shared_with: shared_with.clone(),
+            to_write,
+            now: reader.now(),
+        }
+    }
+
+    /// The condition as a whole.
+    pub(crate) fn whole(&self) -> Within {
+        match (self.reach, self.user) {
+            (Reach::All, _) => Within::Everything,
+            (Reach::None, _) | (_, None) => Within::Nothing,
+            (_, Some(user)) => Within::Whole(self.clone(), user),
+        }
+    }
+
+    /// The lanes in which a sorted list is read: together they are the whole, and no record is in two.
+    pub(crate) fn lanes(&self) -> Vec<Within> {
+        let Within::Whole(_, user) = self.whole() else { return vec![self.whole()] };
+        let mut lanes = vec![Within::Own(self.clone(), user)];
+        match self.teams.as_slice() {
+            teams if teams.len() <= MOST_LANES => {
+                lanes.extend(teams.iter().map(|team| Within::Team(self.clone(), user, *team)));
+            }
+            _ => lanes.push(Within::Teams(self.clone(), user)),
+        }
+        lanes.push(Within::Shared(self.clone(), user));
+        lanes
+    }
+}
+
+/// A condition on the records of a table.
+#[derive(Clone, Debug)]
+pub(crate) enum Within {
+    Everything,
+    Nothing,
+    /// Within reach of this user, in whatever way.
+    Whole(Policy, Uuid),
+    /// The user's own.
+    Own(Policy, Uuid),
+    /// Of one team, and not the user's own.
+    Team(Policy, Uuid, Uuid),
+    /// Of any of the teams, and not the user's own.
+    Teams(Policy, Uuid),
+    /// Shared, and neither of a team nor the user's own.
+    Shared(Policy, Uuid),
+}
+
+impl Within {
+    /// Whether it can be left out.
+    pub(crate) fn is_everything(&self) -> bool {
+        matches!(self, Self::Everything)
+    }
+}
+
+impl QueryFragment<Pg> for Within {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Everything => out.push_sql("TRUE"),
+            Self::Nothing => out.push_sql("FALSE"),
+            Self::Whole(policy, user) => policy.push_whole(user, out)?,
+            Self::Own(policy, user) => policy.push_owner(" = ", user, out)?,
+            Self::Team(policy, user, team) => {
+                policy.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
+                out.push_sql(" AND ");
+                out.push_sql(policy.table);
+                out.push_sql(".team_id = ");
+                out.push_bind_param::<sql_types::Uuid, _>(team)?;
+            }
+            Self::Teams(policy, user) => {
+                policy.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
+                policy.push_teams(" AND ", " = ANY(", out)?;
+            }
+            Self::Shared(policy, user) => policy.push_shared(user, out)?,
+        }
+        Ok(())
+    }
+}
+
+impl Policy {
+    fn push_owner<'b>(&'b self, compares: &str, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(self.table);
+        out.push_sql(".owner_id");
+        out.push_sql(compares);
+        out.push_bind_param::<sql_types::Uuid, _>(user)
+    }
+
+    fn push_teams<'b>(&'b self, joins: &str, compares: &str, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(joins);
+        out.push_sql(self.table);
+        out.push_sql(".team_id");
+        out.push_sql(compares);
+        out.push_bind_param::<sql_types::Array<sql_types::Uuid>, _>(&self.teams)?;
+        out.push_sql(")");
+        Ok(())
+    }
+
+    fn push_whole<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.push_owner(" = ", user, out.reborrow())?;
+        if !self.teams.is_empty() {
+            self.push_teams(" OR ", " = ANY(", out.reborrow())?;
+        }
+        out.push_sql(" OR EXISTS (SELECT FROM record_shares AS share WHERE share.record_id = ");
+        out.push_sql(self.table);
+        out.push_sql(".id AND ");
+        self.push_share(user, out.reborrow())?;
+        out.push_sql("))");
+        Ok(())
+    }
+
+    fn push_shared<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
+        if !self.teams.is_empty() {
+            out.push_sql(" AND (");
+            out.push_sql(self.table);
+            out.push_sql(".team_id IS NULL");
+            self.push_teams(" OR ", " <> ALL(", out.reborrow())?;
+            out.push_sql(")");
+        }
+        out.push_sql(" AND ");
+        out.push_sql(self.table);
+        out.push_sql(".id = ANY(ARRAY(SELECT share.record_id FROM record_shares AS share WHERE ");
+        self.push_share(user, out.reborrow())?;
+        out.push_sql("))");
+        Ok(())
+    }
+
+    /// What makes a share count: it is with the user or one of their teams, and has not ended.
+    fn push_share<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("share.workspace_id = ");
+        out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
+        out.push_sql(" AND share.record_kind = ");
+        out.push_bind_param::<sql_types::Text, _>(self.kind)?;
+        out.push_sql(" AND (share.user_id = ");
+        out.push_bind_param::<sql_types::Uuid, _>(user)?;
+        if !self.shared_with.is_empty() {
+            out.push_sql(" OR share.team_id = ANY(");
+            out.push_bind_param::<sql_types::Array<sql_types::Uuid>, _>(&self.shared_with)?;
+            out.push_sql(")");
+        }
+        out.push_sql(") AND (share.expires_at IS NULL OR share.expires_at > ");
+        out.push_bind_param::<sql_types::Timestamptz, _>(&self.now)?;
+        out.push_sql(")");
+        if self.to_write {
+            out.push_sql(" AND share.access = 'write'");
+        }
+        Ok(())
+    }
+}
+
+expression!(Within, sql_types::Bool);
+
+/// What comes first in several queries that are sorted alike. Each has to be limited to as many rows as are wanted of all.
+pub(crate) struct Merged<Q> {
+    /// One for each lane.
+    pub(crate) lanes: Vec<Q>,
+    /// The table that they read, under whose name `order` knows the columns.
+    pub(crate) table: &'static str,
+    pub(crate) order: &'static str,
+    pub(crate) limit: i64,
+}
+
+impl<Q: Query> Query for Merged<Q> {
+    type SqlType = Q::SqlType;
+}
+impl<Q> QueryId for Merged<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<Q> RunQueryDsl<PgConnection> for Merged<Q> {}
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if let [only] = self.lanes.as_slice() {
+            return only.walk_ast(out);
+        }
+        out.push_sql("SELECT * FROM (");
+        for (index, lane) in self.lanes.iter().enumerate() {
+            out.push_sql(if index == 0 { "(" } else { ") UNION ALL (" });
+            lane.walk_ast(out.reborrow())?;
+        }
+        out.push_sql(")) AS ");
+        out.push_sql(self.table);
+        out.push_sql(" ORDER BY ");
+        out.push_sql(self.order);
+        out.push_sql(" LIMIT ");
+        out.push_bind_param::<sql_types::BigInt, _>(&self.limit)
+    }
+}
+
+/// Refuses parameters that would tell of fields which the caller may not read.
+pub(crate) fn require_readable(
+    reader: &Reader<'_>,
+    resource: Resource,
+    used: &[(&'static str, &'static str)],
+) -> Result<(), StoreError> {
+    let grants = reader.scope().grants();
+    let is_closed = |(_, field): &&(&str, &str)| !grants.may_read(resource, field);
+    let problems: Vec<FieldProblem> = used
+        .iter()
+        .filter(is_closed)
+        .map(|(parameter, field)| {
+            let detail = format!("Your role keeps the field {field} from you. Leave this parameter out.");
+            FieldProblem::parameter(*parameter, "closed_field", detail)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(StoreError::ClosedFields(problems)) }
+}
+
+/// The owner and team of a new record: whoever creates it, and the owner's main team, unless others are named.
+pub(crate) fn place_new(
+    reader: &mut Reader<'_>,
+    owner: &mut Option<Option<UserId>>,
+    team: &mut Option<Option<TeamId>>,
+) -> Result<(), StoreError> {
+    let user = reader.scope().grants().user;
+    let owner = *owner.get_or_insert(user.map(UserId::from_uuid));
+    if team.is_none() {
+        *team = Some(match owner {
+            Some(owner) => main_team(reader, owner)?,
+            None => None,
+        });
+    }
+    Ok(())
+}
+
+/// The team of a record that gets another owner: the owner's main team, if they have one, unless a team is named.
+pub(crate) fn place_changed(
+    reader: &mut Reader<'_>,
+    before: Option<UserId>,
+    owner: Option<Option<UserId>>,
+    team: &mut Option<Option<TeamId>>,
+) -> Result<(), StoreError> {
+    if let (Some(Some(owner)), None) = (owner, &team)
+        && before != Some(owner)
+        && let Some(main) = main_team(reader, owner)?
+    {
+        *team = Some(Some(main));
+    }
+    Ok(())
+}
+
+fn main_team(reader: &mut Reader<'_>, user: UserId) -> Result<Option<TeamId>, StoreError> {
+    let grants = reader.scope().grants();
+    if grants.user == Some(user.uuid()) {
+        return Ok(grants.teams.first().copied().map(TeamId::from_uuid));
+    }
+    Ok(users::main_teams(reader, &[user.uuid()])?.first().map(|(_, team)| TeamId::from_uuid(*team)))
+}
+
+/// What a caller may do with one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Not,
+    ToRead,
+    ToWrite,
+}
+
+/// What the caller may do with the record of this id, also with one that was deleted.
+pub(crate) fn seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid) -> Result<Seen, StoreError> {
+    let (finding, writing) = (Policy::finding(reader, resource), Policy::writing(reader, resource));
+    let (workspace, table) = (reader.workspace(), resource.as_str());
+    let looked = Look { workspace, table, id, finding: finding.whole(), writing: writing.whole() };
+    Ok(match looked.get_result::<bool>(reader.pg()).optional()? {
+        None => Seen::Not,
+        Some(false) => Seen::ToRead,
+        Some(true) => Seen::ToWrite,
+    })
+}
+
+/// Looks for a record of whatever table, and whether it may be changed.
+struct Look {
+    workspace: Uuid,
+    table: &'static str,
+    id: Uuid,
+    finding: Within,
+    writing: Within,
+}
+
+impl Query for Look {
+    type SqlType = sql_types::Bool;
+}
+impl QueryId for Look {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl RunQueryDsl<PgConnection> for Look {}
+
+impl QueryFragment<Pg> for Look {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.writing.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        out.push_sql(self.table);
+        out.push_sql(" WHERE workspace_id = ");
+        out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
+        out.push_sql(" AND id = ");
+        out.push_bind_param::<sql_types::Uuid, _>(&self.id)?;
+        out.push_sql(" AND ");
+        self.finding.walk_ast(out)
+    }
+}

@@ -1,0 +1,445 @@
+//! Nobody gets more than their roles say, by any operation.
+//!
+//! A workspace holds a record of each resource in each place that matters for rights: the caller's own, of their team, of
+//! a team below, of another team, shared in several ways, and of another workspace. The caller gets one role after the
+//! other, and calls every operation on every record. What has to come is told by an oracle that reads the table of
+//! permissions naively, and nothing that the caller may not see may stand in any answer: each field of each record holds
+//! a word of its own.
+
+mod oracle;
+mod world;
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use self::{
+    oracle::{Mask, Place, Rule},
+    world::World,
+};
+use crate::harness::{Answer, contract::operations};
+
+/// What an operation is about, which says what has to come of it. A new operation needs a row here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Row {
+    /// Shows nothing of records: public, about the caller alone, or behind a permission that the role lacks.
+    Apart,
+    Behind(&'static str),
+    List(&'static str),
+    Create(&'static str),
+    Get(&'static str),
+    Update(&'static str),
+    Delete(&'static str),
+    Restore(&'static str),
+    History(&'static str),
+    Duplicates,
+    ListShares,
+    CreateShare,
+    GetShare,
+    DeleteShare,
+}
+
+const TABLE: &[(&str, Row)] = &[
+    ("get_liveness", Row::Apart),
+    ("get_readiness", Row::Apart),
+    ("get_problem", Row::Apart),
+    ("login", Row::Apart),
+    ("get_me", Row::Apart),
+    ("list_contacts", Row::List("contacts")),
+    ("create_contact", Row::Create("contacts")),
+    ("get_contact", Row::Get("contacts")),
+    ("update_contact", Row::Update("contacts")),
+    ("delete_contact", Row::Delete("contacts")),
+    ("restore_contact", Row::Restore("contacts")),
+    ("list_contact_history", Row::History("contacts")),
+    ("list_contact_duplicates", Row::Duplicates),
+    ("list_companies", Row::List("companies")),
+    ("create_company", Row::Create("companies")),
+    ("get_company", Row::Get("companies")),
+    ("update_company", Row::Update("companies")),
+    ("delete_company", Row::Delete("companies")),
+    ("restore_company", Row::Restore("companies")),
+    ("list_company_history", Row::History("companies")),
+    ("list_shares", Row::ListShares),
+    ("create_share", Row::CreateShare),
+    ("get_share", Row::GetShare),
+    ("delete_share", Row::DeleteShare),
+    ("list_users", Row::Behind("users:read")),
+    ("create_user", Row::Behind("users:write")),
+    ("get_user", Row::Behind("users:read")),
+    ("update_user", Row::Behind("users:write")),
+    ("activate_user", Row::Behind("users:write")),
+    ("deactivate_user", Row::Behind("users:write")),
+    ("transfer_user", Row::Behind("users:write")),
+    ("list_user_history", Row::Behind("users:read")),
+    ("list_teams", Row::Behind("teams:read")),
+    ("create_team", Row::Behind("teams:write")),
+    ("get_team", Row::Behind("teams:read")),
+    ("update_team", Row::Behind("teams:write")),
+    ("delete_team", Row::Behind("teams:write")),
+    ("list_team_history", Row::Behind("teams:read")),
+    ("list_roles", Row::Behind("roles:read")),
+    ("create_role", Row::Behind("roles:write")),
+    ("get_role", Row::Behind("roles:read")),
+    ("update_role", Row::Behind("roles:write")),
+    ("delete_role", Row::Behind("roles:write")),
+    ("list_role_history", Row::Behind("roles:read")),
+    ("explain_access", Row::Behind("roles:read")),
+    ("list_audit_entries", Row::Behind("audit:read")),
+];
+
+#[test]
+fn every_operation_stands_in_the_table() {
+    for operation in operations() {
+        let rows = TABLE.iter().filter(|(id, _)| *id == operation.id()).count();
+        assert_eq!(rows, 1, "{} needs one row in the table of the leak test", operation.id());
+    }
+    for (id, row) in TABLE {
+        let operation = operations().into_iter().find(|operation| operation.id() == *id);
+        let operation = operation.unwrap_or_else(|| panic!("{id} is not in the document any more"));
+        if let Row::Behind(scope) = row {
+            assert_eq!(operation.scope(), Some(*scope), "{id}");
+        }
+    }
+}
+
+#[test]
+fn nobody_gets_more_than_their_role_says() {
+    let rules: Vec<(Rule, Mask)> =
+        oracle::RULES.iter().flat_map(|rule| oracle::MASKS.iter().map(|mask| (*rule, *mask))).collect();
+    let share = rules.len().div_ceil(4);
+    thread::scope(|scope| {
+        for part in rules.chunks(share) {
+            scope.spawn(move || {
+                let world = World::new();
+                for (index, (rule, mask)) in part.iter().enumerate() {
+                    // Companies have another rule than contacts, so that one does not stand in for the other.
+                    let companies = oracle::RULES[(index * 5 + 2) % oracle::RULES.len()];
+                    world.give_role(&[("contacts", *rule), ("companies", companies)], *mask);
+                    let case = Case { world: &world, contacts: *rule, companies, mask: *mask };
+                    case.check();
+                }
+            });
+        }
+    });
+}
+
+/// One role, and what has to come of every operation with it.
+struct Case<'w> {
+    world: &'w World,
+    contacts: Rule,
+    companies: Rule,
+    mask: Mask,
+}
+
+impl Case<'_> {
+    fn check(&self) {
+        for (id, row) in TABLE {
+            let operation = operations().into_iter().find(|operation| operation.id() == *id).unwrap();
+            match *row {
+                Row::Apart => {}
+                Row::Behind(_) => {
+                    let answer = self.world.call(&operation, &self.world.nobody, None);
+                    self.expect(id, None, &answer, 403);
+                }
+                Row::List(resource) => self.list(resource),
+                Row::Create(resource) => self.create(resource),
+                Row::ListShares => self.list_shares(),
+                Row::CreateShare => self.create_shares(),
+                row => Place::ALL.iter().for_each(|place| self.one(id, row, *place)),
+            }
+        }
+        self.explanations();
+    }
+
+    fn rule(&self, resource: &str) -> Rule {
+        if resource == "contacts" { self.contacts } else { self.companies }
+    }
+
+    /// Fails unless the status is this one and nothing in the answer is closed to the caller.
+    #[track_caller]
+    fn expect(&self, what: &str, place: Option<Place>, answer: &Answer, status: u16) {
+        let about = format!("{what} of {place:?} with {:?}, {:?}, {:?}", self.contacts, self.companies, self.mask);
+        assert_eq!(answer.status, status, "{about}: {}", answer.text);
+        self.no_leak(&about, answer);
+    }
+
+    /// No word of a record that the caller may not see, and of no field that is closed to them.
+    #[track_caller]
+    fn no_leak(&self, about: &str, answer: &Answer) {
+        for word in &self.world.words {
+            let rule = self.rule(word.resource);
+            let is_open = rule.sees(word.place) && self.mask.shows(word.resource, word.field);
+            let is_there = answer.text.contains(&word.text);
+            assert!(is_open || !is_there, "{about} tells {} of {:?}: {}", word.field, word.place, answer.text);
+        }
+        for record in &self.world.records {
+            let is_named = answer.status < 300 && answer.text.contains(&format!("\"id\":\"{}\"", record.id));
+            let is_seen = self.rule(record.resource).sees(record.place);
+            assert!(is_seen || !is_named, "{about} tells of {:?}: {}", record.place, answer.text);
+        }
+    }
+
+    fn list(&self, resource: &'static str) {
+        let rule = self.rule(resource);
+        let queries = ["", "?sort=created_at", "?sort=-updated_at", "?sort=name", "?count=exact&limit=1"];
+        for query in queries {
+            let is_closed = query == "?sort=name" && !self.mask.names(resource);
+            let answer = self.world.caller.get(&format!("/v1/{resource}{query}"));
+            let status = if rule.sees_none() || is_closed { 403 } else { 200 };
+            self.expect(&format!("list {resource}{query}"), None, &answer, status);
+            if status == 200 {
+                self.is_complete(resource, query, &answer);
+            }
+        }
+        for word in self.world.words.iter().filter(|word| word.resource == resource) {
+            self.search(word);
+        }
+        self.closed_parameters(resource);
+    }
+
+    /// A list holds all that the caller may see, and nothing else.
+    fn is_complete(&self, resource: &'static str, query: &str, answer: &Answer) {
+        let rule = self.rule(resource);
+        let seen = || self.world.records.iter().filter(|record| record.resource == resource && rule.sees(record.place));
+        if query.contains("count") {
+            assert_eq!(answer.body["total"]["value"], json!(seen().count()), "{rule:?} {resource}");
+            return;
+        }
+        let mut listed: Vec<&str> =
+            answer.body["data"].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap()).collect();
+        let mut expected: Vec<&str> = seen().map(|record| record.id.as_str()).collect();
+        listed.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(listed, expected, "{rule:?} {resource}{query}");
+        for record in answer.body["data"].as_array().unwrap() {
+            self.has_open_fields_alone(resource, record);
+        }
+    }
+
+    fn has_open_fields_alone(&self, resource: &str, record: &Value) {
+        for field in record.as_object().unwrap().keys() {
+            assert!(self.mask.shows(resource, field), "{field} is shown with {:?}: {record}", self.mask);
+        }
+        for field in self.mask.open_among(resource) {
+            assert!(record.get(field).is_some(), "{field} is missing with {:?}: {record}", self.mask);
+        }
+    }
+
+    /// A word is found by who may see it, and by nobody else.
+    fn search(&self, word: &world::Word) {
+        let rule = self.rule(word.resource);
+        let answer = self.world.caller.get(&format!("/v1/{}?q={}", word.resource, word.text));
+        let status = if rule.sees_none() || !self.mask.searches(word.resource) { 403 } else { 200 };
+        let about = format!("search for {} in {}", word.field, word.resource);
+        assert_eq!(answer.status, status, "{about} with {rule:?}, {:?}: {}", self.mask, answer.text);
+        let found = answer.text.contains(&self.world.id(word.resource, word.place));
+        let is_open = rule.sees(word.place) && self.mask.shows(word.resource, word.field);
+        let is_searched = word.is_searched(self.mask);
+        assert!(!found || is_open, "{about} of {:?} with {rule:?}, {:?}: {}", word.place, self.mask, answer.text);
+        if status == 200 && is_open && is_searched {
+            assert!(found, "{about} of {:?} with {rule:?}, {:?}: {}", word.place, self.mask, answer.text);
+        }
+    }
+
+    /// Parameters that tell of closed fields are refused.
+    fn closed_parameters(&self, resource: &'static str) {
+        let parameters = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
+        for (parameter, field) in parameters {
+            let answer = self.world.caller.get(&format!("/v1/{resource}?{parameter}"));
+            let is_open = !self.rule(resource).sees_none() && self.mask.shows(resource, field);
+            self.expect(&format!("list {resource}?{parameter}"), None, &answer, if is_open { 200 } else { 403 });
+        }
+    }
+
+    fn create(&self, resource: &'static str) {
+        let rule = self.rule(resource);
+        let unique = uuid::Uuid::now_v7().simple().to_string();
+        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let path = format!("/v1/{resource}");
+        let may = rule.create && self.mask.writes(resource, field);
+        let answer = self.world.caller.post(&path, &json!({field: unique}));
+        self.expect(&format!("create in {resource}"), None, &answer, if may { 201 } else { 403 });
+        self.world.forget(resource, &answer);
+        let closed = self.mask.closed_to_write(resource);
+        if rule.create && may {
+            let answer = self.world.caller.post(&path, &json!({field: unique, closed: closed_value(closed)}));
+            let is_open = self.mask.writes(resource, closed);
+            assert_eq!(answer.status == 403, !is_open, "{closed} with {:?}: {}", self.mask, answer.text);
+            self.world.forget(resource, &answer);
+        }
+        if resource == "contacts" && may {
+            self.create_with_known_address();
+            self.create_at_companies();
+        }
+    }
+
+    /// That somebody else has an address is only told to who may see them.
+    fn create_with_known_address(&self) {
+        if !self.mask.writes("contacts", "emails") {
+            return;
+        }
+        for place in Place::ALL {
+            let address = format!("{}@example.com", self.world.word("contacts", *place, "emails"));
+            let new = json!({"first_name": "Somebody", "emails": [{"address": address}]});
+            let answer = self.world.caller.post("/v1/contacts", &new);
+            let status = if self.contacts.sees(*place) { 409 } else { 201 };
+            let about = format!("create a duplicate of {place:?} with {:?}, {:?}", self.contacts, self.mask);
+            assert_eq!(answer.status, status, "{about}: {}", answer.text);
+            self.world.forget("contacts", &answer);
+        }
+    }
+
+    /// A company that the caller can't see does not exist for them.
+    fn create_at_companies(&self) {
+        if !self.mask.writes("contacts", "company_id") {
+            return;
+        }
+        for place in Place::ALL {
+            let new = json!({"first_name": "Somebody", "company_id": self.world.id("companies", *place)});
+            let answer = self.world.caller.post("/v1/contacts", &new);
+            let status = if self.companies.sees(*place) { 201 } else { 422 };
+            self.expect("create at a company", Some(*place), &answer, status);
+            self.world.forget("contacts", &answer);
+        }
+    }
+
+    /// An operation on the record in one place.
+    fn one(&self, id: &str, row: Row, place: Place) {
+        let (resource, status) = match row {
+            Row::Get(resource) | Row::History(resource) => (resource, self.rule(resource).to_read(place)),
+            Row::Duplicates => ("contacts", self.contacts.to_read(place)),
+            Row::Update(resource) | Row::Restore(resource) => (resource, self.rule(resource).to_write(place)),
+            Row::Delete(resource) => (resource, self.rule(resource).to_delete(place)),
+            Row::GetShare => return self.get_share(place),
+            Row::DeleteShare => return self.delete_share(place),
+            other => panic!("{other:?}"),
+        };
+        let record = self.world.id(resource, place);
+        let path = format!("/v1/{resource}/{record}");
+        let answer = match row {
+            Row::Get(_) => self.world.caller.get(&path),
+            Row::History(_) => self.world.caller.get(&format!("{path}/history")),
+            Row::Duplicates => self.world.caller.get(&format!("{path}/duplicates")),
+            Row::Restore(_) => self.world.caller.send("POST", &format!("{path}/restore"), &[], None),
+            Row::Delete(_) => self.world.caller.delete(&path),
+            _ => return self.update(id, resource, place, status),
+        };
+        self.expect(id, Some(place), &answer, status);
+        match row {
+            Row::Get(resource) if status == 200 => {
+                self.has_open_fields_alone(resource, &answer.body);
+                self.expand(resource, place);
+            }
+            Row::History(resource) if status == 200 => {
+                for change in answer.body["data"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .flat_map(|entry| entry["changes"].as_array().unwrap())
+                {
+                    let field = change["field"].as_str().unwrap();
+                    let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
+                    assert!(is_open, "history tells {field} with {:?}", self.mask);
+                }
+            }
+            Row::Delete(_) if status == 204 => {
+                self.world.admin.send("POST", &format!("{path}/restore"), &[], None).expect(200);
+            }
+            _ => {}
+        }
+    }
+
+    fn update(&self, id: &str, resource: &'static str, place: Place, status: u16) {
+        let path = format!("/v1/{resource}/{}", self.world.id(resource, place));
+        for field in ["tags", self.mask.closed_to_write(resource)] {
+            let before = self.world.admin.get(&path).body;
+            let answer = self.world.caller.patch(&path, &json!({field: closed_value(field)}));
+            let closed = self.rule(resource).writes_any() && !self.mask.writes(resource, field);
+            self.expect(&format!("{id} ({field})"), Some(place), &answer, if closed { 403 } else { status });
+            if answer.status == 200 {
+                self.world.put_back(resource, place, field, &before[field]);
+            } else if place.is_here() {
+                assert_eq!(self.world.admin.get(&path).body, before, "{id} was refused and wrote all the same");
+            }
+        }
+    }
+
+    fn expand(&self, resource: &'static str, place: Place) {
+        let (relation, field) =
+            if resource == "contacts" { ("company", "company_id") } else { ("parent", "parent_id") };
+        let path = format!("/v1/{resource}/{}?expand={relation}", self.world.id(resource, place));
+        let answer = self.world.caller.get(&path);
+        let is_open = self.mask.shows(resource, field);
+        self.expect(&format!("expand {relation}"), Some(place), &answer, if is_open { 200 } else { 403 });
+        if is_open && resource == "contacts" && place.is_here() {
+            let is_seen = self.companies.sees(world::company_of(place));
+            assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
+        }
+    }
+
+    fn list_shares(&self) {
+        for place in Place::ALL {
+            let path = format!("/v1/shares?resource=contacts&record_id={}", self.world.id("contacts", *place));
+            let answer = self.world.caller.get(&path);
+            let status = if self.contacts.sees(*place) { 200 } else { 404 };
+            self.expect("list_shares", Some(*place), &answer, status);
+        }
+    }
+
+    fn create_shares(&self) {
+        for place in Place::ALL {
+            let record = self.world.id("contacts", *place);
+            let new = json!({"resource": "contacts", "record_id": record, "user_id": self.world.colleague});
+            let answer = self.world.caller.post("/v1/shares", &new);
+            let status = match (self.contacts.sees(*place), self.contacts.changes(*place)) {
+                (_, true) => 201,
+                (true, false) => 403,
+                (false, false) => 422,
+            };
+            self.expect("create_share", Some(*place), &answer, status);
+            if status == 201 {
+                self.world.admin.delete(&format!("/v1/shares/{}", answer.body["id"].as_str().unwrap())).expect(204);
+            }
+        }
+    }
+
+    fn get_share(&self, place: Place) {
+        let Some(share) = self.world.share_of(place) else { return };
+        let answer = self.world.caller.get(&format!("/v1/shares/{share}"));
+        self.expect("get_share", Some(place), &answer, if self.contacts.sees(place) { 200 } else { 404 });
+    }
+
+    /// Only refusals: a share that ended would change the world.
+    fn delete_share(&self, place: Place) {
+        let Some(share) = self.world.share_of(place).filter(|_| !self.contacts.changes(place)) else { return };
+        let answer = self.world.caller.delete(&format!("/v1/shares/{share}"));
+        self.expect("delete_share", Some(place), &answer, if self.contacts.sees(place) { 403 } else { 404 });
+    }
+
+    /// What is explained is what is done.
+    fn explanations(&self) {
+        for place in Place::ALL.iter().filter(|place| place.is_here()) {
+            let record = self.world.id("contacts", *place);
+            let path = format!("/v1/access/explain?resource=contacts&record={record}&user={}", self.world.caller_id);
+            let answer = self.world.admin.get(&path);
+            answer.expect(200);
+            let allowed: Vec<bool> =
+                answer.body["rights"].as_array().unwrap().iter().map(|right| right["allowed"] == true).collect();
+            let expected =
+                [self.contacts.sees(*place), self.contacts.changes(*place), self.contacts.to_delete(*place) == 204];
+            assert_eq!(allowed, expected, "{place:?} with {:?}: {}", self.contacts, answer.text);
+            for field in answer.body["closed_fields"].as_array().unwrap() {
+                let field = field.as_str().unwrap();
+                let is_closed =
+                    !self.mask.shows("contacts", field) || (field == "name" && !self.mask.names("contacts"));
+                assert!(is_closed || self.contacts.sees_none(), "{field} with {:?}", self.mask);
+            }
+        }
+    }
+}
+
+/// A new value for a field that masks close to writing.
+fn closed_value(field: &str) -> Value {
+    if field == "tags" { json!(["changed"]) } else { json!("Changed") }
+}

@@ -1,0 +1,229 @@
+//! The table of permissions, read as naively as can be.
+
+use serde_json::{Value, json};
+
+/// Where a record stands as seen from the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Own,
+    Team,
+    Below,
+    Other,
+    SharedToRead,
+    SharedToWrite,
+    SharedWithTeam,
+    ShareEnded,
+    Elsewhere,
+}
+
+impl Place {
+    pub const ALL: &'static [Self] = &[
+        Self::Own,
+        Self::Team,
+        Self::Below,
+        Self::Other,
+        Self::SharedToRead,
+        Self::SharedToWrite,
+        Self::SharedWithTeam,
+        Self::ShareEnded,
+        Self::Elsewhere,
+    ];
+
+    /// Whether it is in the caller's workspace.
+    pub fn is_here(self) -> bool {
+        self != Self::Elsewhere
+    }
+}
+
+/// What a role says of the records of a resource.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rule {
+    pub read: &'static str,
+    pub write: &'static str,
+    pub create: bool,
+    pub delete: bool,
+}
+
+const fn rule(read: &'static str, write: &'static str, create: bool, delete: bool) -> Rule {
+    Rule { read, write, create, delete }
+}
+
+pub const RULES: &[Rule] = &[
+    rule("none", "none", false, false),
+    rule("none", "none", true, false),
+    rule("own", "none", false, false),
+    rule("own", "own", true, true),
+    rule("team", "own", true, false),
+    rule("team", "team", false, true),
+    rule("team_tree", "team", true, true),
+    rule("team_tree", "team_tree", true, true),
+    rule("all", "none", false, true),
+    rule("all", "own", true, true),
+    rule("all", "team_tree", true, false),
+    rule("all", "all", true, true),
+];
+
+fn reaches(reach: &str, place: Place) -> bool {
+    match reach {
+        "own" => place == Place::Own,
+        "team" => matches!(place, Place::Own | Place::Team),
+        "team_tree" => matches!(place, Place::Own | Place::Team | Place::Below),
+        "all" => place.is_here(),
+        _ => false,
+    }
+}
+
+impl Rule {
+    pub fn json(&self, resource: &str, mask: Mask) -> Value {
+        json!({
+            "resource": resource, "read": self.read, "write": self.write, "create": self.create, "delete": self.delete,
+            "readable_fields": mask.readable(resource), "writable_fields": mask.writable(resource),
+        })
+    }
+
+    pub fn sees_none(&self) -> bool {
+        self.read == "none"
+    }
+
+    pub fn writes_any(&self) -> bool {
+        self.write != "none"
+    }
+
+    pub fn sees(&self, place: Place) -> bool {
+        let is_shared = matches!(place, Place::SharedToRead | Place::SharedToWrite | Place::SharedWithTeam);
+        reaches(self.read, place) || (is_shared && !self.sees_none())
+    }
+
+    pub fn changes(&self, place: Place) -> bool {
+        reaches(self.write, place) || (place == Place::SharedToWrite && self.writes_any())
+    }
+
+    /// The status of reading.
+    pub fn to_read(&self, place: Place) -> u16 {
+        match () {
+            () if self.sees_none() => 403,
+            () if self.sees(place) => 200,
+            () => 404,
+        }
+    }
+
+    /// The status of changing.
+    pub fn to_write(&self, place: Place) -> u16 {
+        match () {
+            () if !self.writes_any() => 403,
+            () if self.changes(place) => 200,
+            () if self.sees(place) => 403,
+            () => 404,
+        }
+    }
+
+    /// The status of deleting.
+    pub fn to_delete(&self, place: Place) -> u16 {
+        match self.to_write(place) {
+            _ if !self.delete => 403,
+            200 => 204,
+            status => status,
+        }
+    }
+}
+
+/// Which fields a role closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    Nothing,
+    /// What people are found by beside their names.
+    Addresses,
+    /// What names are made of.
+    Names,
+    /// All but a few.
+    Most,
+    /// To writing alone.
+    ToWrite,
+}
+
+pub const MASKS: &[Mask] = &[Mask::Nothing, Mask::Addresses, Mask::Names, Mask::Most, Mask::ToWrite];
+
+const ALWAYS: &[&str] = &["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];
+
+impl Mask {
+    fn readable(self, resource: &str) -> Value {
+        let (mode, fields) = self.listed(resource);
+        json!({"mode": mode, "fields": fields})
+    }
+
+    fn listed(self, resource: &str) -> (&'static str, &'static [&'static str]) {
+        match (self, resource) {
+            (Self::Nothing | Self::ToWrite, _) => ("all_but", &[]),
+            (Self::Addresses, "contacts") => ("all_but", &["emails", "tags"]),
+            (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
+            (Self::Names, "contacts") => ("all_but", &["last_name", "addresses"]),
+            (Self::Names, _) => ("all_but", &["name"]),
+            (Self::Most, "contacts") => ("only", &["first_name", "name", "owner_id"]),
+            (Self::Most, _) => ("only", &["name", "tags"]),
+        }
+    }
+
+    fn writable(self, resource: &str) -> Value {
+        match self {
+            Self::ToWrite => json!({"mode": "all_but", "fields": [self.closed_to_write(resource)]}),
+            _ => json!({"mode": "all_but", "fields": []}),
+        }
+    }
+
+    /// A field that some masks close to writing.
+    pub fn closed_to_write(self, resource: &str) -> &'static str {
+        if resource == "contacts" { "job_title" } else { "industry" }
+    }
+
+    /// Whether a field is shown.
+    pub fn shows(self, resource: &str, field: &str) -> bool {
+        let (mode, fields) = self.listed(resource);
+        ALWAYS.contains(&field) || fields.contains(&field) == (mode == "only")
+    }
+
+    /// Whether a field may be written.
+    pub fn writes(self, resource: &str, field: &str) -> bool {
+        let is_closed = self == Self::ToWrite && field == self.closed_to_write(resource);
+        fn listed(mask: Mask, resource: &str, field: &str) -> bool {
+            let (mode, fields) = mask.listed(resource);
+            fields.contains(&field) == (mode == "only")
+        }
+        !is_closed && listed(self, resource, field)
+    }
+
+    /// Whether the name, and all that it is made of, is open.
+    pub fn names(self, resource: &str) -> bool {
+        let fields: &[&str] = match resource {
+            "contacts" => &["name", "first_name", "middle_name", "last_name", "emails", "phones"],
+            _ => &["name"],
+        };
+        fields.iter().all(|field| self.shows(resource, field))
+    }
+
+    /// Whether `q` can be used: it needs names.
+    pub fn searches(self, resource: &str) -> bool {
+        let fields: &[&str] = match resource {
+            "contacts" => &["first_name", "middle_name", "last_name"],
+            _ => &["name"],
+        };
+        fields.iter().all(|field| self.shows(resource, field))
+    }
+
+    /// Whether `q` can look at all that records are found by.
+    pub fn searches_all(self, resource: &str) -> bool {
+        let fields: &[&str] = match resource {
+            "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
+            _ => &["name", "legal_name", "domain", "emails", "phones"],
+        };
+        fields.iter().all(|field| self.shows(resource, field))
+    }
+
+    /// Some fields that have to be there.
+    pub fn open_among(self, resource: &str) -> Vec<&'static str> {
+        let fields: &[&str] = match resource {
+            "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses"],
+            _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags"],
+        };
+        fields.iter().copied().filter(|field| self.shows(resource, field)).collect()
+    }
+}
