@@ -88,13 +88,13 @@ SELECT workspaces.id, gen_random_uuid(), 1, workspaces.created_at, workspaces.cr
     ('admin', 'Does everything.', '[]', '{}'::text[]),
     ('manager', 'Does everything with records, and sees who works with them.',
      '[{"resource": "others", "read": "all", "write": "all", "create": true, "delete": true, "readable_fields": {"mode": "all_but", "fields": []}, "writable_fields": {"mode": "all_but", "fields": []}}]',
-     '{users:read,teams:read,roles:read}'),
+     '{roles:read,teams:read,users:read}'),
     ('agent', 'Sees, creates and changes records.',
      '[{"resource": "others", "read": "all", "write": "all", "create": true, "delete": false, "readable_fields": {"mode": "all_but", "fields": []}, "writable_fields": {"mode": "all_but", "fields": []}}]',
-     '{users:read,teams:read}'),
+     '{teams:read,users:read}'),
     ('read_only', 'Sees records.',
      '[{"resource": "others", "read": "all", "write": "none", "create": false, "delete": false, "readable_fields": {"mode": "all_but", "fields": []}, "writable_fields": {"mode": "all_but", "fields": []}}]',
-     '{users:read,teams:read}')
+     '{teams:read,users:read}')
  ) AS seed (name, description, rules, permissions);
 
 INSERT INTO user_roles (workspace_id, user_id, role_id)

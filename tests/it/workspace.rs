@@ -4,3 +4,4 @@ mod api_keys;
 mod limits;
 mod passwords;
 mod sessions;
+mod users;

@@ -227,6 +227,20 @@ impl Policy {
 
 expression!(Within, sql_types::Bool);
 
+/// Whether a record is within a condition, as a value: a record of nobody is not, where the condition alone says neither.
+pub(crate) struct IsWithin(pub(crate) Within);
+
+impl QueryFragment<Pg> for IsWithin {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("coalesce(");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(", FALSE)");
+        Ok(())
+    }
+}
+
+expression!(IsWithin, sql_types::Bool);
+
 /// What comes first in several queries that are sorted alike. Each has to be limited to as many rows as are wanted of all.
 pub(crate) struct Merged<Q> {
     /// One for each lane.
@@ -337,7 +351,7 @@ pub(crate) enum Seen {
 pub(crate) fn seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid) -> Result<Seen, StoreError> {
     let (finding, writing) = (Policy::finding(reader, resource), Policy::writing(reader, resource));
     let (workspace, table) = (reader.workspace(), resource.as_str());
-    let looked = Look { workspace, table, id, finding: finding.whole(), writing: writing.whole() };
+    let looked = Look { workspace, table, id, finding: finding.whole(), writing: IsWithin(writing.whole()) };
     Ok(match looked.get_result::<bool>(reader.pg()).optional()? {
         None => Seen::Not,
         Some(false) => Seen::ToRead,
@@ -351,7 +365,7 @@ struct Look {
     table: &'static str,
     id: Uuid,
     finding: Within,
-    writing: Within,
+    writing: IsWithin,
 }
 
 impl Query for Look {

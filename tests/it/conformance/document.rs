@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, env, fs, path::Path};
 
+use rapport_domain::access::Resource;
 use serde_json::Value;
 
 use crate::harness::{
@@ -117,6 +118,18 @@ fn what_can_be_given_can_be_changed() {
         let Some(record) = name.strip_suffix("Patch") else { continue };
         assert_eq!(fields(&schemas[&format!("New{record}")]), fields(patch), "New{record} and {name}");
     }
+}
+
+/// A field that a role can't name is open to everybody who sees the record.
+#[test]
+fn every_field_can_be_closed() {
+    for (resource, record) in [(Resource::Contacts, "Contact"), (Resource::Companies, "Company")] {
+        let always = ["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];
+        let fields = DOCUMENT["components"]["schemas"][record]["properties"].as_object().unwrap().keys();
+        let fields: Vec<&str> = fields.map(String::as_str).filter(|field| !always.contains(field)).collect();
+        assert_eq!(resource.fields(), fields, "{record}::FIELDS");
+    }
+    assert_eq!(Resource::ALL.len(), 2, "a new resource is compared here, too");
 }
 
 #[test]

@@ -58,6 +58,19 @@ impl FieldRule {
         Self { mode: if self.mode == Only && other.mode == Only { Only } else { AllBut }, fields }
     }
 
+    /// The fields of both rules.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        use FieldMode::{AllBut, Only};
+        let fields = match (self.mode, other.mode) {
+            (AllBut, AllBut) => &self.fields | &other.fields,
+            (AllBut, Only) => &other.fields - &self.fields,
+            (Only, AllBut) => &self.fields - &other.fields,
+            (Only, Only) => &self.fields & &other.fields,
+        };
+        Self { mode: if self.mode == AllBut && other.mode == AllBut { AllBut } else { Only }, fields }
+    }
+
     /// Whether every field of the other rule is one of this, also of fields that are added later.
     pub fn covers(&self, other: &Self) -> bool {
         self.or(other) == *self
@@ -83,9 +96,10 @@ mod tests {
     proptest! {
         #[test]
         fn two_rules_together_allow_what_either_does(one in rules(), other in rules()) {
-            let both = one.or(&other);
+            let (either, both) = (one.or(&other), one.and(&other));
             for field in FIELDS.iter().chain(&["added later"]) {
-                prop_assert_eq!(both.allows(field), one.allows(field) || other.allows(field), "{}", field);
+                prop_assert_eq!(either.allows(field), one.allows(field) || other.allows(field), "{}", field);
+                prop_assert_eq!(both.allows(field), one.allows(field) && other.allows(field), "{}", field);
             }
         }
 

@@ -198,10 +198,9 @@ impl Grants {
         is_open(field) || self.on(resource).readable.allows(field)
     }
 
-    /// Whether a field may be written. What is not seen is not written.
+    /// Whether a field may be written.
     pub fn may_write(&self, resource: Resource, field: &str) -> bool {
-        let grant = self.on(resource);
-        grant.writable.allows(field) && grant.readable.allows(field)
+        self.on(resource).writable.allows(field)
     }
 
     /// Whether whoever has these may give somebody those: nobody gives more than they have.

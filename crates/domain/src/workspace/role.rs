@@ -206,10 +206,10 @@ impl Role {
             StandardRole::Admin => ("Does everything.", &[]),
             StandardRole::Manager => (
                 "Does everything with records, and sees who works with them.",
-                &["users:read", "teams:read", "roles:read"],
+                &["roles:read", "teams:read", "users:read"],
             ),
-            StandardRole::Agent => ("Sees, creates and changes records.", &["users:read", "teams:read"]),
-            StandardRole::ReadOnly => ("Sees records.", &["users:read", "teams:read"]),
+            StandardRole::Agent => ("Sees, creates and changes records.", &["teams:read", "users:read"]),
+            StandardRole::ReadOnly => ("Sees records.", &["teams:read", "users:read"]),
         };
         let records = match role {
             StandardRole::Admin => None,
@@ -343,7 +343,8 @@ impl AccessRule {
             create: self.create,
             delete: self.delete,
             readable: self.readable_fields.clone(),
-            writable: self.writable_fields.clone(),
+            // What is not seen is not written.
+            writable: self.writable_fields.and(&self.readable_fields),
         }
     }
 

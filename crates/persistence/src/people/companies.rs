@@ -31,7 +31,7 @@ use crate::{
     page::{PageRequest, rows, total},
     schema::companies,
     search::{self, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
     workspace::users,
 };
 
@@ -168,7 +168,7 @@ fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreEr
 fn get_to_change(reader: &mut Reader<'_>, id: CompanyId, deleted: Deleted) -> Result<Company, StoreError> {
     let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
         .filter(companies::id.eq(id.uuid()))
-        .select((Row::as_select(), Policy::writing(reader, RESOURCE).whole()))
+        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
         .first(reader.pg())
         .optional()?;
     match found {

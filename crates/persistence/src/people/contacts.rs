@@ -34,7 +34,7 @@ use crate::{
     page::{PageRequest, rows, total},
     schema::contacts,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
     workspace::users,
 };
 
@@ -164,7 +164,7 @@ fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreEr
 fn get_to_change(reader: &mut Reader<'_>, id: ContactId, deleted: Deleted) -> Result<Contact, StoreError> {
     let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
         .filter(contacts::id.eq(id.uuid()))
-        .select((Row::as_select(), Policy::writing(reader, RESOURCE).whole()))
+        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
         .first(reader.pg())
         .optional()?;
     match found {

@@ -9,6 +9,8 @@ pub enum Place {
     Team,
     Below,
     Other,
+    /// Of nobody, and of no team.
+    Nobodys,
     SharedToRead,
     SharedToWrite,
     SharedWithTeam,
@@ -22,6 +24,7 @@ impl Place {
         Self::Team,
         Self::Below,
         Self::Other,
+        Self::Nobodys,
         Self::SharedToRead,
         Self::SharedToWrite,
         Self::SharedWithTeam,

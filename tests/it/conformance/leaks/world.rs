@@ -115,12 +115,13 @@ impl World {
         };
         if place.is_here() {
             let (owner, team) = match place {
-                Place::Own => (&owners.caller, Value::Null),
-                Place::Team => (&owners.colleague, json!(owners.team)),
-                Place::Below => (&owners.of_below, json!(owners.below)),
-                _ => (&owners.of_other, json!(owners.other)),
+                Place::Own => (json!(owners.caller), Value::Null),
+                Place::Team => (json!(owners.colleague), json!(owners.team)),
+                Place::Below => (json!(owners.of_below), json!(owners.below)),
+                Place::Nobodys | Place::SharedToRead => (Value::Null, Value::Null),
+                _ => (json!(owners.of_other), json!(owners.other)),
             };
-            new["owner_id"] = json!(owner);
+            new["owner_id"] = owner;
             new["team_id"] = team;
             if resource == "contacts" {
                 new["company_id"] = json!(self.id("companies", company_of(place)));
