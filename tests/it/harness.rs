@@ -12,10 +12,10 @@ use std::{
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
 use rapport_domain::{
-    access::{Permission, StandardRole},
+    access::StandardRole,
     id::WorkspaceId,
     record::Source,
-    workspace::user::NewUser,
+    workspace::{api_key::NewApiKey, user::NewUser},
 };
 use rapport_http::auth::{api_key, password};
 use rapport_persistence::{
@@ -110,12 +110,13 @@ impl Workspace {
     }
 
     fn program(&self, scopes: Option<&[&str]>) -> Caller {
-        let minted = api_key::mint().unwrap();
-        let permissions =
-            scopes.map(|scopes| scopes.iter().map(|scope| Permission::from_scope(scope).unwrap()).collect());
-        let created = api_keys::create(&SHARED.db, self.id, minted.id, "test", minted.secret_hash, permissions);
+        let api_key::Minted { id, key, secret_hash } = api_key::mint().unwrap();
+        let scopes = scopes.map(|scopes| scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        let new = NewApiKey { name: "test".to_owned(), scopes, ..NewApiKey::default() };
+        let scope = self.scope();
+        let created = SHARED.db.write(&scope, move |writer| api_keys::create(writer, new, id, secret_hash));
         RUNTIME.block_on(created).unwrap();
-        Caller::new(&base(), Some(minted.key))
+        Caller::new(&base(), Some(key))
     }
 
     /// For work on the database that no operation does.
@@ -188,7 +189,9 @@ pub fn workspace() -> (Workspace, Caller) {
     (workspace, admin)
 }
 
-/// Somebody without credentials.
+/// Somebody without credentials, who calls from an address of their own: strangers at one address are counted together.
 pub fn anonymous() -> Caller {
-    Caller::new(&base(), None)
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let [_, a, b, c] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Caller::new(&base(), None).at(&format!("10.{a}.{b}.{c}"))
 }

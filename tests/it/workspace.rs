@@ -1,8 +1,11 @@
 //! The business itself and those who work with Rapport.
 
+mod api_keys;
+mod limits;
 mod oauth;
 mod outside;
+mod passwords;
 mod refresh;
 mod sessions;
-mod users;
 mod tokens;
+mod users;

@@ -5,6 +5,7 @@ mod outside;
 pub mod password;
 pub(crate) mod refresh_token;
 pub mod signing;
+pub(crate) mod throttle;
 mod token;
 
 use std::{
@@ -25,14 +26,17 @@ use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
     access::{Actor, ActorKind, Grants, Permission, Permissions},
-    id::SessionId,
-    workspace::role::RoleSummary,
+    id::{ApiKeyId, SessionId},
+    workspace::{
+        api_key::{permissions, read_network},
+        role::RoleSummary,
+    },
 };
 use rapport_persistence::{
     Db, Scope,
     workspace::{
         accounts::{self, Account},
-        api_keys::{self, ApiKey},
+        api_keys,
         workspaces::Workspace,
     },
 };
@@ -45,6 +49,7 @@ pub(crate) use self::{
     token::{Bearer, LIFETIME, Tokens},
 };
 use crate::{
+    address::ClientAddress,
     gate,
     problem::{ApiError, ApiResult},
 };
@@ -89,6 +94,13 @@ impl Caller {
     }
 }
 
+/// From where a request comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Whence<'r> {
+    pub(crate) address: ClientAddress,
+    pub(crate) request_id: &'r str,
+}
+
 /// Finds out who calls.
 pub(crate) struct Authenticator {
     db: Db,
@@ -116,7 +128,7 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         request_id: String,
-        address: Option<String>,
+        address: ClientAddress,
     ) -> ApiResult<Caller> {
         let credential = credential(headers).ok_or_else(|| {
             ApiError::new("unauthorized", "Send Authorization: Bearer followed by an access token or an API key.")
@@ -124,23 +136,32 @@ impl Authenticator {
         if credential.len() > LONGEST {
             return Err(refused());
         }
-        let hash: [u8; 32] = Sha256::digest(credential).into();
+        // With the address: a key may be good at one and not at another, and is noted where it is used.
+        let from = address.0.to_string();
+        let hash: [u8; 32] =
+            Sha256::new().chain_update(&from).chain_update([0]).chain_update(credential).finalize().into();
         let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
         let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
         if let Some(known) = self.known.get(&hash).filter(is_fresh) {
-            return Ok(Caller { request_id, address, ..known.caller });
+            return Ok(Caller { request_id, address: Some(from), ..known.caller });
         }
-        let (caller, ends) = self.find(credential, now).await?.ok_or_else(refused)?;
+        let place = Whence { address, request_id: &request_id };
+        let (caller, ends) = self.find(credential, place, now).await?.ok_or_else(refused)?;
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
         self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
-        Ok(Caller { request_id, address, ..caller })
+        Ok(Caller { request_id, address: Some(from), ..caller })
     }
 
     /// Whose credential this is, and when it ends by itself.
-    async fn find(&self, credential: &str, now: DateTime<Utc>) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
+    async fn find(
+        &self,
+        credential: &str,
+        place: Whence<'_>,
+        now: DateTime<Utc>,
+    ) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
         if let Some(key) = api_key::Presented::parse(credential) {
-            return Ok(self.program(&key).await?.map(|caller| (caller, None)));
+            return self.program(&key, place).await;
         }
         if let Some(outside) = self.outside.as_ref().filter(|outside| outside.is_named_by(credential)) {
             let Some(vouched) = outside.verify(credential, now).await else { return Ok(None) };
@@ -148,46 +169,74 @@ impl Authenticator {
             return Ok(account.map(|account| (user(account, None), Some(vouched.ends))));
         }
         let Some(claims) = self.tokens.verify(credential, now).await else { return Ok(None) };
-        let caller = match claims.bearer {
+        Ok(match claims.bearer {
             Bearer::User { user: id, session } => {
                 let account = accounts::in_session(&self.db, claims.workspace, id, session).await?;
-                account.map(|account| user(account, Some(session)))
+                account.map(|account| (user(account, Some(session)), Some(claims.ends)))
             }
             Bearer::Program { key, permissions } => {
-                let found = api_keys::find(&self.db, key).await?.filter(|key| key.workspace.id == claims.workspace);
-                found.map(program).map(|caller| caller.narrowed(permissions))
+                let found = self.holder(key, place, |_| Some(None)).await?;
+                let found = found.filter(|(program, _)| program.workspace.id == claims.workspace);
+                found.map(|(program, ends)| {
+                    let ends = ends.map_or(claims.ends, |ends| ends.min(claims.ends));
+                    (program.narrowed(permissions), Some(ends))
+                })
             }
-        };
-        Ok(caller.map(|caller| (caller, Some(claims.ends))))
+        })
     }
 
     /// The program with this key; none when the key is not valid.
-    pub(crate) async fn program(&self, presented: &api_key::Presented) -> ApiResult<Option<Caller>> {
-        let found = api_keys::find(&self.db, presented.id).await?;
-        let Some(key) = found.filter(|key| presented.is_secret_of(&key.secret_hash)) else { return Ok(None) };
-        api_keys::note_use(&self.db, key.id).await?;
-        Ok(Some(program(key)))
+    pub(crate) async fn program(
+        &self,
+        key: &api_key::Presented,
+        place: Whence<'_>,
+    ) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
+        let own = |found: &api_keys::SignIn| {
+            found.secrets.iter().find(|(hash, _)| key.is_secret_of(hash)).map(|(_, ends)| *ends)
+        };
+        self.holder(key.id, place, own).await
     }
-}
 
-fn program(key: ApiKey) -> Caller {
-    let grants = match key.scopes {
-        None => Grants::everything(),
-        Some(scopes) => {
-            Grants::everything().narrowed(scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect())
+    /// The program that a key stands for, if what was presented proves it, and when that ends by itself.
+    async fn holder(
+        &self,
+        id: ApiKeyId,
+        place: Whence<'_>,
+        proof_ends: impl Fn(&api_keys::SignIn) -> Option<Option<DateTime<Utc>>>,
+    ) -> ApiResult<Option<(Caller, Option<DateTime<Utc>>)>> {
+        let presented = api_keys::Presented {
+            id,
+            address: place.address.0.to_string(),
+            neighbourhood: place.address.neighbourhood().to_string(),
+            request_id: place.request_id.to_owned(),
+        };
+        let Some(found) = api_keys::find(&self.db, &presented).await? else { return Ok(None) };
+        let Some(proof_ends) = proof_ends(&found) else { return Ok(None) };
+        if !is_allowed(&found.allowed_addresses, place.address) {
+            return Ok(None);
         }
-    };
-    Caller {
-        workspace: key.workspace,
-        kind: ActorKind::ApiKey,
-        id: key.id.uuid(),
-        name: key.name,
-        email: None,
-        roles: Vec::new(),
-        grants: Arc::new(grants),
-        session: None,
-        request_id: String::new(),
-        address: None,
+        let all = match found.user {
+            None => Grants::everything(),
+            Some(user) => match accounts::get(&self.db, found.workspace.id, user).await? {
+                Some(account) => Arc::unwrap_or_clone(account.grants),
+                None => return Ok(None),
+            },
+        };
+        api_keys::note_use(&self.db, &presented, &found).await?;
+        let ends = [proof_ends, found.expires_at].into_iter().flatten().min();
+        let caller = Caller {
+            workspace: found.workspace,
+            kind: ActorKind::ApiKey,
+            id: id.uuid(),
+            name: found.name,
+            email: None,
+            roles: Vec::new(),
+            grants: Arc::new(all.narrowed(permissions(found.scopes.as_deref()))),
+            session: None,
+            request_id: String::new(),
+            address: None,
+        };
+        Ok(Some((caller, ends)))
     }
 }
 
@@ -208,6 +257,12 @@ fn user(account: Account, session: Option<SessionId>) -> Caller {
 
 fn refused() -> ApiError {
     ApiError::new("unauthorized", "The access token or API key is not valid, or not any more. Sign in again.")
+}
+
+/// Whether a key may be used from here. A network that can't be read allows nothing.
+fn is_allowed(networks: &[String], address: ClientAddress) -> bool {
+    let contains = |network: &String| read_network(network).is_some_and(|network| network.contains(&address.0));
+    networks.is_empty() || networks.iter().any(contains)
 }
 
 /// A bearer credential, or a key in `X-Api-Key`. Of both, the bearer counts.
@@ -252,6 +307,8 @@ requirements! {
     TeamsWrite => Some(Permission::TeamsWrite);
     RolesRead => Some(Permission::RolesRead);
     RolesWrite => Some(Permission::RolesWrite);
+    ApiKeysRead => Some(Permission::ApiKeysRead);
+    ApiKeysWrite => Some(Permission::ApiKeysWrite);
     AuditRead => Some(Permission::AuditRead);
 }
 

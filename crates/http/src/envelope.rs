@@ -18,6 +18,7 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 
 use crate::{
+    address::ClientAddress,
     metrics::Metrics,
     problem::{ApiError, PROBLEM_JSON},
     problems,
@@ -51,6 +52,8 @@ pub(crate) async fn wrap(
     let started = Instant::now();
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
+    let address = ClientAddress::find(&request);
+    request.extensions_mut().insert(address);
     if request.method() == Method::HEAD {
         // The server leaves out the body of the answer to a HEAD by itself.
         request.head_mut().method = Method::GET;

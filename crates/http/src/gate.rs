@@ -16,9 +16,11 @@ use actix_web::{
 use rapport_domain::access::{Permission, Resource};
 
 use crate::{
+    address::ClientAddress,
     auth::{Authenticator, Caller},
     contract::{Access, Contract, Found},
     envelope::{OperationId, RequestId},
+    limits::{self, Limiter, Standing},
     problem::ApiError,
 };
 
@@ -39,12 +41,12 @@ pub(crate) async fn wrap(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     }
     match admit(&request).await {
-        Ok(()) => Ok(private(next.call(request).await?.map_into_boxed_body())),
+        Ok(()) => Ok(finished(next.call(request).await?.map_into_boxed_body())),
         Err(Refusal::Options(allow)) => {
             let response = HttpResponse::NoContent().insert_header((header::ALLOW, allow)).finish();
-            Ok(private(request.into_response(response)))
+            Ok(finished(request.into_response(response)))
         }
-        Err(Refusal::Error(error)) => Ok(private(request.into_response(error.error_response()))),
+        Err(Refusal::Error(error)) => Ok(finished(request.into_response(error.error_response()))),
     }
 }
 
@@ -67,14 +69,31 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
         Found::OtherMethods(allow) if request.method() == Method::OPTIONS => {
             return Err(Refusal::Options(allow.to_owned()));
         }
-        Found::OtherMethods(allow) => return Err(other_method(request.method(), allow).into()),
-        Found::Nothing => return Err(nothing_here(request.path()).into()),
+        Found::OtherMethods(allow) => {
+            count_stranger(request)?;
+            return Err(other_method(request.method(), allow).into());
+        }
+        Found::Nothing => {
+            count_stranger(request)?;
+            return Err(nothing_here(request.path()).into());
+        }
     };
     request.extensions_mut().insert(OperationId(operation.id.clone()));
     tracing::Span::current().record("operation", operation.id.as_str());
 
-    if operation.access != Access::Public {
-        let caller = authenticate(request).await?;
+    if operation.access == Access::Public {
+        if !limits::UNCOUNTED.contains(&operation.id.as_str()) {
+            count_stranger(request)?;
+        }
+    } else {
+        let caller = match authenticate(request).await {
+            Ok(caller) => caller,
+            Err(error) => {
+                count_stranger(request)?;
+                return Err(error.into());
+            }
+        };
+        note(request, data::<Limiter>(request)?.count_caller(&caller))?;
         if let Access::Permitted(permission) = operation.access {
             require(&caller, permission)?;
             if let Some(resource) = permission.resource() {
@@ -89,8 +108,21 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
 
 async fn authenticate(request: &ServiceRequest) -> Result<Caller, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let address = request.peer_addr().map(|peer| peer.ip().to_string());
+    let address = ClientAddress::of(request.request());
     data::<Authenticator>(request)?.authenticate(request.headers(), request_id, address).await
+}
+
+/// Counts a request of somebody who has not proved who they are.
+fn count_stranger(request: &ServiceRequest) -> Result<(), ApiError> {
+    let address = ClientAddress::of(request.request());
+    note(request, data::<Limiter>(request)?.count_address(address))
+}
+
+/// Leaves for the answer where the caller stands, and refuses the request when it is one too many.
+fn note(request: &ServiceRequest, standing: Standing) -> Result<(), ApiError> {
+    let verdict = standing.verdict();
+    request.extensions_mut().insert(standing);
+    verdict
 }
 
 /// Refuses a caller who lacks a permission, and names it.
@@ -121,17 +153,22 @@ fn nothing_here(path: &str) -> ApiError {
     ApiError::new("not_found", detail)
 }
 
-/// Answers are for the caller alone, and to be asked for again each time; those that hold tokens are kept nowhere, and
-/// the public keys may be kept by everybody, for less time than a new key is published before it signs.
-fn private(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+/// What every answer says: for whom it is and how long it may be kept, and how many requests are left. Answers are for the
+/// caller alone, and to be asked for again each time; those that hold secrets are kept nowhere, and the public keys may be
+/// kept by everybody, for less time than a new key is published before it signs.
+fn finished(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let path = response.request().path();
-    let holds_tokens = path.starts_with("/v1/auth/") || path.starts_with("/oauth/");
+    let holds_secrets = ["/v1/auth/", "/v1/api_keys", "/oauth/"].iter().any(|start| path.starts_with(start));
     let is_for_all = path.starts_with("/.well-known/") && response.status().is_success();
-    let value = match (holds_tokens, is_for_all) {
+    let value = match (holds_secrets, is_for_all) {
         (true, _) => "no-store",
         (_, true) => "public, max-age=300",
         _ => "private, no-cache",
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    let standing = response.request().extensions().get::<Standing>().cloned();
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
     response
 }

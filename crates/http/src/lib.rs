@@ -4,6 +4,7 @@
 //! operation exist, who calls, may they, are the parameters right), then a handler, which parses, calls one persistence
 //! function inside one `Db` closure, and renders.
 
+mod address;
 pub mod auth;
 mod body;
 mod conditional;
@@ -11,6 +12,8 @@ mod contract;
 mod envelope;
 mod gate;
 mod health;
+mod limits;
+pub mod mail;
 mod metrics;
 pub mod openapi;
 mod problem;
@@ -24,4 +27,5 @@ mod server;
 mod people;
 mod workspace;
 
+pub use limits::RateLimits;
 pub use server::{HttpOptions, Running, start};

@@ -22,7 +22,10 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{CountryCode, Tag},
-    workspace::user::UserState,
+    workspace::{
+        api_key::{NetworkText, PermissionScope, RevokedInList},
+        user::UserState,
+    },
 };
 
 use crate::{
@@ -45,6 +48,7 @@ use crate::{
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),
+        (name = "API keys", description = "With what programs sign in."),
         (name = "Shares", description = "Single records that somebody else may see or change, too."),
         (name = "Access", description = "Who may do what: explained and audited."),
         (name = "Service", description = "The server itself.")
@@ -53,13 +57,14 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, EventName, OnDuplicate, Resource, Tag, UserState
+            DeletedInList, DeletedInRead, EventName, NetworkText, OnDuplicate, PermissionScope, Resource,
+            RevokedInList, Tag, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
             responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,
-            responses::UnsupportedMediaType, responses::ValidationFailed, responses::InternalError,
-            responses::Unavailable
+            responses::UnsupportedMediaType, responses::ValidationFailed, responses::TooManyRequests,
+            responses::InternalError, responses::Unavailable
         )
     ),
     modifiers(&SecuritySchemes)
@@ -78,7 +83,10 @@ impl Modify for SecuritySchemes {
                  minutes, signed with ES256; the keys are at `/.well-known/jwks.json`.",
             ))
             .build();
-        let key = ApiKeyValue::with_description("X-Api-Key", "An API key, made by `rapport admin create-api-key`.");
+        let key = ApiKeyValue::with_description(
+            "X-Api-Key",
+            "An API key, made with `POST /v1/api_keys` or by `rapport admin create-api-key`.",
+        );
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));

@@ -149,6 +149,18 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "The body is readable JSON, but some fields break a rule. All of them are listed in errors, each with a JSON Pointer, a code and what to do. Nothing was written.",
     ),
     kind(
+        "too_many_attempts",
+        429,
+        "Too many failed tries",
+        "This account or this address has failed too often. Wait for the seconds in Retry-After. Each further failure makes the wait longer, up to a quarter of an hour; signing in makes it forgotten.",
+    ),
+    kind(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "More requests came than are allowed in a minute. Wait for the seconds in Retry-After. The headers RateLimit-Policy and RateLimit of every answer tell how many there may be and how many are left.",
+    ),
+    kind(
         "internal",
         500,
         "Something went wrong on our side",
@@ -186,6 +198,7 @@ pub(crate) fn code_of_status(status: u16) -> &'static str {
         408 => "request_timeout",
         413 => "payload_too_large",
         415 => "unsupported_media_type",
+        429 => "rate_limited",
         400..=499 => "malformed_request",
         503 => "unavailable",
         _ => "internal",

@@ -7,7 +7,13 @@ use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
     page::Total,
     people::{company::Company, contact::Contact},
-    workspace::{role::Role, session::Session, team::Team, user::User},
+    workspace::{
+        api_key::{ApiKey, IssuedApiKey},
+        role::Role,
+        session::Session,
+        team::Team,
+        user::User,
+    },
 };
 use rapport_persistence::Page;
 use serde::Serialize;
@@ -87,6 +93,18 @@ impl Shown for Role {
 impl Shown for Session {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Shown for ApiKey {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for IssuedApiKey {
+    fn version(&self) -> i64 {
+        self.api_key.version
     }
 }
 

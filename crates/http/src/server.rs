@@ -1,6 +1,6 @@
 //! The servers: one for the API, one for measurements.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_cors::Cors;
 use actix_web::{
@@ -14,6 +14,7 @@ use actix_web::{
     middleware::{Compress, Next, from_fn},
     web,
 };
+use ipnet::IpNet;
 use rapport_persistence::Db;
 use tracing::Span;
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
@@ -21,12 +22,20 @@ use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
-    auth::{Authenticator, Outside, OutsideOptions, Tokens, password::Passwords},
+    address::TrustedProxies,
+    auth::{
+        Authenticator, Outside, OutsideOptions, Tokens,
+        password::Passwords,
+        throttle::{Resets, SignIns},
+    },
     contract::Contract,
     envelope::{self, RequestId},
     gate,
+    limits::{Limiter, RateLimits},
+    mail::{Mailer, Post},
     metrics::Metrics,
     openapi, routes,
+    workspace::passwords::ResetRoom,
 };
 
 /// The largest body, in bytes.
@@ -46,6 +55,14 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// An identity provider whose tokens are taken, too.
     pub outside: Option<OutsideOptions>,
+    /// Networks of proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How many requests somebody may send.
+    pub rate_limits: RateLimits,
+    /// Takes the mails that Rapport sends.
+    pub mailer: Arc<dyn Mailer>,
+    /// Where the pages are on which people choose passwords.
+    pub public_url: Option<String>,
     /// How long requests that are under way may take when the server stops.
     pub grace: Duration,
 }
@@ -76,7 +93,12 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
     let authenticator = web::Data::new(Authenticator::new(db.clone(), tokens.clone(), outside));
     let metrics = Metrics::new()?;
     let (shared_metrics, cors_origins) = (web::Data::new(metrics.clone()), options.cors_origins.clone());
-    let (db, passwords) = (web::Data::new(db), web::Data::new(Passwords::new()));
+    let (db, passwords) = (web::Data::new(db), web::Data::new(Passwords::start()?));
+    let proxies = web::Data::new(TrustedProxies::new(&options.trusted_proxies));
+    let limiter = web::Data::new(Limiter::new(options.rate_limits));
+    let (sign_ins, resets) = (web::Data::new(SignIns::new()), web::Data::new(Resets::new()));
+    let room = web::Data::new(ResetRoom::new());
+    let post = web::Data::new(Post::new(Arc::clone(&options.mailer), options.public_url.as_deref()));
 
     let server = HttpServer::new(move || {
         let (app, _) = App::new().into_utoipa_app().configure(routes::configure).split_for_parts();
@@ -86,6 +108,12 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .app_data(db.clone())
             .app_data(tokens.clone())
             .app_data(passwords.clone())
+            .app_data(proxies.clone())
+            .app_data(limiter.clone())
+            .app_data(sign_ins.clone())
+            .app_data(resets.clone())
+            .app_data(post.clone())
+            .app_data(room.clone())
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
             .route("/openapi.json", web::get().to(document))
             .route("/docs", web::get().to(|| async { moved("/docs/") }))
@@ -167,7 +195,8 @@ fn reference_page() -> Config<'static> {
 
 /// Pages of the origins named may call; a browser is told to keep the answer for an hour.
 fn cors(origins: &[String]) -> Cors {
-    let exposed = ["etag", "location", "retry-after", "x-request-id"].map(HeaderName::from_static);
+    let exposed = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
+        .map(HeaderName::from_static);
     let allowed =
         ["authorization", "content-type", "if-match", "if-none-match", "x-api-key", "x-request-id", "traceparent"]
             .map(HeaderName::from_static);

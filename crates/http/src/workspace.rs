@@ -1,6 +1,9 @@
 //! The business itself and those who work with Rapport.
 
 mod access;
+pub(crate) mod api_keys;
+pub(crate) mod invites;
+pub(crate) mod passwords;
 mod roles;
 pub(crate) mod sessions;
 mod shares;
@@ -21,6 +24,20 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(sessions::get_session)
         .service(sessions::delete_session)
         .service(sessions::get_me);
+    config
+        .service(passwords::request_password_reset)
+        .service(passwords::confirm_password_reset)
+        .service(passwords::change_password)
+        .service(invites::accept_invite)
+        .service(invites::invite_user);
+    config
+        .service(api_keys::list_api_keys)
+        .service(api_keys::create_api_key)
+        .service(api_keys::get_api_key)
+        .service(api_keys::update_api_key)
+        .service(api_keys::delete_api_key)
+        .service(api_keys::rotate_api_key)
+        .service(api_keys::list_api_key_history);
     config
         .service(users::list_users)
         .service(users::create_user)

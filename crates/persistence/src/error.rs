@@ -97,9 +97,13 @@ pub(crate) enum Meaning {
 
 /// Every named constraint that a write can violate. A test over the catalog finds those that are missing.
 pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
+    ("api_key_secrets_hash_check", Meaning::Ours),
+    ("api_key_secrets_key_fkey", Meaning::Ours),
+    ("api_key_secrets_pkey", Meaning::Ours),
     ("api_keys_pkey", Meaning::Ours),
-    ("api_keys_secret_check", Meaning::Ours),
+    ("api_keys_user_fkey", Meaning::Unknown { pointer: "/user_id", what: "user" }),
     ("api_keys_workspace_fkey", Meaning::Ours),
+    ("api_keys_workspace_unique", Meaning::Ours),
     (
         "companies_annual_revenue_check",
         Meaning::NotAllowed { pointer: "/annual_revenue_amount", detail: "Give amount and currency together." },
@@ -180,6 +184,10 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
         "users_email_unique",
         Meaning::Taken { code: "email_taken", detail: "A user with this e-mail address exists already." },
     ),
+    ("user_tokens_hash_check", Meaning::Ours),
+    ("user_tokens_pkey", Meaning::Ours),
+    ("user_tokens_purpose_check", Meaning::Ours),
+    ("user_tokens_user_fkey", Meaning::Ours),
     ("users_pkey", Meaning::Ours),
     ("users_state_check", Meaning::Ours),
     ("users_workspace_fkey", Meaning::Ours),

@@ -101,12 +101,40 @@ diesel::table! {
         id -> Uuid,
         workspace_id -> Uuid,
         name -> Text,
-        secret_hash -> Binary,
         scopes -> Nullable<Array<Text>>,
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
+        version -> BigInt,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        user_id -> Nullable<Uuid>,
+        allowed_addresses -> Array<Text>,
+        last_used_address -> Nullable<Text>,
+        known_addresses -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    api_key_secrets (workspace_id, api_key_id, secret_hash) {
+        workspace_id -> Uuid,
+        api_key_id -> Uuid,
+        secret_hash -> Binary,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    user_tokens (workspace_id, token_hash) {
+        workspace_id -> Uuid,
+        token_hash -> Binary,
+        user_id -> Uuid,
+        purpose -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
     }
 }
 
@@ -268,5 +296,6 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
 diesel::allow_tables_to_appear_in_same_query!(users, workspaces);

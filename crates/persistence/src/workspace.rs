@@ -4,6 +4,8 @@ pub mod accounts;
 mod administrators;
 pub mod api_keys;
 pub mod explanations;
+pub mod invites;
+pub mod passwords;
 pub mod roles;
 pub(crate) mod secrets;
 pub mod sessions;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use ipnet::IpNet;
 use rapport_domain::access::Permission;
 use rapport_http::auth::OutsideOptions;
 
@@ -77,6 +78,27 @@ pub(crate) struct ServeOptions {
     /// Origin whose web pages may call the API from browsers, such as https://app.example.com. Repeat for several
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "RAPPORT_CORS_ORIGIN", value_delimiter = ',')]
     pub(crate) cors_origins: Vec<String>,
+    /// Network of a proxy in front, such as 10.0.0.0/8: the callers that it names in X-Forwarded-For are believed. Repeat
+    /// for several
+    #[arg(long = "trusted-proxy", value_name = "CIDR", env = "RAPPORT_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Requests a minute of one API key or one user; 0 for no limit
+    #[arg(long, value_name = "NUMBER", env = "RAPPORT_RATE_LIMIT_KEY", default_value_t = 6000)]
+    pub(crate) rate_limit_key: u32,
+    /// Requests a minute of all callers of one workspace; 0 for no limit
+    #[arg(long, value_name = "NUMBER", env = "RAPPORT_RATE_LIMIT_WORKSPACE", default_value_t = 30000)]
+    pub(crate) rate_limit_workspace: u32,
+    /// Requests a minute of one address without valid credentials; 0 for no limit
+    #[arg(long, value_name = "NUMBER", env = "RAPPORT_RATE_LIMIT_ADDRESS", default_value_t = 600)]
+    pub(crate) rate_limit_address: u32,
+    /// Folder in which mails are laid down as files, for a program of yours to deliver. Without it, outbox in --data-dir;
+    /// with --database-url, mails are not delivered
+    #[arg(long, value_name = "FOLDER", env = "RAPPORT_OUTBOX")]
+    pub(crate) outbox: Option<PathBuf>,
+    /// Where your pages are, such as https://crm.example.com: mails link to /accept-invite and /reset-password there.
+    /// Without it, mails hold the bare token
+    #[arg(long, value_name = "URL", env = "RAPPORT_PUBLIC_URL", value_parser = public_url)]
+    pub(crate) public_url: Option<String>,
     /// Connections to the database; about twice to four times the processor's cores are best
     #[arg(long, value_name = "NUMBER", env = "RAPPORT_CONNECTIONS", value_parser = clap::value_parser!(u32).range(2..=200))]
     pub(crate) connections: Option<u32>,
@@ -225,6 +247,12 @@ pub(crate) enum ImportDuplicates {
     Allow,
 }
 
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['#', '?', ' ']));
+    is_sound.then(|| text.to_owned()).ok_or_else(|| "write it like https://crm.example.com".to_owned())
+}
+
 fn column_and_field(text: &str) -> Result<(String, String), String> {
     let (column, field) = text.rsplit_once('=').ok_or("write it as COLUMN=FIELD, like Firma=job_title")?;
     Ok((column.to_owned(), field.to_owned()))
@@ -289,6 +317,13 @@ pub(crate) enum AdminCommand {
         /// and clients go on with their refresh tokens
         #[arg(long, env = "RAPPORT_FORGET_OLD")]
         forget_old: bool,
+        #[command(flatten)]
+        database: DatabaseOptions,
+    },
+    /// Revoke an API key, for good
+    RevokeApiKey {
+        /// Id of the key, which is its first part after rk_, or the whole key
+        key: String,
         #[command(flatten)]
         database: DatabaseOptions,
     },

@@ -8,6 +8,7 @@ pub mod embedded;
 mod failure;
 pub mod import;
 mod logging;
+mod outbox;
 mod terminal;
 
 use std::process::ExitCode;

@@ -43,7 +43,18 @@ fn nothing_but_what_is_public_answers_without_credentials() {
     public.sort_unstable();
     assert_eq!(
         public,
-        ["get_liveness", "get_problem", "get_readiness", "issue_token", "list_token_keys", "login", "refresh_session"],
+        [
+            "accept_invite",
+            "confirm_password_reset",
+            "get_liveness",
+            "get_problem",
+            "get_readiness",
+            "issue_token",
+            "list_token_keys",
+            "login",
+            "refresh_session",
+            "request_password_reset"
+        ],
         "a public operation is a decision"
     );
 

@@ -29,6 +29,9 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("string", Some("email")) => json!("somebody@example.com"),
         ("string", Some("currency-code")) => json!("CHF"),
         ("string", Some("country-code")) => json!("CH"),
+        ("string", Some("date-time")) => json!("2099-01-01T00:00:00Z"),
+        ("string", None) if field == "scopes" => json!("contacts:read"),
+        ("string", None) if field == "allowed_addresses" => json!("0.0.0.0/0"),
         ("string", None) if property["pattern"].is_string() => json!("12.5"),
         ("string", None) if field == "domain" => json!("example.com"),
         ("string", None) if field == "number" => json!("+49 30 901820"),
@@ -65,7 +68,7 @@ fn reference(field: &str, caller: &Caller) -> Value {
         "team_id" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
         "role_ids" => json!(caller.get("/v1/roles").body["data"][0]["id"]),
         "team_ids" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
-        "owner_id" => json!(OWNER.with(|owner| owner.borrow().clone())),
+        "owner_id" | "user_id" => json!(OWNER.with(|owner| owner.borrow().clone())),
         other => panic!("{other}: a new reference needs a record here"),
     }
 }
@@ -148,7 +151,8 @@ fn clears(field: &str, property: &'static Value, path: &str, before: &Value, adm
         return;
     }
     cleared.expect(200);
-    let empty = if before[field].is_array() { json!([]) } else { Value::Null };
+    // A key without scopes may do everything, one with an empty list nothing: there null is not an empty list.
+    let empty = if before[field].is_array() && field != "scopes" { json!([]) } else { Value::Null };
     assert_eq!(cleared.body[field], empty, "{field}");
 }
 

@@ -27,6 +27,16 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "NewShare" => json!({"resource": "contacts", "record_id": NOBODY, "user_id": NOBODY}),
         "Login" => json!({"workspace": unique, "email": "nobody@example.com", "password": "wrong"}),
         "Refresh" => json!({"refresh_token": format!("rt_{unique}")}),
+        // With as little as whoever creates it has at least.
+        "NewApiKey" => json!({"name": unique, "scopes": ["api_keys:write"]}),
+        "ApiKeyPatch" => json!({"name": unique}),
+        "ApiKeyRotation" => json!({"overlap_hours": 1}),
+        "PasswordReset" => json!({"workspace": unique, "email": "nobody@example.com"}),
+        "PasswordResetConfirmation" => json!({"token": unique, "password": "correct horse battery staple"}),
+        "InviteAcceptance" => json!({"token": unique, "password": "correct horse battery staple"}),
+        "PasswordChange" => {
+            json!({"current_password": "a long enough password", "new_password": "another password, long enough"})
+        }
         other => panic!("{other} has no sample: add one here"),
     }
 }

@@ -25,6 +25,8 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
 pub struct Caller {
     base: String,
     credential: Option<String>,
+    /// What a proxy that is trusted says of the address.
+    address: Option<String>,
 }
 
 /// What the server answered.
@@ -40,7 +42,17 @@ pub struct Answer {
 
 impl Caller {
     pub fn new(base: &str, credential: Option<String>) -> Self {
-        Self { base: base.to_owned(), credential }
+        Self { base: base.to_owned(), credential, address: None }
+    }
+
+    /// The same at another address: the test servers believe what they are told about it.
+    pub fn at(&self, address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..self.clone() }
+    }
+
+    /// The same with another credential.
+    pub fn with(&self, credential: &str) -> Self {
+        Self { credential: Some(credential.to_owned()), ..self.clone() }
     }
 
     /// What proves who calls.
@@ -91,6 +103,9 @@ impl Caller {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(credential) = &self.credential {
             request = request.header("Authorization", format!("Bearer {credential}"));
+        }
+        if let Some(address) = &self.address {
+            request = request.header("X-Forwarded-For", address);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -15,9 +15,13 @@ pub struct Minted {
 
 /// Makes a key. Fails only when the machine has no randomness.
 pub fn mint() -> Result<Minted, String> {
+    mint_for(ApiKeyId::mint())
+}
+
+/// Makes a new secret for a key.
+pub(crate) fn mint_for(id: ApiKeyId) -> Result<Minted, String> {
     let mut secret = [0_u8; 32];
     getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
-    let id = ApiKeyId::mint();
     let body = format!("rk_{}_{}", id.uuid().simple(), hex::encode(secret));
     let key = format!("{body}_{}", checksum(&body));
     Ok(Minted { id, key, secret_hash: Sha256::digest(secret).to_vec() })
@@ -28,6 +32,12 @@ pub fn random_text() -> Result<String, String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
     Ok(hex::encode(bytes))
+}
+
+/// The id in a whole key, or the id itself, as people type it on the command line.
+pub fn id_in(text: &str) -> Option<ApiKeyId> {
+    let id = text.strip_prefix("rk_").map_or(Some(text), |rest| rest.split('_').next())?;
+    Uuid::try_parse(id).ok().map(ApiKeyId::from_uuid)
 }
 
 /// A key that a caller presents, well-formed but not yet proven.

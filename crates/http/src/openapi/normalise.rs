@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use rapport_domain::access::ALWAYS;
 
+use crate::limits;
+
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
 /// The document as it is published.
@@ -15,6 +17,7 @@ pub(crate) fn normalise(mut document: Value) -> Value {
     for_each_operation(&mut document, &mut add_ways_of_programs);
     for_each_operation(&mut document, &mut add_standard_responses);
     for_each_operation(&mut document, &mut add_request_id_header);
+    add_rate_limits(&mut document);
     require_only_what_is_always_there(&mut document);
     name_fields(&mut document);
     prune(&mut document);
@@ -68,7 +71,7 @@ fn add_request_id(document: &mut Value) {
     });
     for (name, response) in document["components"]["responses"].as_object_mut().into_iter().flatten() {
         response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
-        if name == "Unavailable" {
+        if ["TooManyRequests", "Unavailable"].contains(&name.as_str()) {
             response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/RetryAfter"});
         }
     }
@@ -80,6 +83,38 @@ fn add_request_id_header(operation: &mut Value) {
             response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
         }
     }
+}
+
+/// Every answer tells how many requests are left, but for those of the probes, which are not counted.
+fn add_rate_limits(document: &mut Value) {
+    let text = |description: &str, example: &str| {
+        json!({
+            "description": description, "example": example, "schema": {"type": "string", "minLength": 1, "maxLength": 300}
+        })
+    };
+    document["components"]["headers"]["RateLimitPolicy"] = text(
+        "The limits that this request counts against, as draft-ietf-httpapi-ratelimit-headers has them: `q` requests in `w` seconds. `key` is of one API key or user, `workspace` of all callers of a workspace, `address` of calls without valid credentials. Absent where there is no limit.",
+        "\"key\";q=6000;w=60, \"workspace\";q=30000;w=60",
+    );
+    document["components"]["headers"]["RateLimit"] = text(
+        "Of each limit, the requests that are left (`r`), and the seconds until all are there again (`t`).",
+        "\"key\";r=5999;t=1, \"workspace\";r=29999;t=1",
+    );
+    for_each_operation(document, &mut |operation| {
+        let is_counted = operation["operationId"].as_str().is_none_or(|id| !limits::UNCOUNTED.contains(&id));
+        if let Some(responses) = operation["responses"].as_object_mut().filter(|_| is_counted) {
+            responses.insert("429".to_owned(), json!({"$ref": "#/components/responses/TooManyRequests"}));
+            responses.sort_keys();
+            responses.values_mut().filter(|response| response.get("$ref").is_none()).for_each(name_limits);
+        }
+    });
+    let shared = document["components"]["responses"].as_object_mut();
+    shared.into_iter().flat_map(|responses| responses.values_mut()).for_each(name_limits);
+}
+
+fn name_limits(response: &mut Value) {
+    response["headers"]["RateLimit-Policy"] = json!({"$ref": "#/components/headers/RateLimitPolicy"});
+    response["headers"]["RateLimit"] = json!({"$ref": "#/components/headers/RateLimit"});
 }
 
 /// Whatever takes a bearer token takes a key in a header of its own, too, and a token that a client got for a key.

@@ -24,6 +24,7 @@ problem_responses! {
     PayloadTooLarge "The body is too large"
     UnsupportedMediaType "The body is not JSON in UTF-8"
     ValidationFailed "Fields of the body break a rule; all of them are listed"
+    TooManyRequests "Too many requests, or too many failed tries: try again after Retry-After"
     InternalError "Something went wrong on our side"
     Unavailable "Too busy, or the database can't be reached: try again after Retry-After"
 }

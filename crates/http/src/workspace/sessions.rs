@@ -17,10 +17,12 @@ use rapport_persistence::{
 };
 
 use crate::{
+    address::ClientAddress,
     auth::{
         Auth, Bearer, Caller, LIFETIME, SignedIn, Tokens,
         password::Passwords,
         refresh_token::{self, Minted},
+        throttle::{self, SignIns},
     },
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -56,17 +58,24 @@ pub(crate) async fn login(
     db: web::Data<Db>,
     tokens: web::Data<Tokens>,
     passwords: web::Data<Passwords>,
+    sign_ins: web::Data<SignIns>,
+    request: HttpRequest,
 ) -> ApiResult<web::Json<SessionTokens>> {
     let login = body.0;
+    let named = throttle::Account::new(&login.workspace, &login.email);
+    let attempt = sign_ins.try_once(named, ClientAddress::of(&request))?;
+    let turn = passwords.turn().await?;
     let account = accounts::find(&db, &login.workspace, &login.email).await?;
 
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-    let is_right = passwords.is_right(login.password, hash).await.map_err(|error| ApiError::internal(&error))?;
+    let is_right = turn.is_right(login.password, hash).await?;
     let Some(account) = account.filter(|_| is_right) else {
+        attempt.failed();
         note_failure(&db, login.workspace, login.email, used.0);
         let detail = "Workspace, e-mail address and password do not go together. Check all three.";
         return Err(ApiError::new("invalid_login", detail));
     };
+    attempt.succeeded();
 
     let minted = minted(account.workspace.id, SessionId::mint())?;
     let expires_at = sessions::start(&db, account.user.id, minted.known, used.0).await?;
@@ -279,7 +288,7 @@ impl FromRequest for Used {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         ready(Ok(Self(Use {
-            address: request.peer_addr().map(|peer| peer.ip().to_canonical().to_string()),
+            address: Some(ClientAddress::of(request).0.to_string()),
             user_agent: user_agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()),
             request_id: Some(current_request_id()),
         })))

@@ -13,8 +13,10 @@ use rapport_persistence::Db;
 use uuid::Uuid;
 
 use crate::{
-    auth::{Authenticator, Bearer, LIFETIME, Tokens, api_key::Presented},
+    address::ClientAddress,
+    auth::{Authenticator, Bearer, LIFETIME, Tokens, Whence, api_key::Presented},
     body::Form,
+    envelope::current_request_id,
     problem::{ApiError, ApiResult},
 };
 
@@ -39,14 +41,17 @@ pub(crate) async fn issue_token(
     authenticator: web::Data<Authenticator>,
     tokens: web::Data<Tokens>,
     db: web::Data<Db>,
+    request: HttpRequest,
 ) -> ApiResult<web::Json<ClientToken>> {
-    let request = body.0;
-    if request.grant_type != "client_credentials" {
+    let (address, wanted) = (ClientAddress::of(&request), body.0);
+    if wanted.grant_type != "client_credentials" {
         return Err(ApiError::oauth("unsupported_grant_type", "Only grant_type=client_credentials is offered."));
     }
-    let key = client(&request, basic.0)?;
-    let program = authenticator.program(&key).await?.ok_or_else(unknown_client)?;
-    let permissions = narrowed(program.grants.permissions(), request.scope.as_deref())?;
+    let key = client(&wanted, basic.0)?;
+    let request_id = current_request_id();
+    let found = authenticator.program(&key, Whence { address, request_id: &request_id }).await?;
+    let (program, _) = found.ok_or_else(unknown_client)?;
+    let permissions = narrowed(program.grants.permissions(), wanted.scope.as_deref())?;
     let bearer = Bearer::Program { key: key.id, permissions };
     let signed = tokens.sign(program.workspace.id, bearer, db.clock().now()).await;
     Ok(web::Json(ClientToken {

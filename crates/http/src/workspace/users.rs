@@ -1,6 +1,10 @@
 //! Users.
 
-use actix_web::{HttpResponse, get, patch, post, web};
+use actix_web::{
+    HttpResponse, get,
+    http::header::{HeaderName, HeaderValue},
+    patch, post, web,
+};
 use rapport_domain::{
     id::UserId,
     workspace::user::{NewUser, Transfer, Transferred, User, UserPatch, UserQuery},
@@ -11,15 +15,20 @@ use rapport_persistence::{
 };
 use uuid::Uuid;
 
+use super::invites;
 use crate::{
     auth::{Auth, UsersRead, UsersWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
+    mail::Post,
     problem::ApiResult,
     query::Query,
     render::{self, ListPage},
     routes::{HistoryQuery, JournalEntryPage},
 };
+
+/// Says whether an invitation was handed over for delivery.
+const INVITATION: HeaderName = HeaderName::from_static("invitation");
 
 /// A page of users, under a name of its own in the document.
 pub(crate) type UserPage = ListPage<User>;
@@ -47,12 +56,13 @@ pub(crate) async fn list_users(
 
 /// Create user
 ///
-/// Creates a user in the state `invited`, who can sign in once they have chosen a password. Nobody can give a role that allows more than they may do themselves: that is 403.
+/// Creates a user in the state `invited` and mails them an invitation: they can sign in once they have chosen a password. Nobody can give a role that allows more than they may do themselves: that is 403.
 #[utoipa::path(
     tag = "Users", operation_id = "create_user", request_body = NewUser,
     responses(
         (status = 201, description = "The user, as it was created", body = User,
-            headers(("ETag" = String, description = "Version of the user"), ("Location" = String, description = "Address of the user"))),
+            headers(("ETag" = String, description = "Version of the user"), ("Location" = String, description = "Address of the user"),
+                ("Invitation" = String, description = "`sent`, or `not_sent`: `POST /v1/users/{user_id}/invite` says why, and tries again"))),
         (status = 409, response = crate::openapi::responses::Conflict)
     ),
     security(("bearer" = ["users:write"]))
@@ -62,12 +72,17 @@ pub(crate) async fn create_user(
     auth: Auth<UsersWrite>,
     body: Json<NewUser>,
     db: web::Data<Db>,
+    post: web::Data<Post>,
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let user = db.write(&auth.scope(), move |writer| users::create(writer, new)).await?;
+    let (user, issued) = db.write(&auth.scope(), move |writer| users::invite(writer, new)).await?;
+    let sent = invites::send(&post, &issued).await;
 
-    render::created(&auth, &user, format!("/v1/users/{}", user.id))
+    let mut response = render::created(&auth, &user, format!("/v1/users/{}", user.id))?;
+    let outcome = if sent.delivered { "sent" } else { "not_sent" };
+    response.headers_mut().insert(INVITATION, HeaderValue::from_static(outcome));
+    Ok(response)
 }
 
 /// Get user

@@ -11,7 +11,11 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-use super::{administrators, roles};
+use super::{
+    administrators,
+    invites::{self, Issued},
+    roles,
+};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,
     journal::{self, Entry, Journalled},
@@ -133,10 +137,14 @@ pub fn list(reader: &mut Reader<'_>, query: &UserQuery) -> Result<Page<User>, St
     request.page(reader, rows, |(row, ..)| (row.created_at, row.id), into_user)
 }
 
-/// Creates a user who has yet to accept the invitation.
-pub fn create(writer: &mut Writer<'_>, new: NewUser) -> Result<User, StoreError> {
+/// Creates a user who has yet to accept the invitation, and the invitation.
+pub fn invite(writer: &mut Writer<'_>, new: NewUser) -> Result<(User, Issued), StoreError> {
     let user = User::create(new, UserId::mint(), writer.stamp())?;
-    insert(writer, &user, None)
+    writer.transaction(|writer| {
+        let user = insert(writer, &user, None)?;
+        let issued = invites::issue(writer, user.id)?;
+        Ok((user, issued))
+    })
 }
 
 /// Creates a user who can sign in with this password at once.

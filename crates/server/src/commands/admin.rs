@@ -2,7 +2,11 @@
 
 use std::io::stdin;
 
-use rapport_domain::{access::Permission, record::Source, standards, workspace::user::NewUser};
+use rapport_domain::{
+    record::Source,
+    standards,
+    workspace::{api_key::NewApiKey, user::NewUser},
+};
 use rapport_http::auth::{api_key, password, signing};
 use rapport_persistence::{
     Db, Scope,
@@ -44,6 +48,9 @@ pub(crate) fn run(options: AdminOptions) -> Result<(), Failure> {
         AdminCommand::RotateSigningKey { forget_old, database } => {
             let old = if forget_old { Old::Forget } else { Old::Keep };
             with_database(&database, async |db| Ok(Some(signing::rotate(db, old).await?.to_string())))?
+        }
+        AdminCommand::RevokeApiKey { key, database } => {
+            with_database(&database, async |db| revoke_api_key(db, &key).await.map(|()| None))?
         }
     };
     if let Some(made) = made {
@@ -101,11 +108,25 @@ async fn create_user(
 /// Creates an API key for a workspace and gives it, the only time that it can be seen.
 pub(crate) async fn create_api_key(db: &Db, workspace: &str, name: &str, scopes: &[String]) -> Result<String, Failure> {
     let workspace = find_workspace(db, workspace).await?;
-    let permissions = scopes.iter().filter_map(|scope| Permission::from_scope(scope)).collect();
-    let minted = api_key::mint().map_err(Failure::said)?;
-    let permissions = (!scopes.is_empty()).then_some(permissions);
-    api_keys::create(db, workspace.id, minted.id, name, minted.secret_hash, permissions).await?;
-    Ok(minted.key)
+    let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
+    let api_key::Minted { id, key, secret_hash } = api_key::mint().map_err(Failure::said)?;
+    let scopes = (!scopes.is_empty()).then(|| scopes.to_vec());
+    let new = NewApiKey { name: name.to_owned(), scopes, ..NewApiKey::default() };
+    db.write(&scope, move |writer| api_keys::create(writer, new, id, secret_hash)).await?;
+    Ok(key)
+}
+
+/// Ends a key for good.
+async fn revoke_api_key(db: &Db, key: &str) -> Result<(), Failure> {
+    let id = api_key::id_in(key)
+        .ok_or_else(|| Failure::said("this is no API key: give its id, or the whole key, which begins with rk_"))?;
+    let workspace = api_keys::workspace_of(db, id)
+        .await?
+        .ok_or_else(|| Failure::said(format!("there is no API key with the id {id}")))?;
+    let scope = Scope::of_system(workspace, Source::Api, None);
+    let revoked = db.write(&scope, move |writer| api_keys::revoke(writer, id, None)).await?;
+    terminal::note(&format!("The key \"{}\" is revoked. Servers notice within five seconds.", revoked.name));
+    Ok(())
 }
 
 /// The workspace of this name, or a sentence that names those there are.

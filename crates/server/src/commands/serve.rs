@@ -1,8 +1,8 @@
 //! `rapport serve`
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use rapport_http::{HttpOptions, Running};
+use rapport_http::{HttpOptions, RateLimits, Running, mail::Mailer};
 use rapport_persistence::{Db, workspace::workspaces};
 use rapport_worker::Beside;
 use tokio::{
@@ -11,7 +11,15 @@ use tokio::{
 };
 
 use super::{asked_to_stop, block_on};
-use crate::{cli::ServeOptions, database::Database, demo, failure::Failure, logging, terminal};
+use crate::{
+    cli::ServeOptions,
+    database::Database,
+    demo,
+    failure::Failure,
+    logging,
+    outbox::{NoOutbox, Outbox},
+    terminal,
+};
 
 /// How long requests that are under way may take when the server stops.
 const GRACE: Duration = Duration::from_secs(20);
@@ -32,14 +40,7 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
     } else {
         None
     };
-    let http = HttpOptions {
-        listen: options.listen,
-        metrics_listen: options.metrics_listen,
-        cors_origins: options.cors_origins.clone(),
-        outside: options.outside.provider(),
-        grace: GRACE,
-    };
-    let running = rapport_http::start(http, db.clone()).await.map_err(Failure::said)?;
+    let running = rapport_http::start(http_options(options, &db), db.clone()).await.map_err(Failure::said)?;
     if let Database::Own(embedded) = database {
         embedded.announce(&format!("http://{}", reachable(running.address)))?;
     }
@@ -58,6 +59,34 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
         worker.await.map_err(|error| Failure::said(format!("the worker failed: {error}")))?;
     }
     Ok(())
+}
+
+fn http_options(options: &ServeOptions, db: &Db) -> HttpOptions {
+    HttpOptions {
+        listen: options.listen,
+        metrics_listen: options.metrics_listen,
+        cors_origins: options.cors_origins.clone(),
+        trusted_proxies: options.trusted_proxies.clone(),
+        rate_limits: RateLimits {
+            key: options.rate_limit_key,
+            workspace: options.rate_limit_workspace,
+            address: options.rate_limit_address,
+        },
+        mailer: mailer(options, db),
+        public_url: options.public_url.clone(),
+        outside: options.outside.provider(),
+        grace: GRACE,
+    }
+}
+
+/// The outbox that was named, or the one in the data folder, where there is one.
+fn mailer(options: &ServeOptions, db: &Db) -> Arc<dyn Mailer> {
+    let has_folder = options.database.url().is_none() && !options.ephemeral;
+    let folder = options.outbox.clone().or_else(|| has_folder.then(|| options.database.data_dir.join("outbox")));
+    match folder {
+        Some(folder) => Arc::new(Outbox::new(&folder, options.public_url.as_deref(), db.clock().clone())),
+        None => Arc::new(NoOutbox),
+    }
 }
 
 /// Ends when standard input does: whoever started the server is gone then.
