@@ -98,7 +98,7 @@ fn a_refresh_token_that_is_used_again_later_ends_the_session_for_everybody() {
     let reused: Vec<&Value> = events.iter().filter(|event| event["event"] == "session.refresh_reused").collect();
     assert_eq!(reused.len(), 1);
     assert_eq!(reused[0]["actor_kind"], "system");
-    assert_eq!(reused[0]["address"], "127.0.0.1");
+    assert!(is_address(&reused[0]["address"]), "{}", reused[0]);
     assert_eq!(reused[0]["request_id"], stolen.body["request_id"]);
 }
 
@@ -216,7 +216,7 @@ fn a_user_sees_and_ends_their_own_sessions_alone() {
     let mine = caller(&new).all("/v1/sessions");
     assert_eq!(mine.iter().map(|session| &session["current"]).collect::<Vec<_>>(), [true, false]);
     assert_eq!(mine[0]["user_id"], json!(somebody.id));
-    assert_eq!(mine[0]["address"], "127.0.0.1");
+    assert!(is_address(&mine[0]["address"]), "{}", mine[0]);
     assert!(mine[0]["user_agent"].as_str().unwrap().starts_with("ureq"));
     assert_eq!(caller(&new).all("/v1/sessions?limit=1"), mine, "page by page");
 
@@ -271,7 +271,7 @@ fn signing_in_and_failing_to_is_noted() {
     assert_eq!((&started["actor_kind"], &started["actor_id"]), (&json!("user"), &json!(somebody.id)));
     let of_whom: Vec<Value> = failed().iter().map(|event| event["record_id"].clone()).collect();
     assert!(of_whom.contains(&json!(somebody.id)) && of_whom.contains(&json!(uuid::Uuid::nil())), "{of_whom:?}");
-    assert!(failed().iter().all(|event| event["actor_kind"] == "system" && event["address"] == "127.0.0.1"));
+    assert!(failed().iter().all(|event| event["actor_kind"] == "system" && is_address(&event["address"])));
     assert!(!format!("{events:?}").contains("wrong"), "nothing that was typed is kept");
 }
 
@@ -288,4 +288,9 @@ fn a_user_has_a_hundred_sessions_at_most() {
     let newest = somebody.sign_in();
     assert_eq!(caller(&newest).all("/v1/sessions").len(), 100);
     refresh(&first).expect_problem(401, "invalid_refresh_token");
+}
+
+/// The harness gives each caller an address of their own.
+fn is_address(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.parse::<std::net::IpAddr>().is_ok())
 }

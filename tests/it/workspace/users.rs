@@ -43,7 +43,7 @@ fn a_user_is_invited_changed_and_deactivated() {
     let gone = admin.send("POST", &format!("{path}/deactivate"), &[], None);
     assert_eq!((&gone.body["state"], &gone.body["version"]), (&json!("deactivated"), &json!(3)));
     let events: Vec<Value> = admin.all(&format!("{path}/history")).iter().map(|entry| entry["event"].clone()).collect();
-    assert_eq!(events, ["user.deactivated", "user.activated", "user.created"]);
+    assert_eq!(events, ["user.deactivated", "user.activated", "user.invitation_issued", "user.created"]);
 
     let again = admin.post("/v1/users", &json!({"email": "mara@example.com", "name": "Another"}));
     again.expect_problem(409, "conflict");
