@@ -19,14 +19,17 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{self, HeaderMap},
+    http::header::{self, HeaderMap, HeaderName},
     web::Data,
 };
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 use rapport_domain::{
     access::{Actor, ActorKind, Grants, Permission, Permissions},
-    id::{ApiKeyId, SessionId},
+    id::{ApiKeyId, SessionId, UserId},
+    journal::{Changes, RecordReference},
+    problem::FieldProblem,
+    record::RecordKind,
     workspace::{
         api_key::{permissions, read_network},
         role::RoleSummary,
@@ -34,6 +37,7 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Db, Scope,
+    audit::{self, AuditEvent},
     workspace::{
         accounts::{self, Account},
         api_keys,
@@ -56,6 +60,9 @@ use crate::{
 
 /// How long a credential that was found valid is taken to be so without asking again.
 const TRUST: Duration = Duration::from_secs(5);
+
+/// The header with which an administrator reads as a user would.
+pub(crate) const ON_BEHALF_OF: HeaderName = HeaderName::from_static("on-behalf-of");
 
 /// How many credentials are remembered at once.
 const REMEMBERED: usize = 10_000;
@@ -151,6 +158,29 @@ impl Authenticator {
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
         self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
         Ok(Caller { request_id, address: Some(from), ..caller })
+    }
+
+    /// The caller with the rights of a user, to see what they see. For administrators, and noted in the audit each time.
+    pub(crate) async fn on_behalf_of(&self, caller: Caller, user: UserId, operation: &str) -> ApiResult<Caller> {
+        if !caller.grants.is_admin {
+            let detail = format!("Only who may do everything may read on somebody's behalf. Leave out {ON_BEHALF_OF}.");
+            return Err(ApiError::new("forbidden", detail));
+        }
+        let account = accounts::get(&self.db, caller.workspace.id, user).await?.ok_or_else(|| {
+            let detail = "There is no active user with this id. Name another, or leave the header out.";
+            ApiError::header(FieldProblem::header(ON_BEHALF_OF.as_str(), "unknown_reference", detail))
+        })?;
+        let event = AuditEvent {
+            workspace: caller.workspace.id,
+            actor: Actor { kind: caller.kind, id: Some(caller.id) },
+            event: "user.read_on_behalf",
+            record: RecordReference { kind: RecordKind::User, id: user.uuid() },
+            changes: Changes::of_field("operation", operation),
+            address: caller.address.clone(),
+            request_id: Some(caller.request_id.clone()),
+        };
+        audit::note(&self.db, event).await?;
+        Ok(Caller { grants: account.grants, roles: account.roles, ..caller })
     }
 
     /// Whose credential this is, and when it ends by itself.

@@ -13,11 +13,16 @@ use actix_web::{
     middleware::Next,
     web::Data,
 };
-use rapport_domain::access::{Permission, Resource};
+use rapport_domain::{
+    access::{Permission, Resource},
+    id::UserId,
+    problem::FieldProblem,
+};
+use uuid::Uuid;
 
 use crate::{
     address::ClientAddress,
-    auth::{Authenticator, Caller},
+    auth::{Authenticator, Caller, ON_BEHALF_OF},
     contract::{Access, Contract, Found},
     envelope::{OperationId, RequestId},
     limits::{self, Limiter, Standing},
@@ -94,6 +99,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
             }
         };
         note(request, data::<Limiter>(request)?.count_caller(&caller))?;
+        let caller = on_behalf(request, caller, &operation.id).await?;
         if let Access::Permitted(permission) = operation.access {
             require(&caller, permission)?;
             if let Some(resource) = permission.resource() {
@@ -110,6 +116,19 @@ async fn authenticate(request: &ServiceRequest) -> Result<Caller, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let address = ClientAddress::of(request.request());
     data::<Authenticator>(request)?.authenticate(request.headers(), request_id, address).await
+}
+
+/// The caller, or the caller with the rights of the user on whose behalf they read.
+async fn on_behalf(request: &ServiceRequest, caller: Caller, operation: &str) -> Result<Caller, ApiError> {
+    let Some(value) = request.headers().get(ON_BEHALF_OF) else { return Ok(caller) };
+    let refused = |code, detail| Err(ApiError::header(FieldProblem::header(ON_BEHALF_OF.as_str(), code, detail)));
+    if request.method() != Method::GET {
+        return refused("only_to_read", "On somebody's behalf you can only read. Leave the header out to write.");
+    }
+    match value.to_str().ok().and_then(|text| Uuid::try_parse(text).ok()) {
+        Some(user) => data::<Authenticator>(request)?.on_behalf_of(caller, UserId::from_uuid(user), operation).await,
+        None => refused("invalid", "This is not the id of a user, which is a UUID."),
+    }
 }
 
 /// Counts a request of somebody who has not proved who they are.

@@ -195,11 +195,19 @@ fn reference_page() -> Config<'static> {
 
 /// Pages of the origins named may call; a browser is told to keep the answer for an hour.
 fn cors(origins: &[String]) -> Cors {
-    let exposed = ["etag", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
+    let exposed = ["etag", "invitation", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
         .map(HeaderName::from_static);
-    let allowed =
-        ["authorization", "content-type", "if-match", "if-none-match", "x-api-key", "x-request-id", "traceparent"]
-            .map(HeaderName::from_static);
+    let allowed = [
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "on-behalf-of",
+        "x-api-key",
+        "x-request-id",
+        "traceparent",
+    ]
+    .map(HeaderName::from_static);
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let cors = Cors::default().allowed_methods(methods).allowed_headers(allowed).expose_headers(exposed).max_age(3600);
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))

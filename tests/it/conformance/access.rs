@@ -99,7 +99,7 @@ fn roles_may_what_their_table_says() {
         for operation in operations() {
             let Some(scope) = operation.scope().filter(|scope| !scope.is_empty()) else { continue };
             let id = if operation.has_id() { samples::record_for(&operation.path, &admin) } else { NOBODY.to_owned() };
-            let stamp = Stamp::new(chrono::Utc::now(), None, Source::Api);
+            let stamp = Stamp::new(rapport_persistence::Clock::system().now(), None, Source::Api);
             let grants = Role::standard(*role, RoleId::mint(), stamp).grants();
             let allowed = grants.allow(Permission::from_scope(scope).unwrap());
             let answer = call(&operation, &caller, &id, Some(&admin));

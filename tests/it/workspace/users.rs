@@ -330,3 +330,34 @@ fn the_audit_tells_who_changed_whose_rights() {
     assert_eq!(admin.all("/v1/audit?event=role.created").len(), 1);
     assert!(admin.all("/v1/audit").iter().all(|entry| entry["event"] != "contact.created"));
 }
+
+#[test]
+fn an_administrator_reads_on_behalf_of_a_user_and_it_is_noted() {
+    let (workspace, admin) = workspace();
+    let own = json!({"name": "Own", "rules": [{"resource": "contacts", "read": "own", "write": "own"}]});
+    let own = admin.create("/v1/roles", &own)["id"].clone();
+    let id = owner(&workspace, "mara");
+    admin.patch(&format!("/v1/users/{id}"), &json!({"role_ids": [own]})).expect(200);
+    let of_mara = admin.create("/v1/contacts", &json!({"first_name": "Ada", "owner_id": id}));
+    admin.create("/v1/contacts", &json!({"first_name": "Ben"}));
+
+    let seen = admin.get_with("/v1/contacts", ("On-Behalf-Of", &id));
+    assert_eq!(seen.body["data"], json!([of_mara]));
+    admin.get_with("/v1/companies", ("On-Behalf-Of", &id)).expect_problem(403, "forbidden");
+    let noted = admin.all(&format!("/v1/audit?event=user.read_on_behalf&record_id={id}"));
+    let operations: Vec<&Value> = noted.iter().map(|entry| &entry["changes"][0]["to"]).collect();
+    assert_eq!(operations, ["list_companies", "list_contacts"]);
+
+    let mara = workspace.sign_in("mara@example.com", SECRET);
+    mara.get_with("/v1/contacts", ("On-Behalf-Of", &id)).expect_problem(403, "forbidden");
+    for wrong in ["nobody", "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b"] {
+        admin.get_with("/v1/contacts", ("On-Behalf-Of", wrong)).expect_problem(400, "invalid_header");
+    }
+    let write = admin.send(
+        "DELETE",
+        &format!("/v1/contacts/{}", of_mara["id"].as_str().unwrap()),
+        &[("On-Behalf-Of", &id)],
+        None,
+    );
+    write.expect_problem(400, "invalid_header");
+}

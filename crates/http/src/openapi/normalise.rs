@@ -15,6 +15,7 @@ pub(crate) fn normalise(mut document: Value) -> Value {
     walk(&mut document, &mut tidy_schema);
     add_request_id(&mut document);
     for_each_operation(&mut document, &mut add_ways_of_programs);
+    add_on_behalf_of(&mut document);
     for_each_operation(&mut document, &mut add_standard_responses);
     for_each_operation(&mut document, &mut add_request_id_header);
     add_rate_limits(&mut document);
@@ -81,6 +82,28 @@ fn add_request_id_header(operation: &mut Value) {
     for response in operation["responses"].as_object_mut().into_iter().flat_map(|responses| responses.values_mut()) {
         if response.get("$ref").is_none() {
             response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
+        }
+    }
+}
+
+/// Whatever reads for a caller reads on somebody's behalf, too, if an administrator says so.
+fn add_on_behalf_of(document: &mut Value) {
+    for item in document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut()) {
+        let Some(operation) = item.get_mut("get") else { continue };
+        if operation["security"].as_array().is_none_or(Vec::is_empty) {
+            continue;
+        }
+        let parameter = json!({
+            "name": "On-Behalf-Of", "in": "header", "required": false,
+            "description": "Id of a user, to read with their rights what they would see. For administrators; noted in the audit.",
+            "schema": {"type": "string", "format": "uuid"}
+        });
+        match operation["parameters"].as_array_mut() {
+            Some(parameters) => parameters.push(parameter),
+            None => operation["parameters"] = json!([parameter]),
+        }
+        if operation["responses"].get("403").is_none() {
+            operation["responses"]["403"] = json!({"$ref": "#/components/responses/Forbidden"});
         }
     }
 }

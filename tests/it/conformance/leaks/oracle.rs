@@ -102,7 +102,7 @@ impl Rule {
     }
 
     /// The status of reading.
-    pub fn to_read(&self, place: Place) -> u16 {
+    pub fn to_read(self, place: Place) -> u16 {
         match () {
             () if self.sees_none() => 403,
             () if self.sees(place) => 200,
@@ -111,7 +111,7 @@ impl Rule {
     }
 
     /// The status of changing.
-    pub fn to_write(&self, place: Place) -> u16 {
+    pub fn to_write(self, place: Place) -> u16 {
         match () {
             () if !self.writes_any() => 403,
             () if self.changes(place) => 200,
@@ -121,7 +121,7 @@ impl Rule {
     }
 
     /// The status of deleting.
-    pub fn to_delete(&self, place: Place) -> u16 {
+    pub fn to_delete(self, place: Place) -> u16 {
         match self.to_write(place) {
             _ if !self.delete => 403,
             200 => 204,
