@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
+    id::TeamId,
     journal::Changes,
     people::duplicate::OnDuplicate,
     problem::FieldProblem,
@@ -62,6 +63,8 @@ struct Chunk<R: Imported> {
     by_external_id: HashMap<String, Uuid>,
     /// Users and companies that exist.
     known: HashSet<Uuid>,
+    /// The main teams of those users.
+    teams: HashMap<Uuid, Uuid>,
     pending: Pending<R::Row>,
 }
 
@@ -96,6 +99,7 @@ impl<R: Imported> Chunk<R> {
             taken: HashSet::new(),
             by_external_id: HashMap::new(),
             known: HashSet::new(),
+            teams: HashMap::new(),
             pending: Pending::new(),
         };
         let mut named = References::default();
@@ -105,6 +109,10 @@ impl<R: Imported> Chunk<R> {
             named.companies.extend(of_draft.companies);
         }
         chunk.known = known(writer, &named)?;
+        if !named.users.is_empty() {
+            let owners: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+            chunk.teams = users::main_teams(writer, &owners)?.into_iter().collect();
+        }
         let keys = keys(drafts, rules);
         if !keys.is_empty() {
             let holders = with_keys::<R>(writer, &keys)?;
@@ -200,6 +208,7 @@ impl<R: Imported> Chunk<R> {
         if !problems.is_empty() {
             return Ok(Verdict::Refused(problems));
         }
+        self.place(&mut record);
         self.give_external_id(writer, draft, &mut record);
         let entry = Entry::new(writer, R::KIND, "created", record.id(), Changes::of_new(&record), self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, record.version()));
@@ -223,6 +232,9 @@ impl<R: Imported> Chunk<R> {
             Ok(after) => after,
             Err(invalid) => return Ok(Verdict::Refused(invalid.into_problems())),
         };
+        if before.clone().owner_and_team().0 != after.owner_and_team().0 {
+            self.place(&mut after);
+        }
         let mut problems = self.unknown(&after, Some(&before));
         let owner = draft.external_id.as_ref().and_then(|id| self.by_external_id.get(id));
         if owner.is_some_and(|owner| *owner != before.id()) {
@@ -285,6 +297,14 @@ impl<R: Imported> Chunk<R> {
                 FieldProblem::at(*pointer, "unknown_reference", detail)
             })
             .collect()
+    }
+
+    /// A record with a new owner goes to the owner's main team, if they have one.
+    fn place(&self, record: &mut R) {
+        let (owner, team) = record.owner_and_team();
+        if let Some(main) = owner.and_then(|owner| self.teams.get(&owner.uuid())) {
+            *team = Some(TeamId::from_uuid(*main));
+        }
     }
 
     fn give_external_id(&mut self, writer: &Writer<'_>, draft: &Draft<R, R::Patch>, record: &mut R) {

@@ -2,6 +2,7 @@
 
 use diesel::PgConnection;
 use rapport_domain::{
+    id::{TeamId, UserId},
     problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
 };
@@ -24,6 +25,8 @@ pub(crate) trait Imported: Clone + PartialEq + Serialize {
     fn external_ids(&mut self) -> &mut Vec<ExternalId>;
     /// The users and companies that it names.
     fn references(&self) -> References;
+    /// Who owns it, and the team that it belongs to.
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
     /// As a row of a file would change it.
     fn patched(&self, patch: &Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
     /// Becomes the next version.

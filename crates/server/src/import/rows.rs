@@ -135,8 +135,11 @@ fn read_chunk<K: Kind>(
             Ok(draft) => {
                 let own = K::keys(&draft);
                 keys += own.len();
-                chunk.marks.extend(own);
-                chunk.marks.extend(draft.external_id.as_ref().map(|id| format!("id:{id}")));
+                if !judge.matches {
+                    // Only new records are written side by side, and have to know of each other.
+                    chunk.marks.extend(own);
+                    chunk.marks.extend(draft.external_id.as_ref().map(|id| format!("id:{id}")));
+                }
                 chunk.drafts.push(draft);
                 Vec::new()
             }

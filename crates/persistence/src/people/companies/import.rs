@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use rapport_domain::{
+    id::{TeamId, UserId},
     people::{
         company::{Company, CompanyPatch},
         import,
@@ -60,6 +61,10 @@ impl Imported for Company {
 
     fn external_ids(&mut self) -> &mut Vec<ExternalId> {
         &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
     }
 
     fn references(&self) -> References {

@@ -2,6 +2,7 @@
 
 use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
+    id::{TeamId, UserId},
     people::{
         contact::{Contact, ContactPatch},
         import,
@@ -61,6 +62,10 @@ impl Imported for Contact {
 
     fn external_ids(&mut self) -> &mut Vec<ExternalId> {
         &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
     }
 
     fn references(&self) -> References {
