@@ -4,17 +4,17 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rapport_domain::{
     access::StandardRole,
-    id::CompanyId,
+    id::{CompanyId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
-    workspace::user::NewUser,
+    workspace::{team::NewTeam, user::NewUser},
 };
 use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
     people::{companies, contacts},
     workspace::{
-        roles, users,
+        roles, teams, users,
         workspaces::{self, Workspace},
     },
 };
@@ -63,10 +63,16 @@ fn keep(file: &Path, key: &str) -> std::io::Result<()> {
 async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
     let password_hash = password::hash(PASSWORD).map_err(Failure::said)?;
     let scope = Scope::of_system(workspace.id, Source::Api, workspace.country.clone());
+    let mut teams: Vec<TeamId> = Vec::new();
+    for (name, description) in TEAMS {
+        let description = Some((*description).to_owned());
+        let new = NewTeam { name: (*name).into(), description, parent_id: teams.first().copied() };
+        teams.push(db.write(&scope, move |writer| teams::create(writer, new)).await?.id);
+    }
     let mut owners = Vec::new();
-    for (email, name, role) in USERS {
-        let password_hash = password_hash.clone();
-        let mut new = NewUser { email: (*email).into(), name: (*name).into(), ..NewUser::default() };
+    for ((email, name, role), team) in USERS.iter().zip(&teams) {
+        let (password_hash, team_ids) = (password_hash.clone(), vec![*team]);
+        let mut new = NewUser { email: (*email).into(), name: (*name).into(), team_ids, ..NewUser::default() };
         let created = db.write(&scope, move |writer| {
             new.role_ids = roles::find(writer, role.as_str())?.map(|role| role.id).into_iter().collect();
             users::create_active(writer, new, password_hash)
@@ -98,6 +104,13 @@ const USERS: &[(&str, &str, StandardRole)] = &[
     ("mara@demo.example", "Mara Weiss", StandardRole::Admin),
     ("tom@demo.example", "Tom Baker", StandardRole::Manager),
     ("aiko@demo.example", "Aiko Tanaka", StandardRole::Agent),
+];
+
+/// The first is above the others.
+const TEAMS: &[(&str, &str)] = &[
+    ("Berlin", "All of us"),
+    ("Inside sales", "Whoever calls or writes"),
+    ("Key accounts", "Those who buy every month"),
 ];
 
 fn sample_companies() -> Vec<Value> {

@@ -2,6 +2,9 @@
 
 use std::{collections::HashSet, fs, io::Write, path::Path, process::Output};
 
+use rapport_domain::access::StandardRole;
+use serde_json::json;
+
 use crate::harness::{Caller, Workspace, database_url, rapport, start, workspace};
 
 fn arguments<'a>(workspace: &'a Workspace, file: &'a Path, more: &[&'a str], url: &'a str) -> Vec<&'a str> {
@@ -128,4 +131,32 @@ fn what_is_wrong_with_the_command_is_said_in_a_sentence() {
     assert!(!said(&import(&workspace, &file, &[])).is_empty());
     fs::write(&file, "colour,size\nred,1\n").unwrap();
     assert!(said(&import(&workspace, &file, &[])).contains("--map"));
+}
+
+#[test]
+fn a_record_belongs_to_the_main_team_of_its_owner() {
+    let (workspace, admin) = workspace();
+    let team = |name: &str| admin.create("/v1/teams", &json!({"name": name}))["id"].clone();
+    let (north, south) = (team("North"), team("South"));
+    let [mara, tom] = [("mara@example.com", &north), ("tom@example.com", &south)].map(|(email, team)| {
+        let id = workspace.user(email, StandardRole::Agent, "a long enough password");
+        admin.patch(&format!("/v1/users/{id}"), &json!({"team_ids": [team]})).expect(200);
+        id
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("people.csv");
+    let of = |owner: &str| format!("first_name,email,owner_id\nAda,ada@example.com,{owner}\nBen,ben@example.com,\n");
+    fs::write(&file, of(&mara)).unwrap();
+    result(&import(&workspace, &file, &[]));
+    let teams = || {
+        let contacts = admin.all("/v1/contacts?sort=name");
+        contacts.iter().map(|contact| contact["team_id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(teams(), [north, json!(null)]);
+    fs::write(&file, of(&tom)).unwrap();
+    assert_eq!(
+        result(&import(&workspace, &file, &["--match", "email"])),
+        "2 rows: 0 created, 1 updated, 1 unchanged, 0 failed"
+    );
+    assert_eq!(teams(), [south, json!(null)]);
 }
