@@ -116,7 +116,7 @@ impl Turn {
 
     /// Whether this is the password. Without a hash to compare with, the same work is done for nothing, so that nobody
     /// can tell who has an account.
-    pub(crate) async fn is_right(self, password: String, hash: Option<String>) -> ApiResult<bool> {
+    pub(crate) async fn check(self, password: String, hash: Option<String>) -> ApiResult<bool> {
         match self.ask(Work::Check(password, hash)).await? {
             Done::Checked(is_right) => Ok(is_right),
             Done::Hashed(_) => Err(ApiError::internal("a password was hashed instead of checked")),
@@ -203,7 +203,7 @@ mod tests {
                 ("nobody's password", None, false),
             ] {
                 let turn = passwords.turn().await.unwrap();
-                assert_eq!(turn.is_right(password.to_owned(), hash).await.unwrap(), expected, "{password}");
+                assert_eq!(turn.check(password.to_owned(), hash).await.unwrap(), expected, "{password}");
             }
         });
     }

@@ -151,7 +151,7 @@ pub(crate) async fn change_password(
     let attempt = sign_ins.try_once(Account::new(&workspace.name, &email), ClientAddress::of(&request))?;
     let turn = passwords.turn().await?;
     let known = accounts::get(&db, workspace.id, user).await?.and_then(|account| account.password_hash);
-    if !turn.is_right(current_password, known).await? {
+    if !turn.check(current_password, known).await? {
         attempt.failed();
         let detail = "This is not your password. Without it, ask for a new one with POST /v1/auth/password-reset.";
         return Err(ApiError::fields(vec![FieldProblem::at("/current_password", "wrong_password", detail)]));

@@ -42,7 +42,7 @@ pub(crate) async fn login(
     let account = accounts::find(&db, &login.workspace, &login.email).await?;
 
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
-    let is_right = turn.is_right(login.password, hash).await?;
+    let is_right = turn.check(login.password, hash).await?;
     let Some(account) = account.filter(|_| is_right) else {
         attempt.failed();
         let detail = "Workspace, e-mail address and password do not go together. Check all three.";
