@@ -109,6 +109,25 @@ fn an_invited_user_chooses_a_password_once() {
 }
 
 #[test]
+fn who_is_created_is_mailed_and_a_new_address_voids_the_mail_to_the_old_one() {
+    let (workspace, admin) = workspace();
+    let office = Office::open(&[]);
+    let created = office.as_(&admin).post("/v1/users", &json!({"email": "mara@example.com", "name": "Mara"}));
+    created.expect(201);
+    assert_eq!(created.header("invitation"), "sent");
+    let token = office.token("mara@example.com", 1);
+    assert!(!created.text.contains(&token));
+    let path = format!("/v1/users/{}", created.body["id"].as_str().unwrap());
+    office.as_(&admin).patch(&path, &json!({"email": "mara@example.org"})).expect(200);
+    let accept =
+        |token: &str| office.caller().post("/v1/auth/accept-invite", &json!({"token": token, "password": SECRET}));
+    accept(&token).expect_errors(&[("/token", "invalid_token")]);
+    office.as_(&admin).post(&format!("{path}/invite"), &json!(null)).expect(200);
+    accept(&office.token("mara@example.org", 1)).expect(204);
+    assert_eq!(login(&office.caller(), &workspace, "mara@example.org", SECRET), 200);
+}
+
+#[test]
 fn a_second_invitation_makes_the_first_one_void() {
     let (workspace, admin) = workspace();
     let office = Office::open(&[]);

@@ -255,6 +255,10 @@ fn change(
                 if row.is_some() {
                     write_relations(writer, &after)?;
                 }
+                if after.email != before.email {
+                    // What was mailed to the old address must not open the account any more.
+                    invites::end_tokens(writer, id)?;
+                }
                 Ok(row.is_some())
             })
         })?;
