@@ -50,7 +50,7 @@ pub(crate) fn insert(pg: &mut PgConnection, event: &AuditEvent, at: DateTime<Utc
             journal::event.eq(event.event),
             journal::record_kind.eq(event.record.kind.as_str()),
             journal::record_id.eq(event.record.id),
-            journal::version.eq(1),
+            journal::version.eq(0), // nothing changed: such entries are in the audit and in no history
             journal::changes.eq(Json(&event.changes)),
             journal::actor_kind.eq(event.actor.kind.as_str()),
             journal::actor_id.eq(event.actor.id),

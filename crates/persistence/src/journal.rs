@@ -233,6 +233,7 @@ pub(crate) fn list(
         .filter(journal::workspace_id.eq(reader.workspace()))
         .filter(journal::record_kind.eq(kind.as_str()))
         .filter(journal::record_id.eq(record))
+        .filter(journal::version.gt(0)) // what was only noted is for the audit
         .into_boxed();
     let after = request.after::<i64>()?;
     let query = seek!(query, "journal.version", sql_types::BigInt, "journal.id", Direction::Descending, after);

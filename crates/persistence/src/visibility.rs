@@ -25,6 +25,14 @@ use crate::{Reader, StoreError, expression::expression, workspace::users};
 /// More teams than this are read in one lane, which is sorted then: a lane for each would read too much.
 const MOST_LANES: usize = 16;
 
+/// Which shares count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shares {
+    None,
+    ToWrite,
+    All,
+}
+
 /// What a caller may see or change of one resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -37,20 +45,25 @@ pub(crate) struct Policy {
     teams: Vec<Uuid>,
     /// The teams for which a share counts.
     shared_with: Vec<Uuid>,
-    /// Whether only shares for writing count.
-    to_write: bool,
+    /// Which shares count.
+    shares: Shares,
     now: DateTime<Utc>,
 }
 
 impl Policy {
     /// What may be seen.
     pub(crate) fn reading(reader: &Reader<'_>, resource: Resource) -> Self {
-        Self::new(reader, resource, reader.scope().grants().on(resource).read, false)
+        Self::new(reader, resource, reader.scope().grants().on(resource).read, Shares::All)
     }
 
     /// What may be changed.
     pub(crate) fn writing(reader: &Reader<'_>, resource: Resource) -> Self {
-        Self::new(reader, resource, reader.scope().grants().on(resource).write, true)
+        Self::new(reader, resource, reader.scope().grants().on(resource).write, Shares::ToWrite)
+    }
+
+    /// What may be shared: what may be changed without a share, for nobody passes on what was lent to them.
+    pub(crate) fn sharing(reader: &Reader<'_>, resource: Resource) -> Self {
+        Self::new(reader, resource, reader.scope().grants().on(resource).write, Shares::None)
     }
 
     /// What a change may find: what may be seen, or, for programs that may only write, what may be changed.
@@ -59,7 +72,7 @@ impl Policy {
         if reading.reach == Reach::None { Self::writing(reader, resource) } else { reading }
     }
 
-    fn new(reader: &Reader<'_>, resource: Resource, reach: Reach, to_write: bool) -> Self {
+    fn new(reader: &Reader<'_>, resource: Resource, reach: Reach, shares: Shares) -> Self {
         let grants = reader.scope().grants();
         let teams = match reach {
             Reach::None | Reach::Own | Reach::All => Vec::new(),
@@ -76,7 +89,7 @@ impl Policy {
             reach,
             teams,
             shared_with: shared_with.clone(),
-            to_write,
+            shares,
             now: reader.now(),
         }
     }
@@ -177,11 +190,14 @@ impl Policy {
         if !self.teams.is_empty() {
             self.push_teams(" OR ", " = ANY(", out.reborrow())?;
         }
-        out.push_sql(" OR EXISTS (SELECT FROM record_shares AS share WHERE share.record_id = ");
-        out.push_sql(self.table);
-        out.push_sql(".id AND ");
-        self.push_share(user, out.reborrow())?;
-        out.push_sql("))");
+        if self.shares != Shares::None {
+            out.push_sql(" OR EXISTS (SELECT FROM record_shares AS share WHERE share.record_id = ");
+            out.push_sql(self.table);
+            out.push_sql(".id AND ");
+            self.push_share(user, out.reborrow())?;
+            out.push_sql(")");
+        }
+        out.push_sql(")");
         Ok(())
     }
 
@@ -218,7 +234,7 @@ impl Policy {
         out.push_sql(") AND (share.expires_at IS NULL OR share.expires_at > ");
         out.push_bind_param::<sql_types::Timestamptz, _>(&self.now)?;
         out.push_sql(")");
-        if self.to_write {
+        if self.shares == Shares::ToWrite {
             out.push_sql(" AND share.access = 'write'");
         }
         Ok(())
@@ -344,22 +360,23 @@ fn main_team(reader: &mut Reader<'_>, user: UserId) -> Result<Option<TeamId>, St
 pub(crate) enum Seen {
     Not,
     ToRead,
-    ToWrite,
+    /// May be changed without a share, and so be shared.
+    ToShare,
 }
 
 /// What the caller may do with the record of this id, also with one that was deleted.
 pub(crate) fn seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid) -> Result<Seen, StoreError> {
-    let (finding, writing) = (Policy::finding(reader, resource), Policy::writing(reader, resource));
+    let (finding, writing) = (Policy::finding(reader, resource), Policy::sharing(reader, resource));
     let (workspace, table) = (reader.workspace(), resource.as_str());
     let looked = Look { workspace, table, id, finding: finding.whole(), writing: IsWithin(writing.whole()) };
     Ok(match looked.get_result::<bool>(reader.pg()).optional()? {
         None => Seen::Not,
         Some(false) => Seen::ToRead,
-        Some(true) => Seen::ToWrite,
+        Some(true) => Seen::ToShare,
     })
 }
 
-/// Looks for a record of whatever table, and whether it may be changed.
+/// Looks for a record of whatever table, and whether it may be shared.
 struct Look {
     workspace: Uuid,
     table: &'static str,

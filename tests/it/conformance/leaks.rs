@@ -413,7 +413,7 @@ impl Case<'_> {
             let record = self.world.id("contacts", *place);
             let new = json!({"resource": "contacts", "record_id": record, "user_id": self.world.colleague});
             let answer = self.world.caller.post("/v1/shares", &new);
-            let status = match (self.contacts.sees(*place), self.contacts.changes(*place)) {
+            let status = match (self.contacts.sees(*place), self.contacts.reaches_to_write(*place)) {
                 (_, true) => 201,
                 (true, false) => 403,
                 (false, false) => 422,
@@ -433,7 +433,7 @@ impl Case<'_> {
 
     /// Only refusals: a share that ended would change the world.
     fn delete_share(&self, place: Place) {
-        let Some(share) = self.world.share_of(place).filter(|_| !self.contacts.changes(place)) else { return };
+        let Some(share) = self.world.share_of(place).filter(|_| !self.contacts.reaches_to_write(place)) else { return };
         let answer = self.world.caller.delete(&format!("/v1/shares/{share}"));
         self.expect("delete_share", Some(place), &answer, if self.contacts.sees(place) { 403 } else { 404 });
     }

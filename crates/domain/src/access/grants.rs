@@ -98,7 +98,10 @@ impl Grant {
 
     fn without(&mut self, right: Right) {
         match right {
-            Right::Read => self.read = Reach::None,
+            Right::Read => {
+                self.read = Reach::None;
+                self.readable = FieldRule::NONE;
+            }
             Right::Create => self.create = false,
             // What may be deleted is what may be written: the reach stays while one of both is allowed.
             Right::Write | Right::Delete => {}
@@ -136,8 +139,12 @@ impl Grants {
     }
 
     /// What somebody may do: one grant for each resource in order, and what goes beyond records.
-    pub fn new(grants: Vec<Grant>, permissions: Permissions) -> Self {
+    pub fn new(mut grants: Vec<Grant>, permissions: Permissions) -> Self {
         debug_assert_eq!(grants.len(), Resource::ALL.len());
+        // What one role lets create and another lets see: of what is seen, no field is written that is not read.
+        for grant in grants.iter_mut().filter(|grant| grant.read != Reach::None) {
+            grant.writable = grant.writable.and(&grant.readable);
+        }
         let mut all = permissions;
         for (resource, grant) in Resource::ALL.iter().zip(&grants) {
             let rights = [Right::Read, Right::Create, Right::Write, Right::Delete];

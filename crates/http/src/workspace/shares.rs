@@ -46,7 +46,8 @@ pub(crate) async fn list_shares(
 
 /// Share record
 ///
-/// Lets a user or a team see a record, or change it, too. It needs the permission to change the record. What they may do
+/// Lets a user or a team see a record, or change it, too. It needs the permission to change the record by one's role:
+/// nobody passes on what was shared with them. What they may do
 /// with it is bounded by their roles: who may not see contacts at all does not see a shared one.
 #[utoipa::path(
     tag = "Shares", operation_id = "create_share", request_body = NewShare,

@@ -87,7 +87,7 @@ fn shares_keys(reader: &Reader<'_>, row: Row, keys: &[String]) -> Result<Duplica
 
 /// Contacts whose name resembles that of this one. A birthday or postal code in common counts for them.
 fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<DuplicateCandidate>, StoreError> {
-    if !["first_name", "last_name"].into_iter().all(|field| may_read(reader, field)) {
+    if !["first_name", "middle_name", "last_name"].into_iter().all(|field| may_read(reader, field)) {
         return Ok(Vec::new());
     }
     let names = [&contact.first_name, &contact.last_name].into_iter().flatten().map(String::as_str);
@@ -95,12 +95,26 @@ fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<Duplicat
     if name.chars().count() < 4 {
         return Ok(Vec::new());
     }
+    // What people are found by holds their addresses and numbers, too.
+    let by_name_alone = !Contact::SEARCHED.iter().all(|field| may_read(reader, field));
+    let (looked_at, named) = match by_name_alone {
+        true => ("contacts.sort_name", "coalesce(contacts.first_name, contacts.last_name) IS NOT NULL"),
+        false => ("contacts.search", "TRUE"),
+    };
     let likeness = || {
-        sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(name.clone()).sql(", contacts.search)")
+        let likeness = sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(name.clone());
+        likeness.sql(", ").sql(looked_at).sql(")")
     };
     let rows: Vec<(Row, f32)> = reader.searching(ALIKE, |reader| {
         Ok(contacts::visible(reader, Deleted::Exclude)
             .filter(sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(name.clone()).sql(" <% contacts.search"))
+            .filter(
+                sql::<sql_types::Bool>(named)
+                    .sql(" AND ")
+                    .bind::<sql_types::Text, _>(name.clone())
+                    .sql(" <% ")
+                    .sql(looked_at),
+            )
             .order(likeness().desc())
             .limit(MOST * 5)
             .select((Row::as_select(), likeness()))

@@ -97,6 +97,7 @@ pub fn update(
 ) -> Result<ApiKey, StoreError> {
     let apply = |writer: &mut Writer<'_>, before: &ApiKey, _| {
         require_cover(writer, before)?;
+        require_own(writer, before)?;
         let after = before.patch(patch.clone())?;
         if after.user_id != before.user_id {
             require_user(writer, &after)?;
@@ -130,6 +131,7 @@ pub fn rotate(
 ) -> Result<ApiKey, StoreError> {
     let apply = |writer: &mut Writer<'_>, before: &ApiKey, stamp: Stamp| {
         require_cover(writer, before)?;
+        require_own(writer, before)?;
         Ok(ApiKey { secrets: rotated(&before.secrets, rotation, stamp.at), ..before.clone() })
     };
     change(writer, id, None, "rotated", apply, |writer, key| {
@@ -254,22 +256,27 @@ fn require_user(writer: &mut Writer<'_>, key: &ApiKey) -> Result<(), StoreError>
     if accounts::grants(writer, user)?.is_none() {
         return Err(unknown_reference("/user_id", "active user"));
     }
-    let grants = writer.scope().grants();
-    if grants.is_admin || grants.user == Some(user.uuid()) {
+    require_own(writer, key)
+}
+
+/// A key that acts for a user is theirs alone: whoever holds its secret acts as them.
+fn require_own(reader: &Reader<'_>, key: &ApiKey) -> Result<(), StoreError> {
+    let grants = reader.scope().grants();
+    if key.user_id.is_none_or(|user| grants.is_admin || grants.user == Some(user.uuid())) {
         return Ok(());
     }
-    Err(StoreError::Forbidden("A key acts for you or for nobody: only an administrator names others.".to_owned()))
+    let detail = "A key acts for you or for nobody: only an administrator has to do with keys of others.";
+    Err(StoreError::Forbidden(detail.to_owned()))
 }
 
 /// Nobody makes or changes a key that may do more than they do.
 fn require_cover(writer: &mut Writer<'_>, key: &ApiKey) -> Result<(), StoreError> {
     let everything = match key.user_id {
-        None => Some(Grants::everything()),
-        // Without a user who can sign in, the key can do nothing.
-        Some(user) => accounts::grants(writer, user)?,
+        None => Grants::everything(),
+        // Also of one who can't sign in: they may be able to again.
+        Some(user) => accounts::standing(writer, user)?.grants(),
     };
-    let allowed = everything.is_none_or(|all| writer.scope().grants().cover(&all.narrowed(key.permissions())));
-    if allowed {
+    if writer.scope().grants().cover(&everything.narrowed(key.permissions())) {
         return Ok(());
     }
     let detail = "This key may do more than you. Name scopes that you have yourself, or ask somebody who has them.";

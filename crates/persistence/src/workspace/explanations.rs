@@ -2,7 +2,7 @@
 
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::{AccessExplanation, Resource, Standing, Subject},
+    access::{AccessExplanation, Resource, Right, Standing, Subject},
     id::UserId,
     journal::Changes,
     record::RecordKind,
@@ -22,6 +22,10 @@ pub fn get(
     record: Uuid,
     user: UserId,
 ) -> Result<AccessExplanation, StoreError> {
+    if !writer.scope().grants().allow(resource.permission(Right::Read)) {
+        return Err(StoreError::Missing(resource.kind()));
+    }
+    visibility::require_readable(writer, resource, &[("record", "owner_id"), ("record", "team_id")])?;
     if visibility::seen(writer, resource, record)? == Seen::Not {
         return Err(StoreError::Missing(resource.kind()));
     }

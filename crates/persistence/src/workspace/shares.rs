@@ -122,23 +122,34 @@ pub(super) fn that_count(
     Ok(shares.into_iter().filter(|share| is_with(share) && lasts(share)).collect())
 }
 
-/// Shares a record that the caller may change.
+/// Shares a record that the caller may change without a share.
 pub fn create(writer: &mut Writer<'_>, new: NewShare) -> Result<Share, StoreError> {
     let share = Share::create(new, ShareId::mint(), writer.stamp())?;
     let kind = share.resource.kind();
     match visibility::seen(writer, share.resource, share.record_id)? {
         Seen::Not => return Err(unknown_reference("/record_id", kind.as_str())),
         Seen::ToRead => return Err(refused(kind)),
-        Seen::ToWrite if !may(writer, share.resource, Right::Write) => return Err(refused(kind)),
-        Seen::ToWrite => {}
+        Seen::ToShare if !may(writer, share.resource, Right::Write) => return Err(refused(kind)),
+        Seen::ToShare => {}
     }
     let changes = Changes::of_new(&share);
     let entry = Entry::new(writer, RecordKind::Share, "created", share.id.uuid(), changes, share.created_at);
     let entry = entry.audited(writer);
-    let write = diesel::insert_into(record_shares::table)
-        .values(Row::of(writer.workspace(), &share))
-        .returning((record_shares::all_columns, diesel::dsl::sql::<sql_types::BigInt>("1::bigint AS version")));
-    Journalled { write, entry }.get_result::<(Row, i64)>(writer.pg())?.0.into_share()
+    writer.transaction(|writer| {
+        // One that has ended makes room.
+        diesel::delete(record_shares::table)
+            .filter(record_shares::workspace_id.eq(writer.workspace()))
+            .filter(record_shares::record_kind.eq(kind.as_str()))
+            .filter(record_shares::record_id.eq(share.record_id))
+            .filter(record_shares::user_id.is_not_distinct_from(share.user_id.map(UserId::uuid)))
+            .filter(record_shares::team_id.is_not_distinct_from(share.team_id.map(TeamId::uuid)))
+            .filter(record_shares::expires_at.le(writer.now()))
+            .execute(writer.pg())?;
+        let write = diesel::insert_into(record_shares::table)
+            .values(Row::of(writer.workspace(), &share))
+            .returning((record_shares::all_columns, diesel::dsl::sql::<sql_types::BigInt>("1::bigint AS version")));
+        Journalled { write, entry: entry.clone() }.get_result::<(Row, i64)>(writer.pg())?.0.into_share()
+    })
 }
 
 /// One share of a record that the caller may see.
@@ -152,7 +163,7 @@ pub fn get(reader: &mut Reader<'_>, id: ShareId) -> Result<Share, StoreError> {
     if is_seen { Ok(share) } else { Err(missing) }
 }
 
-/// Ends a share of a record that the caller may change.
+/// Ends a share of a record that the caller may change without a share.
 pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
     let missing = StoreError::Missing(RecordKind::Share);
     let found: Option<Row> =
@@ -161,8 +172,8 @@ pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
     match visibility::seen(writer, share.resource, share.record_id)? {
         Seen::Not => return Err(missing),
         Seen::ToRead => return Err(refused(share.resource.kind())),
-        Seen::ToWrite if !may(writer, share.resource, Right::Write) => return Err(refused(share.resource.kind())),
-        Seen::ToWrite => {}
+        Seen::ToShare if !may(writer, share.resource, Right::Write) => return Err(refused(share.resource.kind())),
+        Seen::ToShare => {}
     }
     let changes = Changes::of_deleted(&share);
     let entry = Entry::new(writer, RecordKind::Share, "deleted", id.uuid(), changes, writer.now()).audited(writer);

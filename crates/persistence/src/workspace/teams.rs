@@ -10,6 +10,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
+use super::users;
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     error::unknown_reference,
@@ -127,6 +128,8 @@ pub fn update(
         let entry = Entry::new(writer, KIND, "updated", id.uuid(), changes, after.updated_at).audited(writer);
         let written = writer.transaction(|writer| {
             if after.parent_id != before.parent_id {
+                // Whoever is in a team above sees what is below.
+                users::require_teams(writer, [&id])?;
                 check_place(writer, &after)?;
             }
             let write = diesel::update(teams::table)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::Resource,
+    access::{Reach, Resource, Right},
     id::{TeamId, UserId},
     journal::Changes,
     problem::FieldProblem,
@@ -30,6 +30,7 @@ const PATIENCE: &str = "SET LOCAL statement_timeout = '60s'";
 /// of who gets it, where they have one. All of it is one transaction.
 pub fn all(writer: &mut Writer<'_>, from: UserId, transfer: &Transfer) -> Result<Transferred, StoreError> {
     users::get(writer, from)?;
+    require_all(writer)?;
     let to = receivers(writer, from, &transfer.to)?;
     writer.transaction(|writer| {
         diesel::sql_query(PATIENCE).execute(writer.pg())?;
@@ -41,6 +42,25 @@ pub fn all(writer: &mut Writer<'_>, from: UserId, transfer: &Transfer) -> Result
         audit::insert_for(writer, "user.transferred", RecordKind::User, from.uuid(), Changes::of_field("to", ids))?;
         Ok(Transferred { records })
     })
+}
+
+/// Whoever hands over may give records to themselves: so they need to be allowed to write all of them.
+fn require_all(reader: &Reader<'_>) -> Result<(), StoreError> {
+    let grants = reader.scope().grants();
+    let writes_all = |resource: &Resource| {
+        let fields = ["owner_id", "team_id"];
+        grants.allow(resource.permission(Right::Write))
+            && grants.on(*resource).write == Reach::All
+            && fields.into_iter().all(|field| grants.may_write(*resource, field))
+    };
+    match Resource::ALL.iter().find(|resource| !writes_all(resource)) {
+        None => Ok(()),
+        Some(resource) => {
+            let detail =
+                format!("Only who may change the owner and team of all {} may hand them over.", resource.as_str());
+            Err(StoreError::Forbidden(detail))
+        }
+    }
 }
 
 /// Those who get the records, each with their main team.

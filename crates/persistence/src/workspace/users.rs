@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
+    access::{Reach, Resource},
     id::{RoleId, TeamId, UserId},
     journal::{Changes, JournalEntry},
     problem::FieldProblem,
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::{
     administrators,
     invites::{self, Issued},
-    roles,
+    roles, sessions,
 };
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,
@@ -155,6 +156,7 @@ pub fn create_active(writer: &mut Writer<'_>, new: NewUser, password_hash: Strin
 
 fn insert(writer: &mut Writer<'_>, user: &User, password_hash: Option<&str>) -> Result<User, StoreError> {
     require_roles(writer, &user.role_ids)?;
+    require_teams(writer, &user.team_ids)?;
     let entry = Entry::new(writer, KIND, "created", user.id.uuid(), Changes::of_new(user), user.created_at);
     let entry = entry.audited(writer);
     writer.transaction(|writer| {
@@ -241,6 +243,11 @@ fn change(
         // Whoever may do less must not change the address by which somebody who may do more signs in.
         require_roles(writer, &before.role_ids)?;
         require_roles(writer, &after.role_ids)?;
+        require_teams(writer, after.team_ids.iter().filter(|team| !before.team_ids.contains(team)))?;
+        if after.email != before.email && !writer.scope().grants().is_admin {
+            let detail = "Whoever has the address of a user can become them: only who may do everything changes it.";
+            return Err(StoreError::Forbidden(detail.to_owned()));
+        }
         after.advance(stamp);
         let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at).audited(writer);
         let is_written = writer.transaction(|writer| {
@@ -255,9 +262,11 @@ fn change(
                 if row.is_some() {
                     write_relations(writer, &after)?;
                 }
-                if after.email != before.email {
-                    // What was mailed to the old address must not open the account any more.
+                let is_shut = before.state == UserState::Active && after.state != UserState::Active;
+                if is_shut || after.email != before.email {
+                    // Neither what was mailed nor who is signed in opens the account any more.
                     invites::end_tokens(writer, id)?;
+                    sessions::end_all(writer, id)?;
                 }
                 Ok(row.is_some())
             })
@@ -282,6 +291,27 @@ fn require_roles(writer: &mut Writer<'_>, ids: &[RoleId]) -> Result<(), StoreErr
         return Err(StoreError::fields(problems));
     }
     known.iter().try_for_each(|role| roles::require_cover(writer, role))
+}
+
+/// Nobody puts anybody into a team, or moves one, whose records they may not see themselves: they might be the one who
+/// sees them then.
+pub(super) fn require_teams<'t>(
+    reader: &Reader<'_>,
+    teams: impl IntoIterator<Item = &'t TeamId>,
+) -> Result<(), StoreError> {
+    let grants = reader.scope().grants();
+    let sees = |team: &TeamId, reach| match reach {
+        Reach::All | Reach::None => true,
+        Reach::Own => false,
+        Reach::Team => grants.teams.contains(&team.uuid()),
+        Reach::TeamTree => grants.team_tree.contains(&team.uuid()),
+    };
+    let all = teams.into_iter().all(|team| Resource::ALL.iter().all(|resource| sees(team, grants.on(*resource).read)));
+    if all {
+        return Ok(());
+    }
+    let detail = "You may not see the records of this team, so you can't say who does. Ask somebody who may.";
+    Err(StoreError::Forbidden(detail.to_owned()))
 }
 
 /// Writes which roles and teams a user has, in place of what is there.

@@ -101,6 +101,11 @@ impl Rule {
         reaches(self.write, place) || (place == Place::SharedToWrite && self.writes_any())
     }
 
+    /// Whether it may be changed without a share, and so be shared.
+    pub fn reaches_to_write(&self, place: Place) -> bool {
+        reaches(self.write, place)
+    }
+
     /// The status of reading.
     pub fn to_read(self, place: Place) -> u16 {
         match () {
