@@ -92,6 +92,19 @@ fn a_key_for_a_user_has_their_rights_and_ends_with_them() {
 }
 
 #[test]
+fn the_key_of_somebody_else_is_theirs() {
+    let (workspace, admin) = workspace();
+    let eve = workspace.user("eve@example.com", StandardRole::ReadOnly, SECRET);
+    let (of_eve, _) = issue(&admin, &json!({"name": "x", "user_id": eve, "scopes": ["contacts:read"]}));
+    let keeper = workspace.scoped(&["api_keys:read", "api_keys:write", "contacts:read", "companies:read"]);
+    keeper.post(&format!("{}/rotate", path(&of_eve)), &json!({})).expect_problem(403, "forbidden");
+    keeper.patch(&path(&of_eve), &json!({"name": "mine"})).expect_problem(403, "forbidden");
+    execute(&format!("UPDATE users SET state = 'deactivated' WHERE id = '{eve}'"));
+    keeper.post(&format!("{}/rotate", path(&of_eve)), &json!({})).expect_problem(403, "forbidden");
+    admin.post(&format!("{}/rotate", path(&of_eve)), &json!({})).expect(200);
+}
+
+#[test]
 fn only_an_administrator_makes_keys_for_others() {
     let (workspace, admin) = workspace();
     let other = workspace.user("other@example.com", StandardRole::ReadOnly, SECRET);
