@@ -138,6 +138,13 @@ impl Stamp {
     pub fn new(at: DateTime<Utc>, by: Option<Uuid>, source: Source) -> Self {
         Self { at: at.trunc_subsecs(6), by, source }
     }
+
+    /// Makes a record its next version. Its time never goes back, even where the clocks of two servers differ.
+    pub(crate) fn advance(self, version: &mut i64, at: &mut DateTime<Utc>, by: &mut Option<Uuid>) {
+        *version += 1;
+        *at = self.at.max(*at);
+        *by = self.by;
+    }
 }
 
 /// Tags without space at their ends, each once, in the order given.

@@ -71,6 +71,7 @@ pub(crate) fn insert_for(
     record: Uuid,
     changes: Changes,
 ) -> Result<(), StoreError> {
+    writer.changes_access();
     let scope = writer.scope();
     let event = AuditEvent {
         workspace: scope.workspace(),

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -121,8 +121,15 @@ impl Db {
         F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (scope, kernel) = (scope.clone(), self.kernel()?);
-        let done =
-            self.blocking(move |pg| work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } })).await;
+        let access_changes = Arc::clone(&self.access_changes);
+        let job = move |pg: &mut PgConnection| {
+            let done = work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } });
+            if kernel.changes_access.load(Ordering::Relaxed) {
+                access_changes.fetch_add(1, Ordering::Release);
+            }
+            done
+        };
+        let done = self.blocking(job).await;
         self.bell.notify_one();
         done
     }
@@ -132,8 +139,9 @@ impl Db {
         self.bell.notified().await;
     }
 
-    /// To be called after each write that changes who may do what: whatever was remembered of callers is then asked again.
-    pub fn access_changed(&self) {
+    /// Lets whatever was remembered of callers be asked again. Writes of somebody do so by themselves, see
+    /// [`Reader::changes_access`].
+    pub(crate) fn access_changed(&self) {
         self.access_changes.fetch_add(1, Ordering::Release);
     }
 
@@ -154,7 +162,7 @@ impl Db {
     fn kernel(&self) -> Result<Kernel, StoreError> {
         let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
         let (lender, slots) = (self.lender.clone(), Arc::clone(&self.slots));
-        Ok(Kernel { clock: self.clock.clone(), sealer, lender, slots })
+        Ok(Kernel { clock: self.clock.clone(), sealer, lender, slots, changes_access: AtomicBool::new(false) })
     }
 
     async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -258,6 +266,8 @@ struct Kernel {
     sealer: Sealer,
     lender: Lender,
     slots: Arc<Semaphore>,
+    /// Whether what is written changes who may do what.
+    changes_access: AtomicBool,
 }
 
 /// A connection that reads on somebody's behalf.
@@ -288,6 +298,12 @@ impl Reader<'_> {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.kernel.clock.now()
+    }
+
+    /// To be said of each write that may change who may do what: when it is done, this process forgets what it remembers
+    /// of callers. Whatever is audited says it.
+    pub(crate) fn changes_access(&self) {
+        self.kernel.changes_access.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

@@ -118,6 +118,17 @@ fn fingerprint(operation: &str, filter: &impl Serialize) -> Result<String, Store
     Ok(URL_SAFE_NO_PAD.encode(&hash[..12]))
 }
 
+/// The order of a list by a column, with the id for those that are alike.
+macro_rules! order {
+    ($key:expr, $id:expr, $direction:expr) => {
+        match $direction {
+            rapport_domain::page::Direction::Ascending => concat!($key, ", ", $id),
+            rapport_domain::page::Direction::Descending => concat!($key, " DESC, ", $id, " DESC"),
+        }
+    };
+}
+pub(crate) use order;
+
 /// Moves a boxed query past the page before and sorts it, by one row comparison that the index answers as a range.
 ///
 /// Takes the query, its sort column as text and as type, the column of the id as text, the direction and the position.
@@ -125,9 +136,9 @@ macro_rules! seek {
     ($query:expr, $key:expr, $type:ty, $id:expr, $direction:expr, $after:expr) => {{
         use diesel::dsl::sql;
         use rapport_domain::page::Direction;
-        let (comparison, order) = match $direction {
-            Direction::Ascending => (concat!("(", $key, ", ", $id, ") > ("), concat!($key, ", ", $id)),
-            Direction::Descending => (concat!("(", $key, ", ", $id, ") < ("), concat!($key, " DESC, ", $id, " DESC")),
+        let comparison = match $direction {
+            Direction::Ascending => concat!("(", $key, ", ", $id, ") > ("),
+            Direction::Descending => concat!("(", $key, ", ", $id, ") < ("),
         };
         let mut query = $query;
         if let Some((key, id)) = $after {
@@ -139,7 +150,7 @@ macro_rules! seek {
                     .sql(")"),
             );
         }
-        query.order(sql::<diesel::sql_types::Text>(order))
+        query.order(sql::<diesel::sql_types::Text>(crate::page::order!($key, $id, $direction)))
     }};
 }
 pub(crate) use seek;
@@ -150,7 +161,6 @@ pub(crate) use seek;
 /// database and of ours, and the direction.
 macro_rules! rows {
     ($reader:expr, $request:expr, $lanes:expr, $query:expr, $table:literal, $key:literal, $type:ty, $rust:ty, $direction:expr) => {{
-        use rapport_domain::page::Direction;
         let after = $request.after::<$rust>()?;
         let mut lanes = Vec::new();
         for lane in $lanes {
@@ -165,10 +175,7 @@ macro_rules! rows {
             );
             lanes.push(query.limit($request.fetch()));
         }
-        let order = match $direction {
-            Direction::Ascending => concat!($table, ".", $key, ", ", $table, ".id"),
-            Direction::Descending => concat!($table, ".", $key, " DESC, ", $table, ".id DESC"),
-        };
+        let order = crate::page::order!(concat!($table, ".", $key), concat!($table, ".id"), $direction);
         let merged = crate::visibility::Merged { lanes, table: $table, order, limit: $request.fetch() };
         merged.load($reader.pg())
     }};

@@ -14,7 +14,7 @@ use diesel::{
     sql_types,
 };
 use rapport_domain::{
-    access::{Reach, Resource},
+    access::{Reach, Resource, Right},
     id::{TeamId, UserId},
     problem::FieldProblem,
 };
@@ -369,11 +369,22 @@ pub(crate) fn seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid) -> Res
     let (finding, writing) = (Policy::finding(reader, resource), Policy::sharing(reader, resource));
     let (workspace, table) = (reader.workspace(), resource.as_str());
     let looked = Look { workspace, table, id, finding: finding.whole(), writing: IsWithin(writing.whole()) };
-    Ok(match looked.get_result::<bool>(reader.pg()).optional()? {
+    let found = looked.get_result::<bool>(reader.pg()).optional()?;
+    let may_write = reader.scope().grants().allow(resource.permission(Right::Write));
+    Ok(match found {
         None => Seen::Not,
-        Some(false) => Seen::ToRead,
-        Some(true) => Seen::ToShare,
+        Some(true) if may_write => Seen::ToShare,
+        Some(_) => Seen::ToRead,
     })
+}
+
+/// Refuses a record that the caller may not see, as if it were not there.
+pub(crate) fn require_seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid) -> Result<(), StoreError> {
+    let may_read = reader.scope().grants().allow(resource.permission(Right::Read));
+    match may_read && seen(reader, resource, id)? != Seen::Not {
+        true => Ok(()),
+        false => Err(StoreError::Missing(resource.kind())),
+    }
 }
 
 /// Looks for a record of whatever table, and whether it may be shared.

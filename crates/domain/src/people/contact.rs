@@ -395,11 +395,9 @@ impl Contact {
         contact.checked(stamp, country, phones_given)
     }
 
-    /// Becomes the next version. Its time never goes back, even where the clocks of two servers differ.
+    /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
-        self.version += 1;
-        self.updated_at = stamp.at.max(self.updated_at);
-        self.updated_by = stamp.by;
+        stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);
     }
 
     /// The keys by which this person is recognised.

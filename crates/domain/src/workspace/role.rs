@@ -247,9 +247,7 @@ impl Role {
 
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
-        self.version += 1;
-        self.updated_at = stamp.at.max(self.updated_at);
-        self.updated_by = stamp.by;
+        stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);
     }
 
     /// What somebody with this role alone may do.

@@ -117,9 +117,7 @@ impl Team {
 
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
-        self.version += 1;
-        self.updated_at = stamp.at.max(self.updated_at);
-        self.updated_by = stamp.by;
+        stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);
     }
 
     fn checked(mut self) -> Result<Self, Invalid> {

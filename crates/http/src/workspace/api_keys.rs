@@ -123,7 +123,6 @@ pub(crate) async fn update_api_key(
     let (id, expected, patch) = (ApiKeyId::from_uuid(id.into_inner()), expected.0, body.0);
 
     let key = db.write(&auth.scope(), move |writer| api_keys::update(writer, id, expected, &patch)).await?;
-    db.access_changed();
 
     render::record(&auth, &key)
 }
@@ -151,7 +150,6 @@ pub(crate) async fn delete_api_key(
     let (id, expected) = (ApiKeyId::from_uuid(id.into_inner()), expected.0);
 
     db.write(&auth.scope(), move |writer| api_keys::revoke(writer, id, expected)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }
@@ -182,7 +180,6 @@ pub(crate) async fn rotate_api_key(
     let api_key::Minted { key, secret_hash, .. } = api_key::mint_for(id).map_err(|error| ApiError::internal(&error))?;
 
     let api_key = db.write(&auth.scope(), move |writer| api_keys::rotate(writer, id, rotation, &secret_hash)).await?;
-    db.access_changed();
 
     render::record(&auth, &IssuedApiKey { api_key, key })
 }

@@ -85,7 +85,6 @@ pub(crate) async fn accept_invite(
 
     let (user, scope) = (holder.user, scope_of(&holder, &request));
     db.write(&scope, move |writer| store::accept_invite(writer, user, &token, name.clone(), &hash)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }

@@ -120,7 +120,6 @@ pub(crate) async fn confirm_password_reset(
 
     let (user, scope) = (holder.user, scope_of(&holder, &request));
     db.write(&scope, move |writer| store::reset(writer, user, &token, &hash)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }
@@ -160,7 +159,6 @@ pub(crate) async fn change_password(
     let hash = hashed(&passwords, new_password, &email, "/new_password").await?;
 
     db.write(&auth.scope(), move |writer| store::change(writer, user, &hash)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }

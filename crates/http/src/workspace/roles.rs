@@ -119,7 +119,6 @@ pub(crate) async fn update_role(
     let (id, expected, patch) = (RoleId::from_uuid(id.into_inner()), expected.0, body.0);
 
     let role = db.write(&auth.scope(), move |writer| roles::update(writer, id, expected, &patch)).await?;
-    db.access_changed();
 
     render::record(&auth, &role)
 }
@@ -147,7 +146,6 @@ pub(crate) async fn delete_role(
     let (id, expected) = (RoleId::from_uuid(id.into_inner()), expected.0);
 
     db.write(&auth.scope(), move |writer| roles::delete(writer, id, expected)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }

@@ -162,7 +162,6 @@ pub(crate) async fn logout(auth: Auth<SignedIn>, db: web::Data<Db>) -> ApiResult
     })?;
     let asking = asking(auth.caller());
     db.write(&auth.scope(), move |writer| sessions::end(writer, session, None, asking)).await?;
-    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -182,7 +181,6 @@ pub(crate) async fn logout_everywhere(auth: Auth<SignedIn>, db: web::Data<Db>) -
     let user = user_of(auth.caller())
         .ok_or_else(|| ApiError::new("conflict", "An API key has no sessions. Sign in as the user whose you mean."))?;
     db.write(&auth.scope(), move |writer| sessions::end_all(writer, user)).await?;
-    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -261,7 +259,6 @@ pub(crate) async fn delete_session(
 ) -> ApiResult<HttpResponse> {
     let (id, asking) = (id.into_inner(), asking(auth.caller()));
     db.write(&auth.scope(), move |writer| sessions::end(writer, id, expected.0, asking)).await?;
-    db.access_changed();
     Ok(HttpResponse::NoContent().finish())
 }
 

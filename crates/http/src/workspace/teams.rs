@@ -119,7 +119,6 @@ pub(crate) async fn update_team(
     let (id, expected, patch) = (TeamId::from_uuid(id.into_inner()), expected.0, body.0);
 
     let team = db.write(&auth.scope(), move |writer| teams::update(writer, id, expected, &patch)).await?;
-    db.access_changed();
 
     render::record(&auth, &team)
 }
@@ -147,7 +146,6 @@ pub(crate) async fn delete_team(
     let (id, expected) = (TeamId::from_uuid(id.into_inner()), expected.0);
 
     db.write(&auth.scope(), move |writer| teams::delete(writer, id, expected)).await?;
-    db.access_changed();
 
     Ok(HttpResponse::NoContent().finish())
 }

@@ -137,7 +137,6 @@ pub(crate) async fn update_user(
     let (id, expected, patch) = (UserId::from_uuid(id.into_inner()), expected.0, body.0);
 
     let user = db.write(&auth.scope(), move |writer| users::update(writer, id, expected, &patch)).await?;
-    db.access_changed();
 
     render::record(&auth, &user)
 }
@@ -166,7 +165,6 @@ pub(crate) async fn activate_user(
     let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
 
     let user = db.write(&auth.scope(), move |writer| users::activate(writer, id, expected)).await?;
-    db.access_changed();
 
     render::record(&auth, &user)
 }
@@ -195,7 +193,6 @@ pub(crate) async fn deactivate_user(
     let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
 
     let user = db.write(&auth.scope(), move |writer| users::deactivate(writer, id, expected)).await?;
-    db.access_changed();
 
     render::record(&auth, &user)
 }

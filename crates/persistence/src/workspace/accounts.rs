@@ -102,15 +102,6 @@ pub async fn in_session(
     .await
 }
 
-/// What an active user of the reader's workspace may do; none of one who can't sign in.
-pub(super) fn grants(reader: &mut Reader<'_>, user: UserId) -> Result<Option<Grants>, StoreError> {
-    match standing(reader, user) {
-        Ok(standing) => Ok(standing.is_active.then(|| standing.grants())),
-        Err(StoreError::Missing(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// A user as far as rights go, also one who can't sign in.
 pub(crate) fn standing(reader: &mut Reader<'_>, user: UserId) -> Result<Standing, StoreError> {
     let workspace = reader.workspace();

@@ -253,8 +253,10 @@ fn with_secrets(row: Row, secrets: &[SecretRow]) -> ApiKey {
 /// to sign in.
 fn require_user(writer: &mut Writer<'_>, key: &ApiKey) -> Result<(), StoreError> {
     let Some(user) = key.user_id else { return Ok(()) };
-    if accounts::grants(writer, user)?.is_none() {
-        return Err(unknown_reference("/user_id", "active user"));
+    match accounts::standing(writer, user) {
+        Ok(standing) if standing.is_active => {}
+        Ok(_) | Err(StoreError::Missing(_)) => return Err(unknown_reference("/user_id", "active user")),
+        Err(error) => return Err(error),
     }
     require_own(writer, key)
 }

@@ -2,7 +2,7 @@
 
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::{AccessExplanation, Resource, Right, Standing, Subject},
+    access::{AccessExplanation, Resource, Standing, Subject},
     id::UserId,
     journal::Changes,
     record::RecordKind,
@@ -10,10 +10,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{accounts, shares};
-use crate::{
-    Reader, StoreError, Writer, audit,
-    visibility::{self, Seen},
-};
+use crate::{Reader, StoreError, Writer, audit, visibility};
 
 /// Explains what a user may do with a record that the caller may see. Who asks about somebody else is noted.
 pub fn get(
@@ -22,13 +19,8 @@ pub fn get(
     record: Uuid,
     user: UserId,
 ) -> Result<AccessExplanation, StoreError> {
-    if !writer.scope().grants().allow(resource.permission(Right::Read)) {
-        return Err(StoreError::Missing(resource.kind()));
-    }
+    visibility::require_seen(writer, resource, record)?;
     visibility::require_readable(writer, resource, &[("record", "owner_id"), ("record", "team_id")])?;
-    if visibility::seen(writer, resource, record)? == Seen::Not {
-        return Err(StoreError::Missing(resource.kind()));
-    }
     let standing = accounts::standing(writer, user)?;
     let explanation = standing.explain(&subject(writer, resource, record, &standing)?);
     if writer.scope().grants().user != Some(user.uuid()) {

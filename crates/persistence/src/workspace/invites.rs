@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
     id::{UserId, WorkspaceId},
-    journal::{Changes, RecordReference},
+    journal::Changes,
     record::RecordKind,
     workspace::{
         invite::TokenPurpose,
@@ -19,8 +19,7 @@ use uuid::Uuid;
 
 use super::users;
 use crate::{
-    Db, StoreError, Writer,
-    audit::{self, AuditEvent},
+    Db, StoreError, Writer, audit,
     schema::{user_tokens, users as table, workspaces},
 };
 
@@ -135,17 +134,7 @@ pub(super) fn end_tokens(writer: &mut Writer<'_>, user: UserId) -> Result<(), St
 
 /// Notes in the audit what happened to the ways into an account.
 pub(super) fn note(writer: &mut Writer<'_>, user: UserId, event: &'static str) -> Result<(), StoreError> {
-    let (scope, now) = (writer.scope(), writer.now());
-    let event = AuditEvent {
-        workspace: writer.workspace_id(),
-        actor: scope.actor(),
-        event,
-        record: RecordReference { kind: RecordKind::User, id: user.uuid() },
-        changes: Changes::of_new(&()),
-        address: scope.address().map(ToOwned::to_owned),
-        request_id: scope.request_id().map(ToOwned::to_owned),
-    };
-    audit::insert(writer.pg(), &event, now)
+    audit::insert_for(writer, event, RecordKind::User, user.uuid(), Changes::of_new(&()))
 }
 
 /// What is said of a token that does not work, whyever that is.

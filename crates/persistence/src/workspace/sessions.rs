@@ -325,17 +325,8 @@ fn remove(writer: &mut Writer<'_>, session: &Session) -> Result<(), StoreError> 
 }
 
 fn note_end(writer: &mut Writer<'_>, id: SessionId, user: UserId) -> Result<(), StoreError> {
-    let (scope, now) = (writer.scope(), writer.now());
-    let ended = AuditEvent {
-        workspace: scope.workspace(),
-        actor: scope.actor(),
-        event: "session.ended",
-        record: RecordReference { kind: RecordKind::Session, id: id.uuid() },
-        changes: Changes::of_new(&json!({"user_id": user})),
-        address: scope.address().map(ToOwned::to_owned),
-        request_id: scope.request_id().map(ToOwned::to_owned),
-    };
-    audit::insert(writer.pg(), &ended, now)
+    let changes = Changes::of_field("user_id", user);
+    audit::insert_for(writer, "session.ended", RecordKind::Session, id.uuid(), changes)
 }
 
 #[derive(Queryable, Selectable)]

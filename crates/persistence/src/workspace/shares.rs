@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
-    access::{Reach, Resource, Right, Standing},
+    access::{Reach, Resource, Standing},
     id::{ShareId, TeamId, UserId},
     journal::Changes,
     record::RecordKind,
@@ -76,11 +76,7 @@ fn all(reader: &Reader<'_>) -> record_shares::BoxedQuery<'static, Pg> {
 /// A page of the shares of a record that the caller may see, the newest first.
 pub fn list(reader: &mut Reader<'_>, query: &ShareQuery) -> Result<Page<Share>, StoreError> {
     let request = PageRequest::read(reader, "list_shares", query, query.limit, query.cursor.as_deref())?;
-    if !may(reader, query.resource, Right::Read)
-        || visibility::seen(reader, query.resource, query.record_id)? == Seen::Not
-    {
-        return Err(StoreError::Missing(query.resource.kind()));
-    }
+    visibility::require_seen(reader, query.resource, query.record_id)?;
     let select = all(reader)
         .filter(record_shares::record_kind.eq(query.resource.kind().as_str()))
         .filter(record_shares::record_id.eq(query.record_id))
@@ -129,7 +125,6 @@ pub fn create(writer: &mut Writer<'_>, new: NewShare) -> Result<Share, StoreErro
     match visibility::seen(writer, share.resource, share.record_id)? {
         Seen::Not => return Err(unknown_reference("/record_id", kind.as_str())),
         Seen::ToRead => return Err(refused(kind)),
-        Seen::ToShare if !may(writer, share.resource, Right::Write) => return Err(refused(kind)),
         Seen::ToShare => {}
     }
     let changes = Changes::of_new(&share);
@@ -154,25 +149,19 @@ pub fn create(writer: &mut Writer<'_>, new: NewShare) -> Result<Share, StoreErro
 
 /// One share of a record that the caller may see.
 pub fn get(reader: &mut Reader<'_>, id: ShareId) -> Result<Share, StoreError> {
-    let missing = StoreError::Missing(RecordKind::Share);
-    let found: Option<Row> =
-        all(reader).filter(record_shares::id.eq(id.uuid())).select(Row::as_select()).first(reader.pg()).optional()?;
-    let Some(share) = found.map(Row::into_share).transpose()? else { return Err(missing) };
-    let is_seen = may(reader, share.resource, Right::Read)
-        && visibility::seen(reader, share.resource, share.record_id)? != Seen::Not;
-    if is_seen { Ok(share) } else { Err(missing) }
+    let share = find(reader, id)?;
+    match visibility::require_seen(reader, share.resource, share.record_id) {
+        Err(StoreError::Missing(_)) => Err(StoreError::Missing(RecordKind::Share)),
+        done => done.map(|()| share),
+    }
 }
 
 /// Ends a share of a record that the caller may change without a share.
 pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
-    let missing = StoreError::Missing(RecordKind::Share);
-    let found: Option<Row> =
-        all(writer).filter(record_shares::id.eq(id.uuid())).select(Row::as_select()).first(writer.pg()).optional()?;
-    let Some(share) = found.map(Row::into_share).transpose()? else { return Err(missing) };
+    let share = find(writer, id)?;
     match visibility::seen(writer, share.resource, share.record_id)? {
-        Seen::Not => return Err(missing),
+        Seen::Not => return Err(StoreError::Missing(RecordKind::Share)),
         Seen::ToRead => return Err(refused(share.resource.kind())),
-        Seen::ToShare if !may(writer, share.resource, Right::Write) => return Err(refused(share.resource.kind())),
         Seen::ToShare => {}
     }
     let changes = Changes::of_deleted(&share);
@@ -182,11 +171,14 @@ pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
         .filter(record_shares::id.eq(id.uuid()))
         .returning((record_shares::all_columns, diesel::dsl::sql::<sql_types::BigInt>("1::bigint AS version")));
     let ended: Option<(Row, i64)> = Journalled { write, entry }.get_result(writer.pg()).optional()?;
-    ended.map(drop).ok_or(missing)
+    ended.map(drop).ok_or(StoreError::Missing(RecordKind::Share))
 }
 
-fn may(reader: &Reader<'_>, resource: Resource, right: Right) -> bool {
-    reader.scope().grants().allow(resource.permission(right))
+/// A share, whoever may see it.
+fn find(reader: &mut Reader<'_>, id: ShareId) -> Result<Share, StoreError> {
+    let found: Option<Row> =
+        all(reader).filter(record_shares::id.eq(id.uuid())).select(Row::as_select()).first(reader.pg()).optional()?;
+    found.map_or(Err(StoreError::Missing(RecordKind::Share)), Row::into_share)
 }
 
 fn refused(kind: RecordKind) -> StoreError {

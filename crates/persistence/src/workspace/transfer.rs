@@ -65,22 +65,21 @@ fn require_all(reader: &Reader<'_>) -> Result<(), StoreError> {
 
 /// Those who get the records, each with their main team.
 fn receivers(reader: &mut Reader<'_>, from: UserId, to: &[UserId]) -> Result<Vec<(Uuid, Option<TeamId>)>, StoreError> {
-    let mut problems = Vec::new();
-    for (index, id) in to.iter().enumerate() {
-        let pointer = format!("/to/{index}");
-        let problem = match users::get(reader, *id) {
-            _ if *id == from => Some(("same_user", "This is the user who hands over. Name somebody else.")),
-            Ok(user) if user.state == UserState::Active => None,
-            Ok(_) => Some(("not_active", "This user can't sign in. Name one who is active.")),
-            Err(StoreError::Missing(_)) => Some(("unknown_reference", "There is no user with this id. Name another.")),
-            Err(error) => return Err(error),
+    let ids: Vec<Uuid> = to.iter().map(|id| id.uuid()).collect();
+    let states = users::states(reader, &ids)?;
+    let problem = |(index, id): (usize, &UserId)| {
+        let (code, detail) = match states.get(&id.uuid()) {
+            _ if *id == from => ("same_user", "This is the user who hands over. Name somebody else."),
+            Some(UserState::Active) => return None,
+            Some(_) => ("not_active", "This user can't sign in. Name one who is active."),
+            None => ("unknown_reference", "There is no user with this id. Name another."),
         };
-        problems.extend(problem.map(|(code, detail)| FieldProblem::at(pointer, code, detail)));
-    }
+        Some(FieldProblem::at(format!("/to/{index}"), code, detail))
+    };
+    let problems: Vec<FieldProblem> = to.iter().enumerate().filter_map(problem).collect();
     if !problems.is_empty() {
         return Err(StoreError::fields(problems));
     }
-    let ids: Vec<Uuid> = to.iter().map(|id| id.uuid()).collect();
     let teams: HashMap<Uuid, Uuid> = users::main_teams(reader, &ids)?.into_iter().collect();
     Ok(ids.into_iter().map(|id| (id, teams.get(&id).copied().map(TeamId::from_uuid))).collect())
 }

@@ -1,7 +1,9 @@
 //! Users: the people who work with Rapport.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
+use diesel::{dsl::sql, expression::SqlLiteral, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::{Reach, Resource},
     id::{RoleId, TeamId, UserId},
@@ -87,6 +89,10 @@ const ROLES: &str = "ARRAY(SELECT role_id FROM user_roles WHERE user_roles.works
 const TEAMS: &str = "ARRAY(SELECT team_id FROM team_members WHERE team_members.workspace_id = users.workspace_id \
                      AND team_members.user_id = users.id ORDER BY place)";
 
+fn ids(query: &str) -> SqlLiteral<sql_types::Array<sql_types::Uuid>> {
+    sql(query)
+}
+
 /// Users of the workspace: every read in this file starts here.
 fn visible(reader: &Reader<'_>) -> users::BoxedQuery<'static, Pg> {
     users::table.filter(users::workspace_id.eq(reader.workspace())).into_boxed()
@@ -96,11 +102,7 @@ fn visible(reader: &Reader<'_>) -> users::BoxedQuery<'static, Pg> {
 pub fn get(reader: &mut Reader<'_>, id: UserId) -> Result<User, StoreError> {
     let found: Option<Whole> = visible(reader)
         .filter(users::id.eq(id.uuid()))
-        .select((
-            Row::as_select(),
-            sql::<sql_types::Array<sql_types::Uuid>>(ROLES),
-            sql::<sql_types::Array<sql_types::Uuid>>(TEAMS),
-        ))
+        .select((Row::as_select(), ids(ROLES), ids(TEAMS)))
         .first(reader.pg())
         .optional()?;
     found.map_or(Err(StoreError::Missing(KIND)), into_user)
@@ -109,11 +111,7 @@ pub fn get(reader: &mut Reader<'_>, id: UserId) -> Result<User, StoreError> {
 /// A page of the users, the newest first.
 pub fn list(reader: &mut Reader<'_>, query: &UserQuery) -> Result<Page<User>, StoreError> {
     let request = PageRequest::read(reader, "list_users", query, query.limit, query.cursor.as_deref())?;
-    let mut select = visible(reader).select((
-        Row::as_select(),
-        sql::<sql_types::Array<sql_types::Uuid>>(ROLES),
-        sql::<sql_types::Array<sql_types::Uuid>>(TEAMS),
-    ));
+    let mut select = visible(reader).select((Row::as_select(), ids(ROLES), ids(TEAMS)));
     if !query.state.is_empty() {
         select = select.filter(users::state.eq_any(query.state.iter().map(codes::word).collect::<Vec<_>>()));
     }
@@ -210,6 +208,13 @@ pub(crate) fn summaries(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Use
     Ok(rows.into_iter().map(|(id, name, email)| UserSummary { id: UserId::from_uuid(id), name, email }).collect())
 }
 
+/// Whether these users can sign in; of those that are there.
+pub(super) fn states(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, UserState>, StoreError> {
+    let rows: Vec<(Uuid, String)> =
+        visible(reader).filter(users::id.eq_any(ids.to_vec())).select((users::id, users::state)).load(reader.pg())?;
+    rows.into_iter().map(|(id, state)| Ok((id, codes::value(&state)?))).collect()
+}
+
 /// The main teams of these users, of those who are in one.
 pub(crate) fn main_teams(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
     let rows = team_members::table
@@ -259,7 +264,10 @@ fn change(
                     .set(Row::of(writer.workspace(), &after))
                     .returning(Row::as_returning());
                 let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
-                if row.is_some() {
+                if row.is_none() {
+                    return Ok(false);
+                }
+                if after.role_ids != before.role_ids || after.team_ids != before.team_ids {
                     write_relations(writer, &after)?;
                 }
                 let is_shut = before.state == UserState::Active && after.state != UserState::Active;
@@ -268,7 +276,7 @@ fn change(
                     invites::end_tokens(writer, id)?;
                     sessions::end_all(writer, id)?;
                 }
-                Ok(row.is_some())
+                Ok(true)
             })
         })?;
         if is_written {
