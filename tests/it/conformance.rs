@@ -8,3 +8,4 @@ mod hostile;
 mod leaks;
 mod patch;
 mod samples;
+mod terms;

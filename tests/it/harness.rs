@@ -1,6 +1,6 @@
 //! One server for all tests, a workspace for each, and callers who speak to it.
 
-mod caller;
+pub mod caller;
 pub mod contract;
 pub mod forge;
 mod process;
@@ -167,6 +167,30 @@ impl Workspace {
         let mut pg = PgConnection::establish(&database_url()).unwrap();
         let query = sql_query(query).bind::<diesel::sql_types::Uuid, _>(self.id.uuid());
         query.load::<Line>(&mut pg).unwrap().into_iter().map(|line| line.line).collect()
+    }
+
+    /// Everything that the database holds of the workspace, apart from what changes by being looked at or by itself.
+    pub fn everything(&self) -> Vec<Value> {
+        #[derive(QueryableByName)]
+        struct Line {
+            #[diesel(sql_type = Jsonb)]
+            line: Value,
+        }
+        let mut pg = PgConnection::establish(&database_url()).unwrap();
+        let tables = "SELECT to_jsonb(table_name::text) AS line FROM information_schema.columns \
+                      WHERE table_schema = 'public' AND column_name = 'workspace_id' AND table_name <> 'feed_heads' \
+                      ORDER BY table_name";
+        let tables = sql_query(tables).load::<Line>(&mut pg).unwrap();
+        let rows = |table: &str| {
+            format!(
+                "SELECT jsonb_build_object('{table}', to_jsonb(t) - ARRAY['position', 'last_used_at']) AS line \
+                 FROM {table} AS t WHERE workspace_id = '{}'",
+                self.id.uuid()
+            )
+        };
+        let queries: Vec<String> = tables.iter().map(|table| rows(table.line.as_str().unwrap())).collect();
+        let query = format!("SELECT line FROM ({}) AS all_rows ORDER BY line::text", queries.join(" UNION ALL "));
+        sql_query(query).load::<Line>(&mut pg).unwrap().into_iter().map(|line| line.line).collect()
     }
 
     /// What a user of the workspace is answered who signs in.

@@ -56,6 +56,7 @@ use crate::{
     address::ClientAddress,
     gate,
     problem::{ApiError, ApiResult},
+    terms::Asked,
 };
 
 /// How long a credential that was found valid is taken to be so without asking again.
@@ -346,6 +347,8 @@ requirements! {
 /// is no scope, and without a scope no data.
 pub(crate) struct Auth<P> {
     caller: Rc<Caller>,
+    /// On what terms they write; none where the operation only reads.
+    asked: Option<Rc<Asked>>,
     proves: PhantomData<P>,
 }
 
@@ -362,6 +365,10 @@ impl<P> Auth<P> {
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
     }
+
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_deref()
+    }
 }
 
 impl<P: Requires> FromRequest for Auth<P> {
@@ -375,7 +382,7 @@ impl<P: Requires> FromRequest for Auth<P> {
             if let Some(permission) = P::PERMISSION {
                 gate::require(&caller, permission)?;
             }
-            Ok(Self { caller, proves: PhantomData })
+            Ok(Self { caller, asked: Asked::of(request), proves: PhantomData })
         }))
     }
 }

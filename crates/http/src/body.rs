@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError};
+use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError, terms::Asked};
 
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -27,10 +27,11 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let readable = require_json(request);
         let (bytes, contract) = (arrival(request, payload), contract(request));
-        let written = Written::of(request);
+        let (written, asked) = (Written::of(request), Asked::of(request));
         Box::pin(async move {
             readable?;
             let (bytes, contract) = (bytes.await?, contract?);
+            Asked::note_body(asked, &bytes);
             let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
                 ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}."))
             })?;

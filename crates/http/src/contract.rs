@@ -12,6 +12,7 @@ use crate::{
     problem::ApiError,
     problems,
     schemas::{self, Schemas},
+    terms::DRY_RUN_PARAMETER,
 };
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
@@ -35,6 +36,8 @@ struct Path {
 pub(crate) struct Operation {
     pub(crate) id: String,
     pub(crate) access: Access,
+    /// Whether it writes for a caller, who may give it an idempotency key or only rehearse it.
+    pub(crate) has_terms: bool,
     query: Vec<Parameter>,
     path: Vec<Parameter>,
 }
@@ -114,7 +117,8 @@ impl Operation {
             }
         }
         let access = access(operation).ok_or_else(|| format!("{id} does not say who may call it"))?;
-        Ok(Self { id, access, query, path })
+        let has_terms = query.iter().any(|parameter| parameter.name == DRY_RUN_PARAMETER);
+        Ok(Self { id, access, has_terms, query, path })
     }
 
     /// Checks a query string: unknown and missing parameters, those given too often, and values that are not allowed.

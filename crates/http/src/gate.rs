@@ -27,6 +27,7 @@ use crate::{
     envelope::{OperationId, RequestId},
     limits::{self, Limiter, Standing},
     problem::ApiError,
+    terms::Asked,
 };
 
 /// Addresses that are for people and stand in no contract.
@@ -109,6 +110,9 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
         request.extensions_mut().insert(Rc::new(caller));
     }
     operation.check_query(request.query_string())?;
+    if operation.has_terms {
+        Asked::read(request)?;
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! function inside one `Db` closure, and renders.
 
 mod address;
+mod answer;
 pub mod auth;
 mod body;
 mod conditional;
@@ -23,6 +24,7 @@ mod render;
 mod routes;
 pub mod schemas;
 mod server;
+mod terms;
 
 mod people;
 mod workspace;

@@ -224,6 +224,14 @@ impl From<StoreError> for ApiError {
             StoreError::Conflict { code, detail } => {
                 Self::new("conflict", detail.clone()).with_errors(vec![FieldProblem::at("", code, detail)])
             }
+            StoreError::KeyReused => {
+                let detail = "This idempotency key came with another request before. Send each new request with a key of its own.";
+                Self::new("idempotency_key_reused", detail)
+            }
+            StoreError::KeyInUse => {
+                let detail = "A request with this idempotency key has not come to its end. Send it again in a moment.";
+                Self::new("idempotency_key_in_use", detail).retry_after(1)
+            }
             StoreError::Busy => {
                 Self::new("busy", "All database connections are in use. Try again in a moment.").retry_after(1)
             }

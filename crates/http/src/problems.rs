@@ -119,6 +119,18 @@ pub(crate) const CATALOGUE: &[Kind] = &[
     ),
     kind("conflict", 409, "Conflict", "What you ask for contradicts what is there. The detail says what."),
     kind(
+        "idempotency_key_in_use",
+        409,
+        "The same request is under way",
+        "Another request with this Idempotency-Key has not come to its end yet. Send yours again after the seconds in Retry-After, with the same key: you get the answer of the first.",
+    ),
+    kind(
+        "idempotency_key_reused",
+        422,
+        "The key stands for another request",
+        "This Idempotency-Key came with another method, address or body before. A key stands for one request, for 7 days: send each new request with a new one, such as a UUID. Nothing was written.",
+    ),
+    kind(
         "duplicate",
         409,
         "Somebody like this is known",

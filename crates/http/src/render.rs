@@ -1,4 +1,4 @@
-//! Answers: records with their ETag, pages, and the fields that were asked for.
+//! Records as their callers see them: alone with their ETag, in pages, with the fields that were asked for.
 
 use std::borrow::Cow;
 
@@ -11,11 +11,12 @@ use rapport_domain::{
         api_key::{ApiKey, IssuedApiKey},
         role::Role,
         session::Session,
+        share::Share,
         team::Team,
         user::User,
     },
 };
-use rapport_persistence::Page;
+use rapport_persistence::{Page, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{
@@ -29,7 +30,7 @@ use utoipa::{
 use crate::{
     auth::Auth,
     conditional::{KnownVersion, etag},
-    problem::{ApiError, ApiResult},
+    problem::ApiResult,
 };
 
 /// A record as callers see it.
@@ -90,6 +91,12 @@ impl Shown for Role {
     }
 }
 
+impl Shown for Share {
+    fn version(&self) -> i64 {
+        1 // it is never changed
+    }
+}
+
 impl Shown for Session {
     fn version(&self) -> i64 {
         self.version
@@ -106,20 +113,6 @@ impl Shown for IssuedApiKey {
     fn version(&self) -> i64 {
         self.api_key.version
     }
-}
-
-/// 200 with the record.
-pub(crate) fn record<T: Shown, P>(auth: &Auth<P>, record: &T) -> ApiResult<HttpResponse> {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::ETAG, etag(record.version())));
-    body(response, auth.grants(), record, &[])
-}
-
-/// 201 with the record and its address.
-pub(crate) fn created<T: Shown, P>(auth: &Auth<P>, record: &T, address: String) -> ApiResult<HttpResponse> {
-    let mut response = HttpResponse::Created();
-    response.insert_header((header::ETAG, etag(record.version()))).insert_header((header::LOCATION, address));
-    body(response, auth.grants(), record, &[])
 }
 
 /// 200 with the record as far as it was asked for, or 304 when the caller has this version. A record with others embedded
@@ -147,7 +140,8 @@ pub(crate) fn page<T: Shown, P>(auth: &Auth<P>, page: Page<T>, fields: &[String]
     if fields.is_empty() && sees_everything::<T>(auth.grants()) {
         return Ok(list(page));
     }
-    let data = page.data.iter().map(|record| shown(auth.grants(), record, fields)).collect::<ApiResult<Vec<_>>>()?;
+    let shown = page.data.iter().map(|record| shown(auth.grants(), record, fields));
+    let data = shown.collect::<Result<Vec<_>, StoreError>>()?;
     Ok(HttpResponse::Ok().json(ListPage { data, next_cursor: page.next_cursor, total: page.total }))
 }
 
@@ -168,6 +162,15 @@ fn body<T: Shown>(
     Ok(response.json(shown(grants, record, fields)?))
 }
 
+/// The record as its caller sees it, written out.
+pub(crate) fn text<T: Shown>(grants: &Grants, record: &T) -> Result<String, StoreError> {
+    let written = match sees_everything::<T>(grants) {
+        true => serde_json::to_string(record),
+        false => serde_json::to_string(&shown(grants, record, &[])?),
+    };
+    written.map_err(|error| StoreError::Internal(error.to_string()))
+}
+
 /// Whether no field of the record, or of what is embedded in it, is closed to the caller.
 fn sees_everything<T: Shown>(grants: &Grants) -> bool {
     let embedded = T::RELATIONS.iter().filter_map(|(_, resource)| *resource);
@@ -175,11 +178,11 @@ fn sees_everything<T: Shown>(grants: &Grants) -> bool {
 }
 
 /// The fields that were asked for and that the caller may read, and those that tell which record this is.
-fn shown<T: Shown>(grants: &Grants, record: &T, fields: &[String]) -> ApiResult<Value> {
+pub(crate) fn shown<T: Shown>(grants: &Grants, record: &T, fields: &[String]) -> Result<Value, StoreError> {
     let closes = T::RESOURCE.map(|resource| &grants.on(resource).readable).filter(|rule| !rule.allows_all());
     let derived = closes.and_then(|rule| record.derived_from(rule));
     let value = serde_json::to_value(derived.as_ref().unwrap_or(record));
-    let mut value = value.map_err(|error| ApiError::internal(&error.to_string()))?;
+    let mut value = value.map_err(|error| StoreError::Internal(error.to_string()))?;
     if let Value::Object(all) = &mut value {
         let asked = |name: &str| fields.is_empty() || fields.iter().any(|field| field == name);
         let open = |name: &str| T::RESOURCE.is_none_or(|resource| grants.shows(resource, name));

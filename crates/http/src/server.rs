@@ -195,11 +195,22 @@ fn reference_page() -> Config<'static> {
 
 /// Pages of the origins named may call; a browser is told to keep the answer for an hour.
 fn cors(origins: &[String]) -> Cors {
-    let exposed = ["etag", "invitation", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"]
-        .map(HeaderName::from_static);
+    let exposed = [
+        "dry-run",
+        "etag",
+        "idempotent-replayed",
+        "invitation",
+        "location",
+        "ratelimit",
+        "ratelimit-policy",
+        "retry-after",
+        "x-request-id",
+    ]
+    .map(HeaderName::from_static);
     let allowed = [
         "authorization",
         "content-type",
+        "idempotency-key",
         "if-match",
         "if-none-match",
         "on-behalf-of",

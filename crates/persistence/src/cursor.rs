@@ -1,4 +1,5 @@
-//! Sealed cursors: where a page ended, so that only the same list of the same workspace can go on from there.
+//! What is sealed with the key of the installation: above all cursors, which say where a page ended, so that only the same
+//! list of the same workspace can go on from there.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rapport_domain::id::WorkspaceId;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{StoreError, seal::Seal};
 
-/// Seals and opens cursors with the key of the installation.
+/// Seals and opens with the key of the installation.
 #[derive(Clone)]
 pub(crate) struct Sealer(Seal);
 
@@ -45,6 +46,16 @@ impl Sealer {
             let detail = "This is not a cursor of this list. Take next_cursor of the page before, or leave it out.";
             StoreError::parameter("cursor", "invalid_cursor", detail)
         })
+    }
+
+    /// Seals what is kept in the database for one place, where alone it opens.
+    pub(crate) fn seal_text(&self, place: &[u8], text: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.0.close(place, text)
+    }
+
+    /// What was sealed for this place.
+    pub(crate) fn open_text(&self, place: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.open(place, sealed)
     }
 
     fn unseal(&self, workspace: WorkspaceId, cursor: &str) -> Option<Position> {

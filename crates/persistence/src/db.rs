@@ -15,7 +15,8 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
 };
-use rapport_domain::{id::WorkspaceId, record::Stamp};
+use rapport_domain::{access::Grants, id::WorkspaceId, record::Stamp};
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
@@ -24,7 +25,12 @@ use tokio::{
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{Clock, Scope, StoreError, cursor::Sealer, workspace::secrets};
+use crate::{
+    Clock, Scope, StoreError,
+    cursor::Sealer,
+    idempotency::{self, Done, Once, Terms},
+    workspace::secrets,
+};
 
 /// How often a transaction is tried that others got in the way of.
 const TRIES: u32 = 3;
@@ -123,7 +129,8 @@ impl Db {
         let (scope, kernel) = (scope.clone(), self.kernel()?);
         let access_changes = Arc::clone(&self.access_changes);
         let job = move |pg: &mut PgConnection| {
-            let done = work(&mut Writer { reader: Reader { pg, scope: &scope, kernel: &kernel } });
+            let reader = Reader { pg, scope: &scope, kernel: &kernel };
+            let done = work(&mut Writer { reader, is_rehearsal: false });
             if kernel.changes_access.load(Ordering::Relaxed) {
                 access_changes.fetch_add(1, Ordering::Release);
             }
@@ -132,6 +139,23 @@ impl Db {
         let done = self.blocking(job).await;
         self.bell.notify_one();
         done
+    }
+
+    /// Writes on terms: once for a key, or only as a rehearsal.
+    pub async fn write_on<T, F>(&self, scope: &Scope, terms: Terms, work: F) -> Result<Done<T>, StoreError>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        idempotency::write(self, scope, terms, work).await
+    }
+
+    /// Replaces the answer that is kept for a key.
+    pub async fn amend<T>(&self, scope: &Scope, once: Once, answer: T) -> Result<T, StoreError>
+    where
+        T: Serialize + Send + 'static,
+    {
+        self.write(scope, move |writer| idempotency::amend(writer, &once, &answer).map(|()| answer)).await
     }
 
     /// Ends when this process has written something.
@@ -292,6 +316,11 @@ impl Reader<'_> {
         self.scope.workspace()
     }
 
+    /// What may be done on its behalf.
+    pub fn grants(&self) -> &Grants {
+        self.scope.grants()
+    }
+
     pub(crate) fn scope(&self) -> &Scope {
         self.scope
     }
@@ -329,6 +358,8 @@ impl Reader<'_> {
 /// A [`Reader`] that may write; dereferences to one, so that reads work in both.
 pub struct Writer<'c> {
     reader: Reader<'c>,
+    /// Whether all of it is taken back.
+    is_rehearsal: bool,
 }
 
 impl<'c> std::ops::Deref for Writer<'c> {
@@ -366,7 +397,8 @@ pub struct Beside<'c> {
 impl Beside<'_> {
     /// Writes on this connection.
     pub fn write<T>(mut self, work: impl FnOnce(&mut Writer<'_>) -> T) -> T {
-        work(&mut Writer { reader: Reader { pg: &mut self.pg, scope: self.scope, kernel: self.kernel } })
+        let reader = Reader { pg: &mut self.pg, scope: self.scope, kernel: self.kernel };
+        work(&mut Writer { reader, is_rehearsal: false })
     }
 }
 
@@ -382,12 +414,11 @@ impl Writer<'_> {
         &mut self,
         mut work: impl FnMut(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (scope, kernel) = (self.reader.scope, self.reader.kernel);
         let mut tries = 1;
         loop {
             let mut worked = false;
-            let done = self.reader.pg.transaction(|pg| {
-                let value = work(&mut Writer { reader: Reader { pg, scope, kernel } })?;
+            let done = self.single_transaction(|writer| {
+                let value = work(writer)?;
                 worked = true;
                 Ok(value)
             });
@@ -398,6 +429,20 @@ impl Writer<'_> {
         }
     }
 
+    /// Does several things or none, and tries once.
+    pub(crate) fn single_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (scope, kernel, is_rehearsal) = (self.reader.scope, self.reader.kernel, self.is_rehearsal);
+        self.reader.pg.transaction(|pg| work(&mut Writer { reader: Reader { pg, scope, kernel }, is_rehearsal }))
+    }
+
+    /// Whether what is written now is taken back, so that nothing may tell of it as if it were there.
+    pub fn is_rehearsal(&self) -> bool {
+        self.is_rehearsal
+    }
+
     /// Does something and takes it back, whatever came of it: the answer is what would have happened.
     pub fn rehearse<T>(
         &mut self,
@@ -405,7 +450,7 @@ impl Writer<'_> {
     ) -> Result<T, StoreError> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
         let taken_back = self.reader.pg.transaction(|pg| -> Result<Infallible, Rehearsal<T>> {
-            match work(&mut Writer { reader: Reader { pg, scope, kernel } }) {
+            match work(&mut Writer { reader: Reader { pg, scope, kernel }, is_rehearsal: true }) {
                 Ok(value) => Err(Rehearsal::Done(value)),
                 Err(error) => Err(Rehearsal::Failed(error)),
             }

@@ -34,6 +34,12 @@ pub enum StoreError {
     /// Somebody else did the same thing first.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// The idempotency key stands for another write.
+    #[error("the idempotency key was used for something else")]
+    KeyReused,
+    /// Another write with the same idempotency key has not come to its end.
+    #[error("the idempotency key is in use")]
+    KeyInUse,
     /// No connection came free in time.
     #[error("all database connections are in use")]
     Busy,
@@ -127,6 +133,8 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("contacts_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
     ("external_ids_pkey", Meaning::Taken { code: "external_id_taken", detail: "Another record has this external id." }),
     ("feed_heads_pkey", Meaning::Ours),
+    ("idempotency_keys_fingerprint_check", Meaning::Ours),
+    ("idempotency_keys_pkey", Meaning::Ours),
     ("imports_pkey", Meaning::Ours),
     (
         "imports_running_unique",

@@ -279,6 +279,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (workspace_id, actor_id, key) {
+        workspace_id -> Uuid,
+        actor_id -> Uuid,
+        key -> Text,
+        fingerprint -> Binary,
+        answer -> Nullable<Binary>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     imports (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rapport_persistence::{Db, sequencer};
+use rapport_persistence::{Db, idempotency, sequencer};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -14,6 +14,9 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// How long to leave the database alone after it failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// How often what is old is forgotten.
+const BETWEEN_FORGETTING: Duration = Duration::from_secs(3600);
 
 /// How often to look for entries that other processes wrote. Those of this process are noticed at once.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +38,14 @@ impl Beside {
 
 /// Works until `stop` turns true. Any number of workers may run: they take turns.
 pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
+    let mut forgotten: Option<Instant> = None;
     let mut busy_since_tidying = false;
     let mut last_busy = Instant::now();
     while !*stop.borrow() {
+        if forgotten.is_none_or(|last| last.elapsed() > BETWEEN_FORGETTING) {
+            forgotten = Some(Instant::now());
+            forget(&db).await;
+        }
         let pause = match sequencer::number(&db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
@@ -58,6 +66,17 @@ pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
             () = sleep(pause) => {}
             () = db.written(), if pause > Duration::ZERO => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Forgets what is kept for some days only.
+async fn forget(db: &Db) {
+    loop {
+        match idempotency::forget(db).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(%error, "old idempotency keys were not forgotten"),
         }
     }
 }

@@ -119,11 +119,18 @@ impl Caller {
 
     /// Sends a request and gives nothing when the server is gone.
     pub fn try_post(&self, path: &str, body: &Value) -> Option<Answer> {
-        let request = Request::builder()
-            .method("POST")
+        self.try_send("POST", path, &[JSON], body)
+    }
+
+    /// Sends a request with a body and gives nothing when the server is gone.
+    pub fn try_send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Option<Answer> {
+        let mut request = Request::builder()
+            .method(method)
             .uri(format!("{}{path}", self.base))
-            .header("Authorization", format!("Bearer {}", self.credential()))
-            .header(JSON.0, JSON.1);
+            .header("Authorization", format!("Bearer {}", self.credential()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let mut answered = AGENT.run(request.body(body.to_string()).unwrap()).ok()?;
         let status = answered.status().as_u16();
         let text = answered.body_mut().read_to_string().ok()?;

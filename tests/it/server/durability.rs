@@ -11,7 +11,7 @@ use std::{
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, Rapport, rapport};
+use crate::harness::{Caller, Rapport, caller::JSON, rapport};
 
 fn api_key(data_dir: &str) -> String {
     let made = rapport(&["admin", "create-workspace", "lasting", "--data-dir", data_dir]);
@@ -83,6 +83,50 @@ fn an_acknowledged_contact_survives_kill_9_exactly_once() {
 }
 
 #[test]
+fn a_request_that_is_sent_again_after_a_crash_is_done_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data").to_str().unwrap().to_owned();
+    let server = Rapport::serve(&["--data-dir", &data_dir]);
+    let key = api_key(&data_dir);
+    let caller = Caller::new(&server.base, Some(key.clone()));
+    let create = |caller: &Caller, number: usize| {
+        let body = json!({"first_name": "Ada", "last_name": format!("N{number}")});
+        caller.try_send("POST", "/v1/contacts", &[JSON, ("Idempotency-Key", &format!("key {number}"))], &body)
+    };
+
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let answered: Mutex<HashMap<usize, String>> = Mutex::new(HashMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                while let Some(answer) = create(&caller, next.fetch_add(1, Ordering::Relaxed)) {
+                    let number = answer.body["name"].as_str().unwrap()["Ada N".len()..].parse().unwrap();
+                    answered.lock().unwrap().insert(number, answer.text);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while done.load(Ordering::Relaxed) < 200 {
+            std::thread::yield_now();
+        }
+        server.kill();
+    });
+
+    let server = Rapport::serve(&["--data-dir", &data_dir]);
+    let caller = Caller::new(&server.base, Some(key));
+    let sent = next.load(Ordering::Relaxed);
+    for number in 0..sent {
+        let answer = create(&caller, number).unwrap();
+        answer.expect(201);
+        if let Some(first) = answered.lock().unwrap().get(&number) {
+            assert_eq!(&answer.text, first, "{number} is answered otherwise than before the crash");
+        }
+    }
+    assert_eq!(caller.all("/v1/contacts?limit=200").len(), sent);
+    server.stop();
+}
+
+#[test]
 fn data_survive_a_restart_and_a_second_server_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data").to_str().unwrap().to_owned();
@@ -113,12 +157,16 @@ fn a_lost_connection_is_not_used_again() {
         sql_query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rapport'")
             .execute(&mut pg)
             .unwrap();
-        // A read is tried again by itself; a write may be refused once for each connection, with a clear answer.
+        // A read is tried again by itself; a write may be refused once for each connection that dies, with a clear answer.
+        // They die when they get to it, so on a busy machine that may be more than one round of them.
         caller.get(&path).expect(200);
         let patch = json!({"job_title": format!("Title {round}")});
-        let statuses: Vec<u16> = (0..3).map(|_| caller.patch(&path, &patch).status).collect();
-        assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
-        assert_eq!(statuses.last(), Some(&200), "{statuses:?}");
+        let mut statuses = Vec::new();
+        while statuses.last() != Some(&200) {
+            statuses.push(caller.patch(&path, &patch).status);
+            assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+            assert!(statuses.len() <= 10, "{statuses:?}");
+        }
     }
     server.stop();
 }

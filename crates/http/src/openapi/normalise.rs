@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use rapport_domain::access::ALWAYS;
 
-use crate::limits;
+use crate::{limits, terms};
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
@@ -16,6 +16,7 @@ pub(crate) fn normalise(mut document: Value) -> Value {
     add_request_id(&mut document);
     for_each_operation(&mut document, &mut add_ways_of_programs);
     add_on_behalf_of(&mut document);
+    add_terms(&mut document);
     for_each_operation(&mut document, &mut add_standard_responses);
     for_each_operation(&mut document, &mut add_request_id_header);
     add_rate_limits(&mut document);
@@ -72,7 +73,7 @@ fn add_request_id(document: &mut Value) {
     });
     for (name, response) in document["components"]["responses"].as_object_mut().into_iter().flatten() {
         response["headers"]["X-Request-Id"] = json!({"$ref": "#/components/headers/RequestId"});
-        if ["TooManyRequests", "Unavailable"].contains(&name.as_str()) {
+        if ["Conflict", "TooManyRequests", "Unavailable"].contains(&name.as_str()) {
             response["headers"]["Retry-After"] = json!({"$ref": "#/components/headers/RetryAfter"});
         }
     }
@@ -105,6 +106,56 @@ fn add_on_behalf_of(document: &mut Value) {
         if operation["responses"].get("403").is_none() {
             operation["responses"]["403"] = json!({"$ref": "#/components/responses/Forbidden"});
         }
+    }
+}
+
+/// Whatever writes for a caller does it once for a key, if the caller gives one, and can be rehearsed. Not so what ends the
+/// means to call again, as signing out does: whoever repeats it is a stranger by then.
+fn add_terms(document: &mut Value) {
+    document["components"]["headers"]["IdempotentReplayed"] = json!({
+        "description": "`true` where the request came before with the same `Idempotency-Key`, and this is the answer of then.",
+        "schema": {"type": "boolean"}
+    });
+    document["components"]["headers"]["DryRun"] = json!({
+        "description": "`true` where nothing was written, because `dry_run=true` was asked for. Such an answer has neither `Location` nor `ETag`, and a record that would be created has the id 00000000-0000-0000-0000-000000000000.",
+        "schema": {"type": "boolean"}
+    });
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        if path.starts_with("/v1/auth/") {
+            continue;
+        }
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            let only_reads = |id: &str| id.starts_with("search_") || id.starts_with("explain_");
+            let is_public = operation["security"].as_array().is_none_or(Vec::is_empty);
+            if method != "get" && !is_public && !operation["operationId"].as_str().is_some_and(only_reads) {
+                take_terms(operation);
+            }
+        }
+    }
+}
+
+fn take_terms(operation: &mut Value) {
+    let key = json!({
+        "name": "Idempotency-Key", "in": "header", "required": false,
+        "description": "A key of your choice for this request, such as a UUID. However often it is sent, the request is done once, and answered the same each time, for 7 days.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": terms::LONGEST_KEY, "pattern": "^[ -~]+$"}
+    });
+    let rehearsal = json!({
+        "name": terms::DRY_RUN_PARAMETER, "in": "query", "required": false,
+        "description": "`true` checks everything and answers what would happen, and writes nothing. Such a request takes no `Idempotency-Key`.",
+        "schema": {"type": "boolean", "default": false}
+    });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.extend([rehearsal, key]),
+        None => operation["parameters"] = json!([rehearsal, key]),
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    responses.entry("409").or_insert(json!({"$ref": "#/components/responses/Conflict"}));
+    responses.entry("422").or_insert(json!({"$ref": "#/components/responses/ValidationFailed"}));
+    responses.sort_keys();
+    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
+        response["headers"]["Idempotent-Replayed"] = json!({"$ref": "#/components/headers/IdempotentReplayed"});
+        response["headers"]["Dry-Run"] = json!({"$ref": "#/components/headers/DryRun"});
     }
 }
 

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{Auth, CompaniesCreate, CompaniesDelete, CompaniesRead, CompaniesWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -66,9 +67,11 @@ pub(crate) async fn create_company(
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let company = db.write(&auth.scope(), move |writer| companies::create(writer, new)).await?;
-
-    render::created(&auth, &company, format!("/v1/companies/{}", company.id))
+    auth.write(&db, move |writer| {
+        let company = companies::create(writer, new)?;
+        answer::created(writer, &company, format!("/v1/companies/{}", company.id))
+    })
+    .await
 }
 
 /// What to show of a company.
@@ -141,9 +144,11 @@ pub(crate) async fn update_company(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (CompanyId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let company = db.write(&auth.scope(), move |writer| companies::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &company)
+    auth.write(&db, move |writer| {
+        let company = companies::update(writer, id, expected, &patch)?;
+        answer::record(writer, &company)
+    })
+    .await
 }
 
 /// Delete company
@@ -167,9 +172,11 @@ pub(crate) async fn delete_company(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (CompanyId::from_uuid(id.into_inner()), expected.0);
 
-    db.write(&auth.scope(), move |writer| companies::delete(writer, id, expected)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        companies::delete(writer, id, expected)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// Restore company
@@ -194,9 +201,11 @@ pub(crate) async fn restore_company(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (CompanyId::from_uuid(id.into_inner()), expected.0);
 
-    let company = db.write(&auth.scope(), move |writer| companies::restore(writer, id, expected)).await?;
-
-    render::record(&auth, &company)
+    auth.write(&db, move |writer| {
+        let company = companies::restore(writer, id, expected)?;
+        answer::record(writer, &company)
+    })
+    .await
 }
 
 /// List company history

@@ -17,6 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -83,9 +84,11 @@ pub(crate) async fn create_contact(
 ) -> ApiResult<HttpResponse> {
     let (new, on_duplicate) = (body.0, query.0.on_duplicate);
 
-    let contact = db.write(&auth.scope(), move |writer| contacts::create(writer, new, on_duplicate)).await?;
-
-    render::created(&auth, &contact, format!("/v1/contacts/{}", contact.id))
+    auth.write(&db, move |writer| {
+        let contact = contacts::create(writer, new, on_duplicate)?;
+        answer::created(writer, &contact, format!("/v1/contacts/{}", contact.id))
+    })
+    .await
 }
 
 /// What to show of a contact.
@@ -158,9 +161,11 @@ pub(crate) async fn update_contact(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (ContactId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let contact = db.write(&auth.scope(), move |writer| contacts::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &contact)
+    auth.write(&db, move |writer| {
+        let contact = contacts::update(writer, id, expected, &patch)?;
+        answer::record(writer, &contact)
+    })
+    .await
 }
 
 /// Delete contact
@@ -184,9 +189,11 @@ pub(crate) async fn delete_contact(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (ContactId::from_uuid(id.into_inner()), expected.0);
 
-    db.write(&auth.scope(), move |writer| contacts::delete(writer, id, expected)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        contacts::delete(writer, id, expected)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// Restore contact
@@ -211,9 +218,11 @@ pub(crate) async fn restore_contact(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (ContactId::from_uuid(id.into_inner()), expected.0);
 
-    let contact = db.write(&auth.scope(), move |writer| contacts::restore(writer, id, expected)).await?;
-
-    render::record(&auth, &contact)
+    auth.write(&db, move |writer| {
+        let contact = contacts::restore(writer, id, expected)?;
+        answer::record(writer, &contact)
+    })
+    .await
 }
 
 /// List contact history

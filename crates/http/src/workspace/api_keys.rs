@@ -5,10 +5,11 @@ use rapport_domain::{
     id::ApiKeyId,
     workspace::api_key::{ApiKey, ApiKeyPatch, ApiKeyQuery, ApiKeyRotation, IssuedApiKey, NewApiKey},
 };
-use rapport_persistence::{Db, workspace::api_keys};
+use rapport_persistence::{Db, Writer, workspace::api_keys};
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{ApiKeysRead, ApiKeysWrite, Auth, api_key},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -64,10 +65,12 @@ pub(crate) async fn create_api_key(
     let new = body.0;
     let api_key::Minted { id, key, secret_hash } = api_key::mint().map_err(|error| ApiError::internal(&error))?;
 
-    let api_key = db.write(&auth.scope(), move |writer| api_keys::create(writer, new, id, secret_hash)).await?;
-
-    let address = format!("/v1/api_keys/{}", api_key.id);
-    render::created(&auth, &IssuedApiKey { api_key, key }, address)
+    auth.write(&db, move |writer| {
+        let api_key = api_keys::create(writer, new, id, secret_hash)?;
+        let address = format!("/v1/api_keys/{}", api_key.id);
+        answer::created(writer, &IssuedApiKey { api_key, key: shown_key(writer, key) }, address)
+    })
+    .await
 }
 
 /// Get API key
@@ -122,9 +125,11 @@ pub(crate) async fn update_api_key(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (ApiKeyId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let key = db.write(&auth.scope(), move |writer| api_keys::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &key)
+    auth.write(&db, move |writer| {
+        let key = api_keys::update(writer, id, expected, &patch)?;
+        answer::record(writer, &key)
+    })
+    .await
 }
 
 /// Revoke API key
@@ -149,9 +154,11 @@ pub(crate) async fn delete_api_key(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (ApiKeyId::from_uuid(id.into_inner()), expected.0);
 
-    db.write(&auth.scope(), move |writer| api_keys::revoke(writer, id, expected)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        api_keys::revoke(writer, id, expected)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// Rotate API key
@@ -179,9 +186,16 @@ pub(crate) async fn rotate_api_key(
     let (id, rotation) = (ApiKeyId::from_uuid(id.into_inner()), body.0);
     let api_key::Minted { key, secret_hash, .. } = api_key::mint_for(id).map_err(|error| ApiError::internal(&error))?;
 
-    let api_key = db.write(&auth.scope(), move |writer| api_keys::rotate(writer, id, rotation, &secret_hash)).await?;
+    auth.write(&db, move |writer| {
+        let api_key = api_keys::rotate(writer, id, rotation, &secret_hash)?;
+        answer::record(writer, &IssuedApiKey { api_key, key: shown_key(writer, key) })
+    })
+    .await
+}
 
-    render::record(&auth, &IssuedApiKey { api_key, key })
+/// The key as it is shown: one that is only rehearsed will never be valid, so nobody is to take it for one.
+fn shown_key(writer: &Writer<'_>, key: String) -> String {
+    if writer.is_rehearsal() { "not issued: this was a dry run".to_owned() } else { key }
 }
 
 /// List API key history

@@ -6,7 +6,7 @@ use rapport_domain::{
     workspace::invite::{InviteAcceptance, InviteSent, TokenPurpose},
 };
 use rapport_persistence::{
-    Db,
+    Db, Writer,
     workspace::{
         invites::{self, Issued},
         passwords as store,
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::passwords::{hashed, scope_of};
 use crate::{
+    answer,
     auth::{Auth, UsersWrite, password::Passwords},
     body::Json,
     mail::{MailError, Post},
@@ -41,12 +42,16 @@ pub(crate) async fn invite_user(
     id: web::Path<Uuid>,
     db: web::Data<Db>,
     post: web::Data<Post>,
-) -> ApiResult<web::Json<InviteSent>> {
+) -> ApiResult<HttpResponse> {
     let id = UserId::from_uuid(id.into_inner());
 
-    let issued = db.write(&auth.scope(), move |writer| invites::issue(writer, id)).await?;
-
-    Ok(web::Json(send(&post, &issued).await))
+    let issue = move |writer: &mut Writer<'_>| {
+        let issued = invites::issue(writer, id)?;
+        let detail = "The invitation is made; nothing is known of the mail yet.".to_owned();
+        let made = InviteSent { user_id: issued.user, expires_at: issued.expires_at, delivered: false, detail };
+        Ok((answer::json(&made)?, issued))
+    };
+    auth.write_then(&db, issue, async move |_, issued| answer::json(&send(&post, &issued).await)).await
 }
 
 /// Sends an invitation that is kept by now, and says what became of the mail.

@@ -9,6 +9,7 @@ use rapport_persistence::{Db, workspace::roles};
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{Auth, RolesRead, RolesWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -62,9 +63,11 @@ pub(crate) async fn create_role(
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let role = db.write(&auth.scope(), move |writer| roles::create(writer, new)).await?;
-
-    render::created(&auth, &role, format!("/v1/roles/{}", role.id))
+    auth.write(&db, move |writer| {
+        let role = roles::create(writer, new)?;
+        answer::created(writer, &role, format!("/v1/roles/{}", role.id))
+    })
+    .await
 }
 
 /// Get role
@@ -118,9 +121,11 @@ pub(crate) async fn update_role(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (RoleId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let role = db.write(&auth.scope(), move |writer| roles::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &role)
+    auth.write(&db, move |writer| {
+        let role = roles::update(writer, id, expected, &patch)?;
+        answer::record(writer, &role)
+    })
+    .await
 }
 
 /// Delete role
@@ -145,9 +150,11 @@ pub(crate) async fn delete_role(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (RoleId::from_uuid(id.into_inner()), expected.0);
 
-    db.write(&auth.scope(), move |writer| roles::delete(writer, id, expected)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        roles::delete(writer, id, expected)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// List role history

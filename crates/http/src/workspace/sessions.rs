@@ -18,6 +18,7 @@ use rapport_persistence::{
 
 use crate::{
     address::ClientAddress,
+    answer,
     auth::{
         Auth, Bearer, Caller, LIFETIME, SignedIn, Tokens,
         password::Passwords,
@@ -258,8 +259,11 @@ pub(crate) async fn delete_session(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (id, asking) = (id.into_inner(), asking(auth.caller()));
-    db.write(&auth.scope(), move |writer| sessions::end(writer, id, expected.0, asking)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        sessions::end(writer, id, expected.0, asking)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// Sessions of others are there only for whoever manages users.

@@ -1,6 +1,6 @@
 //! Shares: single records that somebody else may see or change, too.
 
-use actix_web::{HttpResponse, delete, get, http::header, post, web};
+use actix_web::{HttpResponse, delete, get, post, web};
 use rapport_domain::{
     id::ShareId,
     workspace::share::{NewShare, Share, ShareQuery},
@@ -9,6 +9,7 @@ use rapport_persistence::{Db, workspace::shares};
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{Auth, SignedIn},
     body::Json,
     problem::ApiResult,
@@ -67,10 +68,11 @@ pub(crate) async fn create_share(
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let share = db.write(&auth.scope(), move |writer| shares::create(writer, new)).await?;
-
-    let location = (header::LOCATION, format!("/v1/shares/{}", share.id));
-    Ok(HttpResponse::Created().insert_header(location).json(share))
+    auth.write(&db, move |writer| {
+        let share = shares::create(writer, new)?;
+        answer::created(writer, &share, format!("/v1/shares/{}", share.id))
+    })
+    .await
 }
 
 /// Get share
@@ -115,7 +117,9 @@ pub(crate) async fn delete_share(
 ) -> ApiResult<HttpResponse> {
     let id = ShareId::from_uuid(id.into_inner());
 
-    db.write(&auth.scope(), move |writer| shares::delete(writer, id)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        shares::delete(writer, id)?;
+        Ok(answer::nothing())
+    })
+    .await
 }

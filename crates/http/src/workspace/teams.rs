@@ -9,6 +9,7 @@ use rapport_persistence::{Db, workspace::teams};
 use uuid::Uuid;
 
 use crate::{
+    answer,
     auth::{Auth, TeamsRead, TeamsWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -62,9 +63,11 @@ pub(crate) async fn create_team(
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let team = db.write(&auth.scope(), move |writer| teams::create(writer, new)).await?;
-
-    render::created(&auth, &team, format!("/v1/teams/{}", team.id))
+    auth.write(&db, move |writer| {
+        let team = teams::create(writer, new)?;
+        answer::created(writer, &team, format!("/v1/teams/{}", team.id))
+    })
+    .await
 }
 
 /// Get team
@@ -118,9 +121,11 @@ pub(crate) async fn update_team(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (TeamId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let team = db.write(&auth.scope(), move |writer| teams::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &team)
+    auth.write(&db, move |writer| {
+        let team = teams::update(writer, id, expected, &patch)?;
+        answer::record(writer, &team)
+    })
+    .await
 }
 
 /// Delete team
@@ -145,9 +150,11 @@ pub(crate) async fn delete_team(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (TeamId::from_uuid(id.into_inner()), expected.0);
 
-    db.write(&auth.scope(), move |writer| teams::delete(writer, id, expected)).await?;
-
-    Ok(HttpResponse::NoContent().finish())
+    auth.write(&db, move |writer| {
+        teams::delete(writer, id, expected)?;
+        Ok(answer::nothing())
+    })
+    .await
 }
 
 /// List team history

@@ -1,22 +1,19 @@
 //! Users.
 
-use actix_web::{
-    HttpResponse, get,
-    http::header::{HeaderName, HeaderValue},
-    patch, post, web,
-};
+use actix_web::{HttpResponse, get, patch, post, web};
 use rapport_domain::{
     id::UserId,
     workspace::user::{NewUser, Transfer, Transferred, User, UserPatch, UserQuery},
 };
 use rapport_persistence::{
-    Db,
+    Db, Writer,
     workspace::{transfer, users},
 };
 use uuid::Uuid;
 
 use super::invites;
 use crate::{
+    answer,
     auth::{Auth, UsersRead, UsersWrite},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
@@ -28,7 +25,7 @@ use crate::{
 };
 
 /// Says whether an invitation was handed over for delivery.
-const INVITATION: HeaderName = HeaderName::from_static("invitation");
+const INVITATION: &str = "invitation";
 
 /// A page of users, under a name of its own in the document.
 pub(crate) type UserPage = ListPage<User>;
@@ -76,13 +73,15 @@ pub(crate) async fn create_user(
 ) -> ApiResult<HttpResponse> {
     let new = body.0;
 
-    let (user, issued) = db.write(&auth.scope(), move |writer| users::invite(writer, new)).await?;
-    let sent = invites::send(&post, &issued).await;
-
-    let mut response = render::created(&auth, &user, format!("/v1/users/{}", user.id))?;
-    let outcome = if sent.delivered { "sent" } else { "not_sent" };
-    response.headers_mut().insert(INVITATION, HeaderValue::from_static(outcome));
-    Ok(response)
+    let create = move |writer: &mut Writer<'_>| {
+        let (user, issued) = users::invite(writer, new)?;
+        Ok((answer::created(writer, &user, format!("/v1/users/{}", user.id))?, issued))
+    };
+    auth.write_then(&db, create, async move |created, issued| {
+        let sent = invites::send(&post, &issued).await;
+        Ok(created.with_header(INVITATION, if sent.delivered { "sent" } else { "not_sent" }))
+    })
+    .await
 }
 
 /// Get user
@@ -136,9 +135,11 @@ pub(crate) async fn update_user(
 ) -> ApiResult<HttpResponse> {
     let (id, expected, patch) = (UserId::from_uuid(id.into_inner()), expected.0, body.0);
 
-    let user = db.write(&auth.scope(), move |writer| users::update(writer, id, expected, &patch)).await?;
-
-    render::record(&auth, &user)
+    auth.write(&db, move |writer| {
+        let user = users::update(writer, id, expected, &patch)?;
+        answer::record(writer, &user)
+    })
+    .await
 }
 
 /// Activate user
@@ -164,9 +165,11 @@ pub(crate) async fn activate_user(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
 
-    let user = db.write(&auth.scope(), move |writer| users::activate(writer, id, expected)).await?;
-
-    render::record(&auth, &user)
+    auth.write(&db, move |writer| {
+        let user = users::activate(writer, id, expected)?;
+        answer::record(writer, &user)
+    })
+    .await
 }
 
 /// Deactivate user
@@ -192,9 +195,11 @@ pub(crate) async fn deactivate_user(
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (UserId::from_uuid(id.into_inner()), expected.0);
 
-    let user = db.write(&auth.scope(), move |writer| users::deactivate(writer, id, expected)).await?;
-
-    render::record(&auth, &user)
+    auth.write(&db, move |writer| {
+        let user = users::deactivate(writer, id, expected)?;
+        answer::record(writer, &user)
+    })
+    .await
 }
 
 /// Transfer records of user
@@ -214,12 +219,10 @@ pub(crate) async fn transfer_user(
     id: web::Path<Uuid>,
     body: Json<Transfer>,
     db: web::Data<Db>,
-) -> ApiResult<web::Json<Transferred>> {
+) -> ApiResult<HttpResponse> {
     let (from, transfer) = (UserId::from_uuid(id.into_inner()), body.0);
 
-    let transferred = db.write(&auth.scope(), move |writer| transfer::all(writer, from, &transfer)).await?;
-
-    Ok(web::Json(transferred))
+    auth.write(&db, move |writer| answer::json(&transfer::all(writer, from, &transfer)?)).await
 }
 
 /// List user history

@@ -1,0 +1,84 @@
+//! Answers of writes, in a form in which they can be kept and given again.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use rapport_persistence::{StoreError, Writer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    conditional::etag,
+    render::{self, Shown},
+};
+
+const ETAG: &str = "etag";
+const LOCATION: &str = "location";
+
+/// What a write answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    /// JSON; none where there is nothing to say.
+    body: Option<String>,
+}
+
+impl Answer {
+    fn new(status: StatusCode) -> Self {
+        Self { status: status.as_u16(), headers: Vec::new(), body: None }
+    }
+
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    fn with_body(mut self, body: &impl Serialize) -> Result<Self, StoreError> {
+        self.body = Some(serde_json::to_string(body).map_err(|error| StoreError::Internal(error.to_string()))?);
+        Ok(self)
+    }
+
+    pub(crate) fn into_response(self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        for (name, value) in self.headers {
+            response.insert_header((name, value));
+        }
+        match self.body {
+            Some(body) => response.content_type("application/json").body(body),
+            None => response.finish(),
+        }
+    }
+}
+
+/// 200 with the record.
+pub(crate) fn record<T: Shown>(writer: &Writer<'_>, record: &T) -> Result<Answer, StoreError> {
+    let mut answer = Answer::new(StatusCode::OK);
+    answer.body = Some(render::text(writer.grants(), record)?);
+    Ok(if writer.is_rehearsal() { answer } else { answer.with_header(ETAG, etag(record.version())) })
+}
+
+/// 201 with the record and its address. In a rehearsal it has neither, and an id that no record has.
+pub(crate) fn created<T: Shown>(writer: &Writer<'_>, record: &T, address: String) -> Result<Answer, StoreError> {
+    let mut answer = Answer::new(StatusCode::CREATED);
+    if !writer.is_rehearsal() {
+        answer.body = Some(render::text(writer.grants(), record)?);
+        return Ok(answer.with_header(LOCATION, address).with_header(ETAG, etag(record.version())));
+    }
+    let mut body = render::shown(writer.grants(), record, &[])?;
+    if let Some(id) = body.get_mut("id") {
+        *id = Value::String(Uuid::nil().to_string());
+    }
+    answer.with_body(&body)
+}
+
+/// 200 with what is no record.
+pub(crate) fn json(body: &impl Serialize) -> Result<Answer, StoreError> {
+    Answer::new(StatusCode::OK).with_body(body)
+}
+
+/// 204.
+pub(crate) fn nothing() -> Answer {
+    Answer::new(StatusCode::NO_CONTENT)
+}
