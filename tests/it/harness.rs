@@ -206,6 +206,15 @@ pub fn end_share(id: &str) {
     change_database(&format!("UPDATE record_shares SET expires_at = created_at WHERE id = '{id}'"));
 }
 
+/// Gives a record its own id as that of imported files, which only imports do otherwise.
+pub fn give_external_id(resource: &str, id: &str) {
+    let kind = if resource == "contacts" { "contact" } else { "company" };
+    change_database(&format!(
+        "INSERT INTO external_ids (workspace_id, connection, record_kind, external_id, record_id) \
+         SELECT workspace_id, 'import', '{kind}', id::text, id FROM {resource} WHERE id = '{id}'"
+    ));
+}
+
 /// A workspace and a program that may do everything in it.
 pub fn workspace() -> (Workspace, Caller) {
     let workspace = Workspace::new();

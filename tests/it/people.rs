@@ -1,5 +1,7 @@
 //! People and organisations.
 
+mod batches;
 mod companies;
 mod contacts;
 mod search;
+mod upserts;

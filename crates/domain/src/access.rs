@@ -107,6 +107,10 @@ permissions! {
     RolesRead = "roles:read";
     /// Create, change and delete roles.
     RolesWrite = "roles:write";
+    /// See the connections to outside systems.
+    ConnectionsRead = "connections:read";
+    /// Create, change and delete connections to outside systems.
+    ConnectionsWrite = "connections:write";
     /// See the API keys.
     ApiKeysRead = "api_keys:read";
     /// Create, change and revoke API keys.

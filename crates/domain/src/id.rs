@@ -55,6 +55,8 @@ typed_id! {
     ContactId;
     /// An organisation the business knows.
     CompanyId;
+    /// An outside system.
+    ConnectionId;
     /// One line of the journal.
     JournalEntryId;
     /// One run of an import.

@@ -12,5 +12,6 @@ pub mod record;
 pub mod standards;
 pub mod text;
 
+pub mod commerce;
 pub mod people;
 pub mod workspace;

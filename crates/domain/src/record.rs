@@ -21,6 +21,7 @@ pub enum RecordKind {
     Session,
     SigningKey,
     Share,
+    Connection,
 }
 
 impl RecordKind {
@@ -36,6 +37,7 @@ impl RecordKind {
             Self::Session => "session",
             Self::SigningKey => "signing_key",
             Self::Share => "share",
+            Self::Connection => "connection",
         }
     }
 }
@@ -97,6 +99,17 @@ pub struct ExternalId {
     /// The id there.
     #[schema(min_length = 1, max_length = 255, example = "K-10442")]
     pub external_id: String,
+}
+
+/// What a write did to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteResult {
+    Created,
+    Updated,
+    /// It was as it should be already: neither version nor feed tell of it.
+    Unchanged,
+    Deleted,
 }
 
 /// A tag, as a filter takes it: the schema alone.

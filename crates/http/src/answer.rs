@@ -1,9 +1,10 @@
 //! Answers of writes, in a form in which they can be kept and given again.
 
 use actix_web::{HttpResponse, http::StatusCode};
-use rapport_persistence::{StoreError, Writer};
+use rapport_domain::record::WriteResult;
+use rapport_persistence::{StoreError, Writer, batch::Outcome};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json as value};
 use uuid::Uuid;
 
 use crate::{
@@ -67,15 +68,45 @@ pub(crate) fn created<T: Shown>(writer: &Writer<'_>, record: &T, address: String
         return Ok(answer.with_header(LOCATION, address).with_header(ETAG, etag(record.version())));
     }
     let mut body = render::shown(writer.grants(), record, &[])?;
-    if let Some(id) = body.get_mut("id") {
-        *id = Value::String(Uuid::nil().to_string());
-    }
+    forget_id(&mut body);
     answer.with_body(&body)
 }
 
 /// 200 with what is no record.
 pub(crate) fn json(body: &impl Serialize) -> Result<Answer, StoreError> {
     Answer::new(StatusCode::OK).with_body(body)
+}
+
+/// This status with what is no record.
+pub(crate) fn with_status(status: StatusCode, body: &impl Serialize) -> Result<Answer, StoreError> {
+    Answer::new(status).with_body(body)
+}
+
+/// What came of an upsert, and the record: 201 with its address where it is new, 200 where not.
+pub(crate) fn upserted<T: Shown>(
+    writer: &Writer<'_>,
+    outcome: &Outcome<T>,
+    address: String,
+) -> Result<Answer, StoreError> {
+    let is_new = outcome.result == WriteResult::Created;
+    let mut record = render::shown(writer.grants(), &outcome.record, &[])?;
+    let mut answer = Answer::new(if is_new { StatusCode::CREATED } else { StatusCode::OK });
+    match writer.is_rehearsal() {
+        true if is_new => forget_id(&mut record),
+        true => {}
+        false => answer = answer.with_header(ETAG, etag(outcome.record.version())),
+    }
+    if is_new && !writer.is_rehearsal() {
+        answer = answer.with_header(LOCATION, address);
+    }
+    answer.with_body(&value!({"result": outcome.result, "is_late": outcome.is_late, "record": record}))
+}
+
+/// Of a record that is not there, nobody is to keep the id.
+fn forget_id(record: &mut Value) {
+    if let Some(id) = record.get_mut("id") {
+        *id = Value::String(Uuid::nil().to_string());
+    }
 }
 
 /// 204.

@@ -338,6 +338,8 @@ requirements! {
     TeamsWrite => Some(Permission::TeamsWrite);
     RolesRead => Some(Permission::RolesRead);
     RolesWrite => Some(Permission::RolesWrite);
+    ConnectionsRead => Some(Permission::ConnectionsRead);
+    ConnectionsWrite => Some(Permission::ConnectionsWrite);
     ApiKeysRead => Some(Permission::ApiKeysRead);
     ApiKeysWrite => Some(Permission::ApiKeysWrite);
     AuditRead => Some(Permission::AuditRead);

@@ -9,7 +9,13 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use crate::{auth::Caller, contract::Contract, gate::RecordsOf, problem::ApiError, terms::Asked};
+use crate::{
+    auth::Caller,
+    contract::Contract,
+    gate::RecordsOf,
+    problem::{ApiError, ApiResult},
+    terms::Asked,
+};
 
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -25,16 +31,10 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let readable = require_json(request);
-        let (bytes, contract) = (arrival(request, payload), contract(request));
-        let (written, asked) = (Written::of(request), Asked::of(request));
+        let (value, contract) = (json(request, payload), contract(request));
+        let written = Written::of(request);
         Box::pin(async move {
-            readable?;
-            let (bytes, contract) = (bytes.await?, contract?);
-            Asked::note_body(asked, &bytes);
-            let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-                ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}."))
-            })?;
+            let (mut value, contract) = (value.await?, contract?);
             let problems = contract.schemas.check(&T::name(), &mut value);
             if !problems.is_empty() {
                 return Err(ApiError::fields(problems));
@@ -44,6 +44,18 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
                 .map(Json)
                 .map_err(|error| ApiError::new("validation_failed", format!("The body does not fit: {error}.")))
         })
+    }
+}
+
+/// A JSON body as it comes, of which nothing is known but that it is JSON.
+pub(crate) fn json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = ApiResult<Value>> + use<> {
+    let (readable, bytes, asked) = (require_json(request), arrival(request, payload), Asked::of(request));
+    async move {
+        readable?;
+        let bytes = bytes.await?;
+        Asked::note_body(asked, &bytes);
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}.")))
     }
 }
 
@@ -60,16 +72,24 @@ impl Written {
 
     /// Refuses fields that the caller may not write.
     fn check(&self, body: &Value) -> Result<(), ApiError> {
-        let (Some((caller, resource)), Some(fields)) = (&self.0, body.as_object()) else { return Ok(()) };
-        let closed = fields.keys().filter(|field| !caller.grants.may_write(*resource, field));
-        let problems: Vec<FieldProblem> = closed
-            .map(|field| {
-                let detail = format!("Your role does not let you write {field}. Leave it out.");
-                FieldProblem::at(format!("/{field}"), "closed_field", detail)
-            })
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(ApiError::closed(problems)) }
+        match &self.0 {
+            Some((caller, resource)) => check_written(caller, *resource, body),
+            None => Ok(()),
+        }
     }
+}
+
+/// Refuses fields that the caller may not write.
+pub(crate) fn check_written(caller: &Caller, resource: Resource, record: &Value) -> ApiResult<()> {
+    let fields = record.as_object().into_iter().flat_map(Map::keys);
+    let closed = fields.filter(|field| !caller.grants.may_write(resource, field));
+    let problems: Vec<FieldProblem> = closed
+        .map(|field| {
+            let detail = format!("Your role does not let you write {field}. Leave it out.");
+            FieldProblem::at(format!("/{field}"), "closed_field", detail)
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(ApiError::closed(problems)) }
 }
 
 /// A form of OAuth in the shape of `T`'s schema, every field of which is a text. What is wrong with it is told in the words
@@ -112,7 +132,7 @@ fn fields_of_form(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     Ok(pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.into())).collect())
 }
 
-fn contract(request: &HttpRequest) -> Result<web::Data<Contract>, ApiError> {
+pub(crate) fn contract(request: &HttpRequest) -> Result<web::Data<Contract>, ApiError> {
     request.app_data::<web::Data<Contract>>().cloned().ok_or_else(|| ApiError::internal("no contract"))
 }
 

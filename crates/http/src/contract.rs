@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use jsonschema::Validator;
 use matchit::Router;
+use percent_encoding::percent_decode_str;
 use rapport_domain::{access::Permission, problem::FieldProblem};
 use serde_json::{Value, json};
 
@@ -99,7 +100,8 @@ impl Contract {
             return Found::OtherMethods(&found.value.allow);
         };
         let fits = operation.path.iter().all(|parameter| {
-            found.params.get(&parameter.name).is_some_and(|value| parameter.problems(&[value.to_owned()]).is_empty())
+            let value = found.params.get(&parameter.name).map(|value| percent_decode_str(value).decode_utf8());
+            matches!(value, Some(Ok(value)) if parameter.problems(&[value.to_string()]).is_empty())
         });
         if fits { Found::Operation(operation) } else { Found::Nothing }
     }

@@ -7,6 +7,7 @@
 mod address;
 mod answer;
 pub mod auth;
+mod batch;
 mod body;
 mod conditional;
 mod contract;
@@ -26,6 +27,7 @@ pub mod schemas;
 mod server;
 mod terms;
 
+mod commerce;
 mod people;
 mod workspace;
 

@@ -10,6 +10,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(contacts::list_contacts)
         .service(contacts::create_contact)
+        .service(contacts::batch_contacts)
+        .service(contacts::upsert_contact)
         .service(contacts::list_contact_history)
         .service(contacts::list_contact_duplicates)
         .service(contacts::restore_contact)
@@ -18,6 +20,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(contacts::delete_contact)
         .service(companies::list_companies)
         .service(companies::create_company)
+        .service(companies::batch_companies)
+        .service(companies::upsert_company)
         .service(companies::list_company_history)
         .service(companies::restore_company)
         .service(companies::get_company)

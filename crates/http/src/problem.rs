@@ -16,6 +16,9 @@ use utoipa::ToSchema;
 
 use crate::{envelope, problems};
 
+/// The most problems that one answer lists.
+const MOST_PROBLEMS: usize = 100;
+
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -117,6 +120,33 @@ impl ApiError {
         Self::new("forbidden", detail).with_errors(errors)
     }
 
+    /// The same with its problems at places below another one.
+    pub(crate) fn below(mut self, place: &str) -> Self {
+        for pointer in self.more.errors.iter_mut().filter_map(|problem| problem.pointer.as_mut()) {
+            pointer.insert_str(0, place);
+        }
+        self
+    }
+
+    /// Operations of a batch that failed, so that none was done: each problem at its place in the body.
+    pub(crate) fn batch(failed: impl Iterator<Item = (usize, Self)>) -> Self {
+        let mut errors = Vec::new();
+        for (index, error) in failed {
+            let place = format!("/operations/{index}");
+            if error.more.errors.iter().all(|problem| problem.pointer.is_none()) {
+                errors.push(FieldProblem::at(&place, error.code, error.detail));
+                continue;
+            }
+            errors.extend(error.more.errors.into_iter().map(|problem| {
+                let pointer = problem.pointer.unwrap_or_default();
+                FieldProblem { pointer: Some(format!("{place}{pointer}")), ..problem }
+            }));
+        }
+        errors.truncate(MOST_PROBLEMS);
+        let detail = "Nothing was written, because some operations failed; see errors.";
+        Self::new("batch_refused", detail).with_errors(errors)
+    }
+
     /// A header that is wrong.
     pub(crate) fn header(problem: FieldProblem) -> Self {
         Self::new("invalid_header", String::new()).with_errors(vec![problem]).count("header needs", "headers need")
@@ -148,7 +178,7 @@ impl ApiError {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         let entry = problems::find(self.code);
         Problem {
             kind: format!("/problems/{}", entry.code),
@@ -223,6 +253,9 @@ impl From<StoreError> for ApiError {
             }
             StoreError::Conflict { code, detail } => {
                 Self::new("conflict", detail.clone()).with_errors(vec![FieldProblem::at("", code, detail)])
+            }
+            StoreError::BatchRefused(failed) => {
+                Self::batch(failed.into_iter().map(|(index, error)| (index, Self::from(error).below("/data"))))
             }
             StoreError::KeyReused => {
                 let detail = "This idempotency key came with another request before. Send each new request with a key of its own.";

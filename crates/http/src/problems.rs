@@ -161,6 +161,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "The body is readable JSON, but some fields break a rule. All of them are listed in errors, each with a JSON Pointer, a code and what to do. Nothing was written.",
     ),
     kind(
+        "batch_refused",
+        422,
+        "The batch does not fit",
+        "The batch was to be done as a whole (atomic), and some of its operations failed. They are listed in errors, each with a JSON Pointer that begins with the place of the operation. Nothing was written.",
+    ),
+    kind(
         "too_many_attempts",
         429,
         "Too many failed tries",

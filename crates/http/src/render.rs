@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
+    commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
     workspace::{
@@ -86,6 +87,12 @@ impl Shown for Team {
 }
 
 impl Shown for Role {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Connection {
     fn version(&self) -> i64 {
         self.version
     }

@@ -30,6 +30,13 @@ impl Schemas {
                 }
             }
         }
+        // Each operation of a batch is checked by itself.
+        let components = document.pointer("/components/schemas").and_then(Value::as_object);
+        let names = components.into_iter().flat_map(|components| components.keys());
+        for name in names.filter(|name| name.ends_with("Operation")) {
+            let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+            schemas.insert(name.clone(), compile(document, &schema)?);
+        }
         Ok(Self(Arc::new(schemas)))
     }
 

@@ -1,19 +1,266 @@
-//! Changes of many rows in one statement. Rows travel as one JSON document, whose fields are the columns of the table: one
+//! Many records in few statements. Changed rows travel as one JSON document, whose fields are the columns of the table: one
 //! bind for any number of rows, and the database reads each value as the type of its column. New rows go by `COPY`
 //! instead, at half the cost.
 
-use diesel::{PgConnection, RunQueryDsl, sql_query, sql_types};
-use serde::Serialize;
+use std::collections::{HashMap, HashSet};
 
-use crate::StoreError;
+use diesel::{
+    PgConnection,
+    pg::Pg,
+    prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_query, sql_types,
+};
+use rapport_domain::{
+    access::Resource,
+    id::{TeamId, UserId},
+    journal::Changes,
+    people::duplicate::DuplicateCandidate,
+    problem::Invalid,
+    record::{ExternalId, RecordKind, Stamp},
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    Reader, StoreError, Writer,
+    journal::{self, BulkEntry, Entry},
+    people::companies,
+    schema::external_ids,
+    workspace::users,
+};
+
+/// Records of which many can be written at once: what their kind has to tell.
+pub(crate) trait Bulk: Clone + PartialEq + Serialize {
+    const RESOURCE: Resource;
+    const TABLE: &'static str;
+    const COLUMNS: &'static [&'static str];
+    type New: Clone;
+    type Patch: Clone;
+    type Row: Serialize;
+
+    fn id(&self) -> Uuid;
+    fn version(&self) -> i64;
+    fn match_keys(&self) -> Vec<String>;
+    fn external_ids(&mut self) -> &mut Vec<ExternalId>;
+    fn is_deleted(&self) -> bool;
+    /// The users and companies that it names.
+    fn references(&self) -> References;
+    /// Who owns it, and the team that it belongs to.
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
+
+    /// A new record.
+    fn create(new: Self::New, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
+    /// What a patch of a record that is not there would create.
+    fn new_of(patch: Self::Patch) -> Self::New;
+    /// Owner and team of a new record, as far as they are named.
+    fn place_of_new(new: &mut Self::New) -> Place<'_>;
+    /// Owner and team of a changed record, as far as they are named.
+    fn place_of_patch(patch: &mut Self::Patch) -> Place<'_>;
+    /// As a merge patch changes it.
+    fn patched(&self, patch: Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
+    /// Marked as deleted.
+    fn deleted(&self, stamp: Stamp) -> Self;
+    /// Becomes the next version.
+    fn advance(&mut self, stamp: Stamp);
+    fn row(&self, workspace: Uuid) -> Self::Row;
+
+    /// Writes new records.
+    fn insert(pg: &mut PgConnection, rows: Vec<Self::Row>) -> Result<(), StoreError>;
+    /// The users and companies that a patch names.
+    fn named(patch: &Self::Patch) -> References;
+    /// The living with one of these ids.
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError>;
+    /// Those of these ids that a change may find, locked in the order of their ids, and whether the caller may change them.
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError>;
+    /// What only the database can tell of a changed relation. All earlier records are written when it is asked.
+    fn verify(_writer: &mut Writer<'_>, _before: &Self, _after: &Self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Whether a change has to be verified.
+    fn needs_verifying(_before: &Self, _after: &Self) -> bool {
+        false
+    }
+
+    /// Those whom the caller may see and who have one of these match keys, with all of their keys. None where it is no
+    /// matter who has them.
+    fn holders(
+        _reader: &mut Reader<'_>,
+        _keys: &[String],
+    ) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// As one who has some of these keys; none where it is no matter.
+    fn candidate(&self, _keys: &[String]) -> Option<DuplicateCandidate> {
+        None
+    }
+
+    /// What a record of this kind is.
+    fn kind() -> RecordKind {
+        Self::RESOURCE.kind()
+    }
+}
+
+/// Owner and team in an input: absent, null, or named.
+pub(crate) type Place<'i> = (&'i mut Option<Option<UserId>>, &'i mut Option<Option<TeamId>>);
+
+/// Users and companies by the pointer of the field that names them.
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    pub(crate) users: Vec<(&'static str, Uuid)>,
+    pub(crate) companies: Vec<(&'static str, Uuid)>,
+}
+
+/// Users and companies that are there.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    ids: HashSet<Uuid>,
+    /// The main teams of those users.
+    teams: HashMap<Uuid, Uuid>,
+}
+
+impl Known {
+    /// Looks for all that are named.
+    pub(crate) fn find(reader: &mut Reader<'_>, named: &References) -> Result<Self, StoreError> {
+        let mut known = Self::default();
+        if !named.users.is_empty() {
+            let ids: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+            known.ids.extend(users::summaries(reader, &ids)?.into_iter().map(|user| user.id.uuid()));
+            known.teams = users::main_teams(reader, &ids)?.into_iter().collect();
+        }
+        if !named.companies.is_empty() {
+            let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();
+            known.ids.extend(companies::by_ids(reader, &ids)?.into_iter().map(|company| company.id.uuid()));
+        }
+        Ok(known)
+    }
+
+    /// The places of users and companies that a record names, did not name before, and that are not there; with what is
+    /// missing.
+    pub(crate) fn missing(&self, named: &References, before: &References) -> Vec<(&'static str, &'static str)> {
+        let users = named.users.iter().filter(|user| !before.users.contains(user)).map(|user| (user, "user"));
+        let companies = named.companies.iter().filter(|company| !before.companies.contains(company));
+        let all = users.chain(companies.map(|company| (company, "company")));
+        all.filter(|((_, id), _)| !self.ids.contains(id)).map(|((pointer, _), what)| (*pointer, what)).collect()
+    }
+
+    pub(crate) fn main_team(&self, owner: UserId) -> Option<TeamId> {
+        self.teams.get(&owner.uuid()).copied().map(TeamId::from_uuid)
+    }
+}
+
+/// What is yet to be written. It holds no record twice: before a second change the first has to be flushed.
+pub(crate) struct Pending<R: Bulk> {
+    inserted: Vec<R::Row>,
+    updated: Vec<R::Row>,
+    entries: Vec<BulkEntry>,
+    external_ids: Vec<NewExternalId>,
+    records: HashSet<Uuid>,
+}
+
+/// An external id to be kept.
+#[derive(Insertable)]
+#[diesel(table_name = external_ids, treat_none_as_default_value = false)]
+pub(crate) struct NewExternalId {
+    workspace_id: Uuid,
+    connection: String,
+    record_kind: &'static str,
+    external_id: String,
+    record_id: Uuid,
+    source_version: Option<i64>,
+}
+
+impl<R: Bulk> Pending<R> {
+    pub(crate) fn new() -> Self {
+        Self {
+            inserted: Vec::new(),
+            updated: Vec::new(),
+            entries: Vec::new(),
+            external_ids: Vec::new(),
+            records: HashSet::new(),
+        }
+    }
+
+    /// Whether this record waits to be written.
+    pub(crate) fn holds(&self, id: Uuid) -> bool {
+        self.records.contains(&id)
+    }
+
+    /// Notes a new record; `origin` is the connection that brought it.
+    pub(crate) fn create(&mut self, writer: &Writer<'_>, record: &R, stamp: Stamp, origin: Option<Uuid>) {
+        let entry = Entry::new(writer, R::kind(), "created", record.id(), Changes::of_new(record), stamp.at);
+        self.entries.push(BulkEntry::new(entry.brought_by(origin), record.version()));
+        self.inserted.push(record.row(writer.workspace()));
+        self.records.insert(record.id());
+    }
+
+    /// Notes the next version of a record.
+    pub(crate) fn update(
+        &mut self,
+        writer: &Writer<'_>,
+        verb: &str,
+        (before, after): (&R, &R),
+        stamp: Stamp,
+        origin: Option<Uuid>,
+    ) {
+        let entry = Entry::new(writer, R::kind(), verb, after.id(), Changes::between(before, after), stamp.at);
+        self.entries.push(BulkEntry::new(entry.brought_by(origin), after.version()));
+        self.updated.push(after.row(writer.workspace()));
+        self.records.insert(after.id());
+    }
+
+    /// Notes an external id, which the record itself tells of, too.
+    pub(crate) fn name(&mut self, writer: &Writer<'_>, record: &mut R, id: ExternalId, source_version: Option<i64>) {
+        self.external_ids.push(NewExternalId {
+            workspace_id: writer.workspace(),
+            connection: id.connection.clone(),
+            record_kind: R::kind().as_str(),
+            external_id: id.external_id.clone(),
+            record_id: record.id(),
+            source_version,
+        });
+        record.external_ids().push(id);
+    }
+
+    /// Writes what is pending.
+    pub(crate) fn flush(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        let pending = std::mem::replace(self, Self::new());
+        let pg = writer.pg();
+        if !pending.inserted.is_empty() {
+            R::insert(pg, pending.inserted)?;
+        }
+        if update(pg, R::TABLE, R::COLUMNS, &pending.updated)? != pending.updated.len() {
+            return Err(StoreError::Contention); // somebody changed one of them since it was read
+        }
+        if !pending.external_ids.is_empty() {
+            diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
+        }
+        journal::copy(pg, pending.entries)
+    }
+}
+
+/// The rows of a query, locked until the end of the transaction.
+pub(crate) struct Locked<S>(pub(crate) S);
+
+impl<S: Query> Query for Locked<S> {
+    type SqlType = S::SqlType;
+}
+impl<S> QueryId for Locked<S> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<S> RunQueryDsl<PgConnection> for Locked<S> {}
+
+impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Locked<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(" FOR UPDATE");
+        Ok(())
+    }
+}
 
 /// Replaces the columns of records that are still one version behind their row; returns how many were.
-pub(crate) fn update<R: Serialize>(
-    pg: &mut PgConnection,
-    table: &str,
-    columns: &[&str],
-    rows: &[R],
-) -> Result<usize, StoreError> {
+fn update<R: Serialize>(pg: &mut PgConnection, table: &str, columns: &[&str], rows: &[R]) -> Result<usize, StoreError> {
     if rows.is_empty() {
         return Ok(0);
     }

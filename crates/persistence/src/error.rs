@@ -34,6 +34,9 @@ pub enum StoreError {
     /// Somebody else did the same thing first.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// Operations of a batch of which all or none are to be done, by their index.
+    #[error("{} operations of a batch failed", .0.len())]
+    BatchRefused(Vec<(usize, StoreError)>),
     /// The idempotency key stands for another write.
     #[error("the idempotency key was used for something else")]
     KeyReused,
@@ -124,6 +127,19 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("companies_source_channel_check", Meaning::Ours),
     ("companies_source_check", Meaning::Ours),
     ("companies_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
+    ("connections_direction_check", Meaning::Ours),
+    (
+        "connections_key_check",
+        Meaning::NotAllowed { pointer: "/key", detail: "A key has small letters and digits, and is not import." },
+    ),
+    (
+        "connections_key_unique",
+        Meaning::Taken { code: "key_taken", detail: "A connection with this key exists already." },
+    ),
+    ("connections_kind_check", Meaning::Ours),
+    ("connections_pkey", Meaning::Ours),
+    ("connections_status_check", Meaning::Ours),
+    ("connections_workspace_fkey", Meaning::Ours),
     ("contacts_company_fkey", Meaning::Unknown { pointer: "/company_id", what: "company" }),
     ("contacts_lifecycle_stage_check", Meaning::Ours),
     ("contacts_owner_fkey", Meaning::Unknown { pointer: "/owner_id", what: "user" }),

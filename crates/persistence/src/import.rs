@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 pub(crate) use self::{
     chunk::{apply, reserve},
-    imported::{Imported, References},
+    imported::Imported,
 };
 use crate::{StoreError, Writer, schema::imports};
 
 /// The outside system under whose name the ids of imported files are kept.
-pub const CONNECTION: &str = "import";
+pub(crate) const CONNECTION: &str = rapport_domain::commerce::connection::IMPORT;
 
 /// SHA-256 over a file and all that decides how it is read.
 pub type Fingerprint = [u8; 32];

@@ -71,6 +71,11 @@ impl Entry {
         }
     }
 
+    /// As an entry of what came by a connection; none where somebody calls for themselves.
+    pub(crate) fn brought_by(self, origin: Option<Uuid>) -> Self {
+        Self { origin, ..self }
+    }
+
     /// As an entry of the audit, too: about who may do what.
     pub(crate) fn audited(self, reader: &Reader<'_>) -> Self {
         reader.changes_access();

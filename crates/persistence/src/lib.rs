@@ -5,6 +5,7 @@
 //! verbs: `contacts::get`, `contacts::create`.
 
 pub mod audit;
+pub mod batch;
 mod bulk;
 mod clock;
 mod codes;
@@ -25,6 +26,7 @@ mod search;
 pub mod sequencer;
 mod visibility;
 
+pub mod commerce;
 pub mod people;
 pub mod workspace;
 

@@ -269,12 +269,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    connections (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        key -> Text,
+        name -> Text,
+        kind -> Text,
+        direction -> Text,
+        status -> Text,
+        settings -> Jsonb,
+    }
+}
+
+diesel::table! {
     external_ids (workspace_id, connection, record_kind, external_id) {
         workspace_id -> Uuid,
         connection -> Text,
         record_kind -> Text,
         external_id -> Text,
         record_id -> Uuid,
+        source_version -> Nullable<BigInt>,
     }
 }
 

@@ -4,6 +4,7 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rapport_domain::{
     access::StandardRole,
+    commerce::connection::{ConnectionKind, NewConnection},
     id::{CompanyId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
@@ -12,6 +13,7 @@ use rapport_domain::{
 use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
+    commerce::connections,
     people::{companies, contacts},
     workspace::{
         roles, teams, users,
@@ -79,6 +81,13 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         });
         owners.push(created.await?.id);
     }
+    let shop = NewConnection {
+        key: "shop".into(),
+        name: "Web shop".into(),
+        kind: ConnectionKind::Shop,
+        ..NewConnection::default()
+    };
+    db.write(&scope, move |writer| connections::create(writer, shop)).await?;
     let mut ids: Vec<CompanyId> = Vec::new();
     for (index, company) in sample_companies().into_iter().enumerate() {
         let mut new: NewCompany = read(company)?;

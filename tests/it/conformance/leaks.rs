@@ -33,6 +33,8 @@ enum Row {
     Restore(&'static str),
     History(&'static str),
     Duplicates,
+    Upsert(&'static str),
+    Batch(&'static str),
     ListShares,
     CreateShare,
     GetShare,
@@ -59,6 +61,12 @@ const TABLE: &[(&str, Row)] = &[
     ("change_password", Row::Apart),
     ("accept_invite", Row::Apart),
     ("invite_user", Row::Behind("users:write")),
+    ("list_connections", Row::Behind("connections:read")),
+    ("create_connection", Row::Behind("connections:write")),
+    ("get_connection", Row::Behind("connections:read")),
+    ("update_connection", Row::Behind("connections:write")),
+    ("delete_connection", Row::Behind("connections:write")),
+    ("list_connection_history", Row::Behind("connections:read")),
     ("list_api_keys", Row::Behind("api_keys:read")),
     ("create_api_key", Row::Behind("api_keys:write")),
     ("get_api_key", Row::Behind("api_keys:read")),
@@ -72,6 +80,8 @@ const TABLE: &[(&str, Row)] = &[
     ("update_contact", Row::Update("contacts")),
     ("delete_contact", Row::Delete("contacts")),
     ("restore_contact", Row::Restore("contacts")),
+    ("upsert_contact", Row::Upsert("contacts")),
+    ("batch_contacts", Row::Batch("contacts")),
     ("list_contact_history", Row::History("contacts")),
     ("list_contact_duplicates", Row::Duplicates),
     ("list_companies", Row::List("companies")),
@@ -80,6 +90,8 @@ const TABLE: &[(&str, Row)] = &[
     ("update_company", Row::Update("companies")),
     ("delete_company", Row::Delete("companies")),
     ("restore_company", Row::Restore("companies")),
+    ("upsert_company", Row::Upsert("companies")),
+    ("batch_companies", Row::Batch("companies")),
     ("list_company_history", Row::History("companies")),
     ("list_shares", Row::ListShares),
     ("create_share", Row::CreateShare),
@@ -165,6 +177,8 @@ impl Case<'_> {
                 }
                 Row::List(resource) => self.list(resource),
                 Row::Create(resource) => self.create(resource),
+                Row::Upsert(resource) => self.upsert(resource),
+                Row::Batch(resource) => self.batch(resource),
                 Row::ListShares => self.list_shares(),
                 Row::CreateShare => self.create_shares(),
                 row => Place::ALL.iter().for_each(|place| self.one(id, row, *place)),
@@ -292,6 +306,80 @@ impl Case<'_> {
         if resource == "contacts" && may {
             self.create_with_known_address();
             self.create_at_companies();
+        }
+    }
+
+    /// Every record of the workspace has its own id as external id.
+    fn upsert(&self, resource: &'static str) {
+        let rule = self.rule(resource);
+        let is_closed = rule.writes_any() && !self.mask.writes(resource, "tags");
+        for place in Place::ALL.iter().filter(|place| place.is_here()) {
+            let id = self.world.id(resource, *place);
+            let before = self.world.admin.get(&format!("/v1/{resource}/{id}")).body;
+            let path = format!("/v1/{resource}/by-external-id/import/{id}");
+            let answer = self.world.caller.put(&path, &json!({"tags": ["changed"]}));
+            let status = if rule.changes(*place) && !is_closed { 200 } else { 403 };
+            self.expect(&format!("upsert in {resource}"), Some(*place), &answer, status);
+            if status == 200 {
+                self.has_open_fields_alone(resource, &answer.body["record"]);
+                self.world.put_back(resource, *place, "tags", &before["tags"]);
+            }
+        }
+        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let path = format!("/v1/{resource}/by-external-id/import/{}", uuid::Uuid::now_v7());
+        let answer = self.world.caller.put(&path, &json!({field: "New"}));
+        let may = rule.writes_any() && rule.create && self.mask.writes(resource, field);
+        self.expect(&format!("upsert a new one in {resource}"), None, &answer, if may { 201 } else { 403 });
+        if may {
+            let id = answer.body["record"]["id"].as_str().unwrap();
+            self.world.admin.delete(&format!("/v1/{resource}/{id}")).expect(204);
+        }
+    }
+
+    /// One batch with an operation of each kind for each place: each is answered as it would be alone.
+    fn batch(&self, resource: &'static str) {
+        let rule = self.rule(resource);
+        let is_closed = |field| !self.mask.writes(resource, field);
+        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let mut operations = vec![json!({"op": "create", "data": {field: "New"}})];
+        let mut expected = vec![if rule.create && !is_closed(field) { 201 } else { 403 }];
+        let mut before = Vec::new();
+        for place in Place::ALL {
+            let id = self.world.id(resource, *place);
+            before.push(self.world.admin.get(&format!("/v1/{resource}/{id}")).body);
+            operations.push(json!({"op": "update", "id": id, "data": {"tags": ["changed"]}}));
+            expected.push(if is_closed("tags") { 403 } else { rule.to_write(*place) });
+            operations.push(json!({"op": "delete", "id": id}));
+            expected.push(rule.to_delete(*place));
+            if place.is_here() {
+                // What was deleted a moment ago is found by its external id, which only who may change it is told.
+                operations
+                    .push(json!({"op": "upsert", "connection": "import", "external_id": id, "data": {"tags": []}}));
+                let deleted = rule.to_delete(*place) == 204;
+                let may = rule.changes(*place) && !is_closed("tags");
+                expected.push(if !may {
+                    403
+                } else if deleted {
+                    409
+                } else {
+                    200
+                });
+            }
+        }
+        let path = format!("/v1/{resource}/batch");
+        let answer = self.world.caller.post(&path, &json!({"operations": operations}));
+        self.expect(&format!("batch in {resource}"), None, &answer, 207);
+        let results = answer.body["results"].as_array().unwrap();
+        let statuses: Vec<_> = results.iter().map(|result| result["status"].as_u64().unwrap() as u16).collect();
+        assert_eq!(statuses, expected, "batch in {resource} with {rule:?}, {:?}: {}", self.mask, answer.text);
+        if statuses[0] == 201 {
+            let id = results[0]["id"].as_str().unwrap();
+            self.world.admin.delete(&format!("/v1/{resource}/{id}")).expect(204);
+        }
+        for (place, before) in Place::ALL.iter().zip(before).filter(|(place, _)| place.is_here()) {
+            let path = format!("/v1/{resource}/{}/restore", self.world.id(resource, *place));
+            self.world.admin.send("POST", &path, &[], None).expect(200);
+            self.world.put_back(resource, *place, "tags", &before["tags"]);
         }
     }
 

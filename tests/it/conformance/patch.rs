@@ -42,6 +42,7 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("boolean", _) => json!(true),
         ("number", _) => json!(12.5),
         ("array", _) => json!([sample(field, &property["items"], caller)]),
+        ("object", _) if property["properties"].is_null() => json!({"some": "text"}),
         ("object", _) => {
             let fields = property["properties"].as_object().unwrap().iter();
             // What is derived is not sent.

@@ -15,11 +15,16 @@ pub fn body(schema: &str, unique: &str) -> Value {
             json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.com")}]})
         }
         "NewCompany" => json!({"name": unique}),
-        "ContactPatch" => json!({"job_title": unique}),
-        "CompanyPatch" => json!({"territory": unique}),
+        // With what a new one needs, for upserts.
+        "ContactPatch" => json!({"last_name": unique}),
+        "CompanyPatch" => json!({"name": unique}),
         "NewUser" => json!({"email": format!("{unique}@example.com"), "name": unique}),
         "UserPatch" => json!({"name": unique}),
         "Transfer" => json!({"to": [NOBODY]}),
+        "ContactBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewContact", unique)}]}),
+        "CompanyBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewCompany", unique)}]}),
+        "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
+        "ConnectionPatch" => json!({"name": unique}),
         "NewTeam" => json!({"name": unique}),
         "TeamPatch" => json!({"description": unique}),
         "NewRole" => json!({"name": unique}),

@@ -76,6 +76,10 @@ impl Caller {
         self.send("PATCH", path, &[JSON], Some(body.to_string().into_bytes()))
     }
 
+    pub fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send("PUT", path, &[JSON], Some(body.to_string().into_bytes()))
+    }
+
     pub fn patch_if(&self, path: &str, etag: &str, body: &Value) -> Answer {
         self.send("PATCH", path, &[JSON, ("If-Match", etag)], Some(body.to_string().into_bytes()))
     }

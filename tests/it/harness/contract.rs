@@ -65,9 +65,15 @@ impl Operation {
         all.filter(|parameter| parameter["in"] == place).collect()
     }
 
-    /// Its path with this id in place of each parameter.
+    /// Its path with this id in place of each parameter. Ids of outside systems are those of the connection that is always
+    /// there.
     pub fn path_with(&self, id: &str) -> String {
-        let parts = self.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
+        let parts = self.path.split('/').map(|part| match part {
+            "{connection}" => "import",
+            "{external_id}" if id.is_empty() => "K-10442",
+            part if part.starts_with('{') => id,
+            part => part,
+        });
         parts.collect::<Vec<_>>().join("/")
     }
 

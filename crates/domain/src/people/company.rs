@@ -332,6 +332,37 @@ pub enum EmployeeRange {
     Above1000,
 }
 
+/// What a patch of a company that is not there yet creates: null is absent there, but for owner and team.
+impl From<CompanyPatch> for NewCompany {
+    fn from(patch: CompanyPatch) -> Self {
+        Self {
+            name: patch.name.unwrap_or_default(),
+            legal_name: patch.legal_name.flatten(),
+            domain: patch.domain.flatten(),
+            website: patch.website.flatten(),
+            owner_id: patch.owner_id,
+            team_id: patch.team_id,
+            source_channel: patch.source_channel.flatten(),
+            tags: patch.tags.flatten().unwrap_or_default(),
+            emails: patch.emails.flatten().unwrap_or_default(),
+            phones: patch.phones.flatten().unwrap_or_default(),
+            addresses: patch.addresses.flatten().unwrap_or_default(),
+            social_profiles: patch.social_profiles.flatten().unwrap_or_default(),
+            kind: patch.kind.flatten(),
+            industry: patch.industry.flatten(),
+            industry_code: patch.industry_code.flatten(),
+            employee_range: patch.employee_range.flatten(),
+            annual_revenue_amount: patch.annual_revenue_amount.flatten(),
+            annual_revenue_currency: patch.annual_revenue_currency.flatten(),
+            tax_id: patch.tax_id.flatten(),
+            parent_id: patch.parent_id.flatten(),
+            territory: patch.territory.flatten(),
+            default_currency: patch.default_currency.flatten(),
+            lifecycle_stage: patch.lifecycle_stage.unwrap_or_default(),
+        }
+    }
+}
+
 impl Company {
     /// What companies are found by, as fields.
     pub const SEARCHED: &[&str] = &["name", "legal_name", "domain", "emails", "phones"];

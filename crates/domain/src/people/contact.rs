@@ -271,6 +271,34 @@ pub struct ContactPatch {
     pub lifecycle_stage: Option<LifecycleStage>,
 }
 
+/// What a patch of a contact that is not there yet creates: null is absent there, but for owner and team.
+impl From<ContactPatch> for NewContact {
+    fn from(patch: ContactPatch) -> Self {
+        Self {
+            owner_id: patch.owner_id,
+            team_id: patch.team_id,
+            source_channel: patch.source_channel.flatten(),
+            tags: patch.tags.flatten().unwrap_or_default(),
+            salutation: patch.salutation.flatten(),
+            first_name: patch.first_name.flatten(),
+            middle_name: patch.middle_name.flatten(),
+            last_name: patch.last_name.flatten(),
+            job_title: patch.job_title.flatten(),
+            company_id: patch.company_id.flatten(),
+            emails: patch.emails.flatten().unwrap_or_default(),
+            phones: patch.phones.flatten().unwrap_or_default(),
+            addresses: patch.addresses.flatten().unwrap_or_default(),
+            social_profiles: patch.social_profiles.flatten().unwrap_or_default(),
+            birthday: patch.birthday.flatten(),
+            locale: patch.locale.flatten(),
+            time_zone: patch.time_zone.flatten(),
+            preferred_channel: patch.preferred_channel.flatten(),
+            do_not_call: patch.do_not_call.unwrap_or_default(),
+            lifecycle_stage: patch.lifecycle_stage.unwrap_or_default(),
+        }
+    }
+}
+
 impl Contact {
     /// The fields that a role may close, in their order. A test compares them with the document.
     pub const FIELDS: &[&str] = &[

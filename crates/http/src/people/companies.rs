@@ -1,21 +1,27 @@
 //! Companies.
 
-use actix_web::{HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::CompanyId,
-    people::company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, NewCompany},
+    people::{
+        company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, NewCompany},
+        duplicate::OnDuplicate,
+    },
+    record::WriteResult,
 };
 use rapport_persistence::{
     Db,
+    batch::Upsert,
     people::{Deleted, companies},
 };
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
     answer,
-    auth::{Auth, CompaniesCreate, CompaniesDelete, CompaniesRead, CompaniesWrite},
+    auth::{Auth, CompaniesCreate, CompaniesDelete, CompaniesRead, CompaniesWrite, SignedIn},
+    batch::{Batch, BatchResults, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -26,6 +32,9 @@ use crate::{
 
 /// A page of companies, under a name of its own in the document.
 pub(crate) type CompanyPage = ListPage<Company>;
+
+/// A batch of companies, under a name of its own in the document.
+pub(crate) type CompanyBatch = Batch<Company>;
 
 /// List companies
 ///
@@ -204,6 +213,88 @@ pub(crate) async fn restore_company(
     auth.write(&db, move |writer| {
         let company = companies::restore(writer, id, expected)?;
         answer::record(writer, &company)
+    })
+    .await
+}
+
+/// What came of an upsert.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the struct only describes the body; answer::upserted writes it")]
+pub(crate) struct CompanyUpserted {
+    /// What became of the company: `created`, `updated` or `unchanged`.
+    pub result: WriteResult,
+    /// Whether it came with an older `source_version` than one before it, so that nothing was written.
+    pub is_late: bool,
+    /// The company as it is now.
+    pub record: Company,
+}
+
+/// Upsert company
+///
+/// Creates or changes the company that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
+/// there, a new company where not, which needs `companies:create`, too. However many send the same id at once, there is
+/// one company. What changes nothing leaves no trace.
+#[utoipa::path(
+    tag = "Companies", operation_id = "upsert_company",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the company there", min_length = 1, max_length = 255, example = "K-10442"),
+        UpsertQuery
+    ),
+    request_body = CompanyPatch,
+    responses(
+        (status = 200, description = "What became of the company, which was there", body = CompanyUpserted,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 201, description = "The company, which is new", body = CompanyUpserted,
+            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = ["companies:write"]))
+)]
+#[put("/companies/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn upsert_company(
+    auth: Auth<CompaniesWrite>,
+    id: web::Path<(String, String)>,
+    query: Query<UpsertQuery>,
+    body: Json<CompanyPatch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (connection, external_id) = id.into_inner();
+    let UpsertQuery { source_version } = query.0;
+    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate: OnDuplicate::Allow };
+
+    auth.write(&db, move |writer| {
+        let outcome = companies::upsert(writer, upsert)?;
+        let address = format!("/v1/companies/{}", outcome.record.id);
+        answer::upserted(writer, &outcome, address)
+    })
+    .await
+}
+
+/// Batch of companies
+///
+/// Up to 1,000 operations in one call: `create`, `update`, `upsert` and `delete`, in their order. Each is done or refused
+/// by itself, and `results` says which and why; with `atomic` all of them are done, or none. What each operation needs is
+/// asked of the caller for each.
+#[utoipa::path(
+    tag = "Companies", operation_id = "batch_companies", request_body = CompanyBatch,
+    responses(
+        (status = 200, description = "All operations were done (`atomic`)", body = BatchResults),
+        (status = 207, description = "What came of each operation", body = BatchResults),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = []))
+)]
+#[post("/companies/batch")]
+pub(crate) async fn batch_companies(
+    auth: Auth<SignedIn>,
+    body: CompanyBatch,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    auth.write(&db, move |writer| {
+        let results = companies::batch(writer, &body.operations, body.atomic)?;
+        body.answer(writer, results)
     })
     .await
 }

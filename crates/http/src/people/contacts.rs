@@ -1,15 +1,17 @@
 //! Contacts.
 
-use actix_web::{HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::ContactId,
     people::{
         contact::{Contact, ContactPatch, ContactQuery, ContactRelation, NewContact},
         duplicate::{DuplicateCandidate, OnDuplicate},
     },
+    record::WriteResult,
 };
 use rapport_persistence::{
     Db,
+    batch::Upsert,
     people::{Deleted, contacts, duplicates},
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,8 @@ use uuid::Uuid;
 
 use crate::{
     answer,
-    auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite},
+    auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite, SignedIn},
+    batch::{Batch, BatchResults},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -29,6 +32,9 @@ use crate::{
 
 /// A page of contacts, under a name of its own in the document.
 pub(crate) type ContactPage = ListPage<Contact>;
+
+/// A batch of contacts, under a name of its own in the document.
+pub(crate) type ContactBatch = Batch<Contact>;
 
 /// List contacts
 ///
@@ -221,6 +227,102 @@ pub(crate) async fn restore_contact(
     auth.write(&db, move |writer| {
         let contact = contacts::restore(writer, id, expected)?;
         answer::record(writer, &contact)
+    })
+    .await
+}
+
+/// How a contact is upserted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UpsertContactQuery {
+    /// Version of the record in the outside system. What is older than what came before changes nothing.
+    #[param(minimum = 0)]
+    source_version: Option<i64>,
+    /// What to do when the contact is new and somebody with the same e-mail address or telephone number is known;
+    /// `refuse` unless said otherwise.
+    #[param(inline = false)]
+    on_duplicate: OnDuplicate,
+}
+
+/// What came of an upsert.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the struct only describes the body; answer::upserted writes it")]
+pub(crate) struct ContactUpserted {
+    /// What became of the contact: `created`, `updated` or `unchanged`.
+    pub result: WriteResult,
+    /// Whether it came with an older `source_version` than one before it, so that nothing was written.
+    pub is_late: bool,
+    /// The contact as it is now.
+    pub record: Contact,
+}
+
+/// Upsert contact
+///
+/// Creates or changes the contact that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
+/// there, a new contact where not, which needs `contacts:create`, too. However many send the same id at once, there is
+/// one contact. What changes nothing leaves no trace.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "upsert_contact",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
+        UpsertContactQuery
+    ),
+    request_body = ContactPatch,
+    responses(
+        (status = 200, description = "What became of the contact, which was there", body = ContactUpserted,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 201, description = "The contact, which is new", body = ContactUpserted,
+            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = ["contacts:write"]))
+)]
+#[put("/contacts/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn upsert_contact(
+    auth: Auth<ContactsWrite>,
+    id: web::Path<(String, String)>,
+    query: Query<UpsertContactQuery>,
+    body: Json<ContactPatch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (connection, external_id) = id.into_inner();
+    let UpsertContactQuery { source_version, on_duplicate } = query.0;
+    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate };
+
+    auth.write(&db, move |writer| {
+        let outcome = contacts::upsert(writer, upsert)?;
+        let address = format!("/v1/contacts/{}", outcome.record.id);
+        answer::upserted(writer, &outcome, address)
+    })
+    .await
+}
+
+/// Batch of contacts
+///
+/// Up to 1,000 operations in one call: `create`, `update`, `upsert` and `delete`, in their order. Each is done or refused
+/// by itself, and `results` says which and why; with `atomic` all of them are done, or none. What each operation needs is
+/// asked of the caller for each.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "batch_contacts", request_body = ContactBatch,
+    responses(
+        (status = 200, description = "All operations were done (`atomic`)", body = BatchResults),
+        (status = 207, description = "What came of each operation", body = BatchResults),
+        (status = 409, response = crate::openapi::responses::Conflict)
+    ),
+    security(("bearer" = []))
+)]
+#[post("/contacts/batch")]
+pub(crate) async fn batch_contacts(
+    auth: Auth<SignedIn>,
+    body: ContactBatch,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    auth.write(&db, move |writer| {
+        let results = contacts::batch(writer, &body.operations, body.atomic)?;
+        body.answer(writer, results)
     })
     .await
 }

@@ -4,21 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
-    id::TeamId,
-    journal::Changes,
     people::duplicate::OnDuplicate,
     problem::FieldProblem,
     record::{ExternalId, Stamp},
 };
 use uuid::Uuid;
 
-use super::{CONNECTION, Draft, Imported, MatchBy, References, Rules, Verdict};
+use super::{CONNECTION, Draft, Imported, MatchBy, Rules, Verdict};
 use crate::{
-    Reader, StoreError, Writer, bulk,
-    journal::{self, BulkEntry, Entry},
-    people::{companies, duplicates},
+    Reader, StoreError, Writer,
+    bulk::{Known, Pending, References},
+    people::duplicates,
     schema::external_ids,
-    workspace::users,
 };
 
 /// Keeps others from giving anybody the mailboxes and lines of a chunk until the end of the transaction.
@@ -45,7 +42,7 @@ pub(crate) fn apply<R: Imported>(
     writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
     let mut chunk = Chunk::prepare(writer, drafts, rules)?;
     let verdicts = drafts.iter().map(|draft| chunk.row(writer, draft)).collect::<Result<_, _>>()?;
-    chunk.flush(writer)?;
+    chunk.pending.flush(writer)?;
     Ok(verdicts)
 }
 
@@ -62,29 +59,8 @@ struct Chunk<R: Imported> {
     /// Which record has which external id; the record may be deleted.
     by_external_id: HashMap<String, Uuid>,
     /// Users and companies that exist.
-    known: HashSet<Uuid>,
-    /// The main teams of those users.
-    teams: HashMap<Uuid, Uuid>,
-    pending: Pending<R::Row>,
-}
-
-/// What is yet to be written. It holds no record twice: the second change waits until the first is written.
-struct Pending<Row> {
-    inserted: Vec<Row>,
-    updated: Vec<Row>,
-    entries: Vec<BulkEntry>,
-    external_ids: Vec<NewExternalId>,
-    records: HashSet<Uuid>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = external_ids, treat_none_as_default_value = false)]
-struct NewExternalId {
-    workspace_id: Uuid,
-    connection: &'static str,
-    record_kind: &'static str,
-    external_id: String,
-    record_id: Uuid,
+    known: Known,
+    pending: Pending<R>,
 }
 
 impl<R: Imported> Chunk<R> {
@@ -98,8 +74,7 @@ impl<R: Imported> Chunk<R> {
             by_key: HashMap::new(),
             taken: HashSet::new(),
             by_external_id: HashMap::new(),
-            known: HashSet::new(),
-            teams: HashMap::new(),
+            known: Known::default(),
             pending: Pending::new(),
         };
         let mut named = References::default();
@@ -108,11 +83,7 @@ impl<R: Imported> Chunk<R> {
             named.users.extend(of_draft.users);
             named.companies.extend(of_draft.companies);
         }
-        chunk.known = known(writer, &named)?;
-        if !named.users.is_empty() {
-            let owners: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-            chunk.teams = users::main_teams(writer, &owners)?.into_iter().collect();
-        }
+        chunk.known = Known::find(writer, &named)?;
         let keys = keys(drafts, rules);
         if !keys.is_empty() {
             let holders = with_keys::<R>(writer, &keys)?;
@@ -133,7 +104,7 @@ impl<R: Imported> Chunk<R> {
         let found: Vec<(String, Uuid)> = external_ids::table
             .filter(external_ids::workspace_id.eq(writer.workspace()))
             .filter(external_ids::connection.eq(CONNECTION))
-            .filter(external_ids::record_kind.eq(R::KIND.as_str()))
+            .filter(external_ids::record_kind.eq(R::kind().as_str()))
             .filter(
                 sql::<sql_types::Bool>("external_ids.external_id = ANY(ARRAY(SELECT unnest(")
                     .bind::<sql_types::Array<sql_types::Text>, _>(asked)
@@ -210,10 +181,7 @@ impl<R: Imported> Chunk<R> {
         }
         self.place(&mut record);
         self.give_external_id(writer, draft, &mut record);
-        let entry = Entry::new(writer, R::KIND, "created", record.id(), Changes::of_new(&record), self.stamp.at);
-        self.pending.entries.push(BulkEntry::new(entry, record.version()));
-        self.pending.inserted.push(record.row(writer.workspace()));
-        self.pending.records.insert(record.id());
+        self.pending.create(writer, &record, self.stamp, None);
         match self.rules.match_by {
             None => self.taken.extend(keys),
             Some(_) => self.add(record),
@@ -228,7 +196,7 @@ impl<R: Imported> Chunk<R> {
         draft: &Draft<R, R::Patch>,
     ) -> Result<Verdict, StoreError> {
         let before = self.records[slot].clone();
-        let mut after = match before.patched(&draft.patch, self.stamp, self.country.as_deref()) {
+        let mut after = match before.imported(&draft.patch, self.stamp, self.country.as_deref()) {
             Ok(after) => after,
             Err(invalid) => return Ok(Verdict::Refused(invalid.into_problems())),
         };
@@ -248,8 +216,8 @@ impl<R: Imported> Chunk<R> {
             return Ok(Verdict::Unchanged);
         }
         let needs_verifying = R::needs_verifying(&before, &after);
-        if needs_verifying || self.pending.records.contains(&before.id()) {
-            self.flush(writer)?;
+        if needs_verifying || self.pending.holds(before.id()) {
+            self.pending.flush(writer)?;
         }
         if needs_verifying {
             match R::verify(writer, &before, &after) {
@@ -259,42 +227,19 @@ impl<R: Imported> Chunk<R> {
         }
         self.give_external_id(writer, draft, &mut after);
         after.advance(self.stamp);
-        let changes = Changes::between(&before, &after);
-        let entry = Entry::new(writer, R::KIND, "updated", after.id(), changes, self.stamp.at);
-        self.pending.entries.push(BulkEntry::new(entry, after.version()));
-        self.pending.updated.push(after.row(writer.workspace()));
-        self.pending.records.insert(after.id());
+        self.pending.update(writer, "updated", (&before, &after), self.stamp, None);
         self.replace(slot, after);
         Ok(Verdict::Updated)
     }
 
-    /// Writes what is pending.
-    fn flush(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
-        let pending = std::mem::replace(&mut self.pending, Pending::new());
-        let pg = writer.pg();
-        if !pending.inserted.is_empty() {
-            R::insert(pg, pending.inserted)?;
-        }
-        if bulk::update(pg, R::TABLE, R::COLUMNS, &pending.updated)? != pending.updated.len() {
-            return Err(StoreError::Contention); // somebody changed one of them since it was read
-        }
-        if !pending.external_ids.is_empty() {
-            diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
-        }
-        journal::copy(pg, pending.entries)
-    }
-
     /// Problems with users and companies that a record names and did not name before.
     fn unknown(&self, record: &R, before: Option<&R>) -> Vec<FieldProblem> {
-        let (named, before) = (record.references(), before.map(R::references).unwrap_or_default());
-        let users = named.users.iter().filter(|user| !before.users.contains(user)).map(|user| (user, "user"));
-        let companies =
-            named.companies.iter().filter(|company| !before.companies.contains(company)).map(|one| (one, "company"));
-        let unknown = users.chain(companies).filter(|((_, id), _)| !self.known.contains(id));
-        unknown
-            .map(|((pointer, _), what)| {
+        let before = before.map(R::references).unwrap_or_default();
+        let missing = self.known.missing(&record.references(), &before).into_iter();
+        missing
+            .map(|(pointer, what)| {
                 let detail = format!("There is no {what} with this id. Name another, or leave the cell empty.");
-                FieldProblem::at(*pointer, "unknown_reference", detail)
+                FieldProblem::at(pointer, "unknown_reference", detail)
             })
             .collect()
     }
@@ -302,22 +247,16 @@ impl<R: Imported> Chunk<R> {
     /// A record with a new owner goes to the owner's main team, if they have one.
     fn place(&self, record: &mut R) {
         let (owner, team) = record.owner_and_team();
-        if let Some(main) = owner.and_then(|owner| self.teams.get(&owner.uuid())) {
-            *team = Some(TeamId::from_uuid(*main));
+        if let Some(main) = owner.and_then(|owner| self.known.main_team(owner)) {
+            *team = Some(main);
         }
     }
 
     fn give_external_id(&mut self, writer: &Writer<'_>, draft: &Draft<R, R::Patch>, record: &mut R) {
         let Some(id) = draft.external_id.as_ref().filter(|id| !self.by_external_id.contains_key(*id)) else { return };
         self.by_external_id.insert(id.clone(), record.id());
-        record.external_ids().push(ExternalId { connection: CONNECTION.to_owned(), external_id: id.clone() });
-        self.pending.external_ids.push(NewExternalId {
-            workspace_id: writer.workspace(),
-            connection: CONNECTION,
-            record_kind: R::KIND.as_str(),
-            external_id: id.clone(),
-            record_id: record.id(),
-        });
+        let id = ExternalId { connection: CONNECTION.to_owned(), external_id: id.clone() };
+        self.pending.name(writer, record, id, None);
     }
 
     fn add(&mut self, record: R) {
@@ -383,32 +322,6 @@ fn with_keys<R: Imported>(reader: &mut Reader<'_>, keys: &[String]) -> Result<Ve
         return Ok(Vec::new());
     }
     R::with_ids(reader, &found.iter().map(|found| found.id).collect::<Vec<_>>())
-}
-
-/// Those of the users and companies named that are there.
-fn known(reader: &mut Reader<'_>, named: &References) -> Result<HashSet<Uuid>, StoreError> {
-    let mut known = HashSet::new();
-    if !named.users.is_empty() {
-        let ids: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-        known.extend(users::summaries(reader, &ids)?.into_iter().map(|user| user.id.uuid()));
-    }
-    if !named.companies.is_empty() {
-        let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();
-        known.extend(companies::by_ids(reader, &ids)?.into_iter().map(|company| company.id.uuid()));
-    }
-    Ok(known)
-}
-
-impl<Row> Pending<Row> {
-    fn new() -> Self {
-        Self {
-            inserted: Vec::new(),
-            updated: Vec::new(),
-            entries: Vec::new(),
-            external_ids: Vec::new(),
-            records: HashSet::new(),
-        }
-    }
 }
 
 fn taken_external_id() -> FieldProblem {

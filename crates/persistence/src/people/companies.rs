@@ -1,5 +1,6 @@
 //! Companies.
 
+mod bulk;
 mod import;
 mod row;
 
@@ -21,8 +22,11 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
+pub use self::{
+    bulk::{batch, upsert},
+    import::{import, reserve},
+};
 use super::{Deleted, with_match_keys};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,

@@ -1,5 +1,6 @@
 //! Contacts.
 
+mod bulk;
 mod import;
 mod row;
 
@@ -25,8 +26,11 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::import::{import, reserve};
 pub(crate) use self::row::Row;
+pub use self::{
+    bulk::{batch, upsert},
+    import::{import, reserve},
+};
 use super::{Deleted, companies, duplicates, with_match_keys};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,

@@ -57,6 +57,26 @@ pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<
     rows.into_iter().map(|row| shares_keys(reader, row, keys)).collect()
 }
 
+/// Contacts with one of these match keys, each with all keys that it has.
+pub(crate) fn holders(
+    reader: &mut Reader<'_>,
+    keys: &[String],
+) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
+    let rows: Vec<Row> = contacts::visible(reader, Deleted::Exclude)
+        .filter(with_match_keys("contacts", reader.workspace(), keys.to_vec()))
+        .select(Row::as_select())
+        .load(reader.pg())?;
+    rows.into_iter().map(|row| Ok((row.match_keys.clone(), shares_keys(reader, row, keys)?))).collect()
+}
+
+/// Somebody who has some of these keys, as a candidate.
+pub(crate) fn candidate(id: ContactId, name: String, own: &[String], keys: &[String]) -> DuplicateCandidate {
+    let shares = |prefix: &str| own.iter().any(|key| key.starts_with(prefix) && keys.contains(key));
+    let reasons = [("email:", DuplicateReason::SameEmail), ("phone:", DuplicateReason::SamePhone)];
+    let reasons = reasons.into_iter().filter(|(prefix, _)| shares(prefix)).map(|(_, reason)| reason).collect();
+    DuplicateCandidate { id, name, reasons, score: 1.0 }
+}
+
 /// Whether the caller may see what a key was made of.
 fn may_read_key(reader: &Reader<'_>, key: &str) -> bool {
     may_read(reader, if key.starts_with("email:") { "emails" } else { "phones" })
@@ -73,16 +93,9 @@ fn name_shown(reader: &Reader<'_>, contact: &Contact) -> String {
 }
 
 fn shares_keys(reader: &Reader<'_>, row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreError> {
-    let shares = |prefix: &str| row.match_keys.iter().any(|key| key.starts_with(prefix) && keys.contains(key));
-    let mut reasons = Vec::new();
-    if shares("email:") {
-        reasons.push(DuplicateReason::SameEmail);
-    }
-    if shares("phone:") {
-        reasons.push(DuplicateReason::SamePhone);
-    }
+    let own = row.match_keys.clone();
     let contact = row.into_contact()?;
-    Ok(DuplicateCandidate { id: contact.id, name: name_shown(reader, &contact), reasons, score: 1.0 })
+    Ok(candidate(contact.id, name_shown(reader, &contact), &own, keys))
 }
 
 /// Contacts whose name resembles that of this one. A birthday or postal code in common counts for them.

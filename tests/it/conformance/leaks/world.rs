@@ -128,6 +128,9 @@ impl World {
             }
         }
         let record = whose.create(&format!("/v1/{resource}"), &new);
+        if place.is_here() {
+            crate::harness::give_external_id(resource, record["id"].as_str().unwrap());
+        }
         self.records.push(Record { resource, place, id: record["id"].as_str().unwrap().to_owned() });
     }
 

@@ -1,26 +1,17 @@
 //! Importing contacts.
 
-use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
-    id::{TeamId, UserId},
     people::{
         contact::{Contact, ContactPatch},
         import,
     },
     problem::Invalid,
-    record::{ExternalId, RecordKind, Stamp},
+    record::Stamp,
 };
-use uuid::Uuid;
 
-use super::{
-    Deleted, KIND,
-    row::{COLUMNS, Row},
-    visible,
-};
 use crate::{
-    Reader, StoreError, Writer,
-    import::{Draft, Imported, References, Rules, Verdict, apply},
-    schema::contacts,
+    StoreError, Writer,
+    import::{Draft, Imported, Rules, Verdict, apply},
 };
 
 /// Keeps others from giving anybody the mailboxes and lines of a chunk. Goes into the transaction that writes it.
@@ -42,76 +33,12 @@ pub fn import(
 }
 
 impl Imported for Contact {
-    const KIND: RecordKind = KIND;
-    const TABLE: &'static str = "contacts";
-    const COLUMNS: &'static [&'static str] = COLUMNS;
-    type Patch = ContactPatch;
-    type Row = Row;
-
-    fn id(&self) -> Uuid {
-        self.id.uuid()
-    }
-
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn match_keys(&self) -> Vec<String> {
-        self.match_keys()
-    }
-
-    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
-        &mut self.external_ids
-    }
-
-    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
-        (self.owner_id, &mut self.team_id)
-    }
-
-    fn references(&self) -> References {
-        References {
-            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: self.company_id.map(|id| ("/company_id", id.uuid())).into_iter().collect(),
-        }
-    }
-
-    fn patched(&self, patch: &ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+    fn imported(&self, patch: &ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
         let mut after = self.patch(patch.clone(), stamp, country)?;
         import::keep_emails(&mut after.emails, &self.emails);
         import::keep_phones(&mut after.phones, &self.phones);
         import::keep_addresses(&mut after.addresses, &self.addresses);
         import::keep_profiles(&mut after.social_profiles, &self.social_profiles);
         Ok(after)
-    }
-
-    fn advance(&mut self, stamp: Stamp) {
-        self.advance(stamp);
-    }
-
-    fn row(&self, workspace: Uuid) -> Row {
-        Row::of(workspace, self)
-    }
-
-    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
-    }
-
-    fn named(patch: &ContactPatch) -> References {
-        References {
-            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: patch.company_id.flatten().map(|id| ("/company_id", id.uuid())).into_iter().collect(),
-        }
-    }
-
-    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
-        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
-            .filter(
-                sql::<sql_types::Bool>("contacts.id = ANY(ARRAY(SELECT unnest(")
-                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
-                    .sql(")))"),
-            )
-            .select(Row::as_select())
-            .load(reader.pg())?;
-        rows.into_iter().map(Row::into_contact).collect()
     }
 }

@@ -1,0 +1,432 @@
+//! Bodies and answers of batches. Each operation is checked against the schema of its own, so that one that does not fit
+//! keeps the others from nothing.
+
+use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
+use rapport_domain::{
+    access::Resource,
+    people::{
+        company::{Company, CompanyPatch, NewCompany},
+        contact::{Contact, ContactPatch, NewContact},
+        duplicate::OnDuplicate,
+    },
+    problem::FieldProblem,
+    record::WriteResult,
+};
+use rapport_persistence::{
+    StoreError, Writer,
+    batch::{Operation, Outcome, Results, Upsert},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+use uuid::Uuid;
+
+use crate::{
+    answer::{self, Answer},
+    auth::Caller,
+    body,
+    contract::Contract,
+    envelope::current_request_id,
+    problem::{ApiError, ApiResult, Problem},
+    render::Shown,
+};
+
+/// The most operations of one batch.
+const MOST: usize = 1_000;
+
+/// Records that batches write.
+pub(crate) trait Batched: Shown + ToSchema {
+    type New: DeserializeOwned + ToSchema;
+    type Patch: DeserializeOwned + ToSchema;
+    const RECORDS: Resource;
+    /// Whether a new record may be one that is known already.
+    const HAS_DUPLICATES: bool;
+
+    fn id(&self) -> Uuid;
+}
+
+impl Batched for Contact {
+    type New = NewContact;
+    type Patch = ContactPatch;
+    const RECORDS: Resource = Resource::Contacts;
+    const HAS_DUPLICATES: bool = true;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Company {
+    type New = NewCompany;
+    type Patch = CompanyPatch;
+    const RECORDS: Resource = Resource::Companies;
+    const HAS_DUPLICATES: bool = false;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+/// An operation as it is sent.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+enum Sent<New, Patch> {
+    Create {
+        #[serde(default)]
+        on_duplicate: OnDuplicate,
+        data: New,
+    },
+    Update {
+        id: Uuid,
+        version: Option<i64>,
+        data: Patch,
+    },
+    Upsert {
+        connection: String,
+        external_id: String,
+        source_version: Option<i64>,
+        #[serde(default)]
+        on_duplicate: OnDuplicate,
+        data: Patch,
+    },
+    Delete {
+        id: Uuid,
+        version: Option<i64>,
+    },
+}
+
+impl<New, Patch> From<Sent<New, Patch>> for Operation<New, Patch> {
+    fn from(sent: Sent<New, Patch>) -> Self {
+        match sent {
+            Sent::Create { on_duplicate, data } => Self::Create { new: data, on_duplicate },
+            Sent::Update { id, version, data } => Self::Update { id, version, patch: data },
+            Sent::Upsert { connection, external_id, source_version, on_duplicate, data } => {
+                Self::Upsert(Upsert { connection, external_id, source_version, patch: data, on_duplicate })
+            }
+            Sent::Delete { id, version } => Self::Delete { id, version },
+        }
+    }
+}
+
+/// A batch as it came: what fits, and what does not.
+pub(crate) struct Batch<R: Batched> {
+    pub(crate) atomic: bool,
+    pub(crate) operations: Vec<Operation<R::New, R::Patch>>,
+    /// Where each of them stands, and what the caller calls it.
+    places: Vec<(usize, Option<String>)>,
+    /// Those that do not fit.
+    refused: Vec<BatchResult>,
+    request_id: String,
+}
+
+impl<R: Batched + 'static> FromRequest for Batch<R> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = ApiResult<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let value = body::json(request, payload);
+        let contract = body::contract(request);
+        let caller = request.extensions().get::<Rc<Caller>>().cloned();
+        Box::pin(async move {
+            let (value, contract) = (value.await?, contract?);
+            let caller = caller.ok_or_else(|| ApiError::internal("a batch of nobody"))?;
+            Self::read(value, &contract, &caller)
+        })
+    }
+}
+
+impl<R: Batched> Batch<R> {
+    fn read(value: Value, contract: &web::Data<Contract>, caller: &Caller) -> ApiResult<Self> {
+        let (atomic, items) = outline(value)?;
+        let mut batch = Self {
+            atomic,
+            operations: Vec::with_capacity(items.len()),
+            places: Vec::with_capacity(items.len()),
+            refused: Vec::new(),
+            request_id: current_request_id(),
+        };
+        let mut failed = Vec::new();
+        for (index, item) in items.into_iter().enumerate() {
+            let reference = item.get("ref").and_then(Value::as_str).map(ToOwned::to_owned);
+            match Self::operation(item, contract, caller) {
+                Ok(operation) => {
+                    batch.operations.push(operation);
+                    batch.places.push((index, reference));
+                }
+                Err(error) if atomic => failed.push((index, error)),
+                Err(error) => batch.refused.push(batch.refusal(index, reference, &error)),
+            }
+        }
+        // As everywhere, what the schema says is told before anything is looked at.
+        if failed.is_empty() { Ok(batch) } else { Err(ApiError::batch(failed.into_iter())) }
+    }
+
+    fn operation(mut item: Value, contract: &Contract, caller: &Caller) -> ApiResult<Operation<R::New, R::Patch>> {
+        let schema = match item.get("op").and_then(Value::as_str) {
+            Some("create") => format!("Create{}Operation", R::name()),
+            Some("update") => format!("Update{}Operation", R::name()),
+            Some("upsert") => format!("Upsert{}Operation", R::name()),
+            Some("delete") => format!("Delete{}Operation", R::name()),
+            _ => {
+                let detail = "This has to be one of \"create\", \"update\", \"upsert\", \"delete\".";
+                return Err(ApiError::fields(vec![FieldProblem::at("/op", "unknown_value", detail)]));
+            }
+        };
+        let problems = contract.schemas.check(&schema, &mut item);
+        if !problems.is_empty() {
+            return Err(ApiError::fields(problems));
+        }
+        if let Some(data) = item.get("data") {
+            body::check_written(caller, R::RECORDS, data).map_err(|error| error.below("/data"))?;
+        }
+        let sent: Sent<R::New, R::Patch> = serde_json::from_value(item)
+            .map_err(|error| ApiError::new("validation_failed", format!("The operation does not fit: {error}.")))?;
+        Ok(sent.into())
+    }
+
+    fn refusal(&self, index: usize, reference: Option<String>, error: &ApiError) -> BatchResult {
+        let problem = Problem { request_id: self.request_id.clone(), ..error.problem() };
+        BatchResult {
+            index: index as i64,
+            reference,
+            status: problem.status,
+            result: None,
+            is_late: false,
+            id: None,
+            version: None,
+            error: Some(problem),
+        }
+    }
+
+    /// What came of all operations, in their order.
+    pub(crate) fn answer(mut self, writer: &Writer<'_>, results: Results<R>) -> Result<Answer, StoreError> {
+        let mut all = std::mem::take(&mut self.refused);
+        for ((index, reference), result) in std::mem::take(&mut self.places).into_iter().zip(results) {
+            all.push(match result {
+                Ok(outcome) => done(index, reference, &outcome, writer.is_rehearsal()),
+                Err(error) => self.refusal(index, reference, &ApiError::from(error).below("/data")),
+            });
+        }
+        all.sort_by_key(|result| result.index);
+        let status = if self.atomic { StatusCode::OK } else { StatusCode::MULTI_STATUS };
+        answer::with_status(status, &BatchResults { results: all })
+    }
+}
+
+fn done<R: Batched>(index: usize, reference: Option<String>, outcome: &Outcome<R>, is_rehearsal: bool) -> BatchResult {
+    let status = match outcome.result {
+        WriteResult::Created => StatusCode::CREATED,
+        WriteResult::Updated | WriteResult::Unchanged => StatusCode::OK,
+        WriteResult::Deleted => StatusCode::NO_CONTENT,
+    };
+    let is_imagined = is_rehearsal && outcome.result == WriteResult::Created;
+    BatchResult {
+        index: index as i64,
+        reference,
+        status: i32::from(status.as_u16()),
+        result: Some(outcome.result),
+        is_late: outcome.is_late,
+        id: Some(if is_imagined { Uuid::nil() } else { outcome.record.id() }),
+        version: Some(outcome.record.version()),
+        error: None,
+    }
+}
+
+/// What a batch is, before its operations are looked at.
+fn outline(value: Value) -> ApiResult<(bool, Vec<Value>)> {
+    let Value::Object(mut fields) = value else {
+        return Err(ApiError::fields(vec![FieldProblem::at("", "wrong_type", "This has to be of type object.")]));
+    };
+    let mut problems = Vec::new();
+    let atomic = match fields.remove("atomic") {
+        None => false,
+        Some(Value::Bool(atomic)) => atomic,
+        Some(_) => {
+            problems.push(FieldProblem::at("/atomic", "wrong_type", "This has to be of type boolean."));
+            false
+        }
+    };
+    let items = operations(&mut fields, &mut problems);
+    let unknown = fields.keys().map(|name| {
+        let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+        FieldProblem::at(pointer, "unknown_field", "There is no such field. Leave it out.")
+    });
+    problems.extend(unknown);
+    if problems.is_empty() { Ok((atomic, items)) } else { Err(ApiError::fields(problems)) }
+}
+
+fn operations(fields: &mut Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Vec<Value> {
+    let (code, detail) = match fields.remove("operations") {
+        Some(Value::Array(items)) if (1..=MOST).contains(&items.len()) => return items,
+        Some(Value::Array(items)) if items.is_empty() => ("too_few", "At least 1 is needed.".to_owned()),
+        Some(Value::Array(_)) => ("too_many", format!("At most {MOST} are allowed. Send several batches.")),
+        Some(_) => ("wrong_type", "This has to be of type array.".to_owned()),
+        None => ("required", "This field is required.".to_owned()),
+    };
+    problems.push(FieldProblem::at("/operations", code, detail));
+    Vec::new()
+}
+
+/// What came of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchResults {
+    /// One for each operation, in their order.
+    pub results: Vec<BatchResult>,
+}
+
+/// What came of one operation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BatchResult {
+    /// Its place in the batch, from 0.
+    #[schema(minimum = 0, example = 0)]
+    pub index: i64,
+    /// What the caller calls it.
+    #[serde(rename = "ref")]
+    #[schema(example = "a1")]
+    pub reference: Option<String>,
+    /// The status that it would have alone.
+    #[schema(minimum = 200, maximum = 599, example = 201)]
+    pub status: i32,
+    /// What it did; null where it failed.
+    pub result: Option<WriteResult>,
+    /// Whether an upsert came with an older `source_version` than one before it, so that nothing was written.
+    pub is_late: bool,
+    /// The record; null where it failed.
+    pub id: Option<Uuid>,
+    /// The version of the record by now; null where it failed.
+    pub version: Option<i64>,
+    /// Why it failed. Pointers begin at the operation.
+    pub error: Option<Problem>,
+}
+
+/// The body of a batch, in the document.
+impl<R: Batched> PartialSchema for Batch<R> {
+    fn schema() -> RefOr<Schema> {
+        let thing = R::name();
+        schema_of(json!({
+            "type": "object",
+            "description": "Operations to do at once. Without `atomic`, each is done or refused by itself.",
+            "required": ["operations"],
+            "properties": {
+                "atomic": {"type": "boolean", "default": false, "description": "Whether all of them are done, or none."},
+                "operations": {
+                    "type": "array", "minItems": 1, "maxItems": MOST,
+                    "description": "What to do, in this order.",
+                    "items": {"$ref": format!("#/components/schemas/{thing}Operation")}
+                }
+            },
+            "example": {"operations": [
+                {"op": "create", "ref": "a1", "data": example_of::<R>()},
+                {"op": "delete", "id": "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "version": 3}
+            ]}
+        }))
+    }
+}
+
+impl<R: Batched> ToSchema for Batch<R> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Batch", R::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        let thing = R::name();
+        let names: Vec<String> =
+            ["Create", "Update", "Upsert", "Delete"].iter().map(|verb| format!("{verb}{thing}Operation")).collect();
+        let one_of: Vec<Value> =
+            names.iter().map(|name| json!({"$ref": format!("#/components/schemas/{name}")})).collect();
+        let mapping: Map<String, Value> = ["create", "update", "upsert", "delete"]
+            .iter()
+            .zip(&names)
+            .map(|(op, name)| ((*op).to_owned(), json!(format!("#/components/schemas/{name}"))))
+            .collect();
+        let any = json!({"description": "One operation of a batch; `op` says which.", "oneOf": one_of, "discriminator": {"propertyName": "op", "mapping": mapping}});
+        schemas.push((format!("{thing}Operation"), schema_of(any)));
+        for (name, schema) in names.into_iter().zip([create::<R>(), update::<R>(), upsert::<R>(), delete::<R>()]) {
+            schemas.push((name, schema_of(schema)));
+        }
+        schemas.push((R::New::name().into(), R::New::schema()));
+        R::New::schemas(schemas);
+        schemas.push((R::Patch::name().into(), R::Patch::schema()));
+        R::Patch::schemas(schemas);
+        schemas.push((OnDuplicate::name().into(), OnDuplicate::schema()));
+    }
+}
+
+fn create<R: Batched>() -> Value {
+    let data = json!({"$ref": format!("#/components/schemas/{}", R::New::name())});
+    operation("create", "Creates a record.", with_duplicates::<R>(json!({"data": data})), &["data"])
+}
+
+fn update<R: Batched>() -> Value {
+    let data = json!({"$ref": format!("#/components/schemas/{}", R::Patch::name())});
+    operation("update", "Changes a record.", json!({"id": id(), "version": version(), "data": data}), &["id", "data"])
+}
+
+fn upsert<R: Batched>() -> Value {
+    let data = json!({"$ref": format!("#/components/schemas/{}", R::Patch::name())});
+    let fields = json!({
+        "connection": {"type": "string", "minLength": 1, "maxLength": 63, "description": "Key of the connection."},
+        "external_id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "The id of the record there."},
+        "source_version": {
+            "type": "integer", "format": "int64", "minimum": 0,
+            "description": "Version of the record there. What is older than what came before changes nothing."
+        },
+        "data": data
+    });
+    let about = "Creates or changes the record that an outside system knows under an id.";
+    operation("upsert", about, with_duplicates::<R>(fields), &["connection", "external_id", "data"])
+}
+
+fn delete<R: Batched>() -> Value {
+    operation("delete", "Deletes a record.", json!({"id": id(), "version": version()}), &["id"])
+}
+
+fn operation(op: &str, about: &str, mut fields: Value, required: &[&str]) -> Value {
+    fields["op"] = json!({"type": "string", "enum": [op], "description": "What to do."});
+    fields["ref"] = json!({"type": "string", "minLength": 1, "maxLength": 255, "description": "What you call it: the result says so."});
+    let required: Vec<&str> = ["op"].iter().chain(required).copied().collect();
+    json!({"type": "object", "description": about, "required": required, "properties": fields})
+}
+
+fn with_duplicates<R: Batched>(mut fields: Value) -> Value {
+    if R::HAS_DUPLICATES {
+        fields["on_duplicate"] = json!({"$ref": "#/components/schemas/OnDuplicate"});
+    }
+    fields
+}
+
+fn id() -> Value {
+    json!({"type": "string", "format": "uuid", "description": "Id of the record."})
+}
+
+fn version() -> Value {
+    json!({
+        "type": "integer", "format": "int64", "minimum": 1,
+        "description": "The version that you know. When the record has moved on, it stays as it is."
+    })
+}
+
+fn example_of<R: Batched>() -> Value {
+    let schema = serde_json::to_value(R::New::schema()).unwrap_or_default();
+    schema["example"].clone()
+}
+
+/// A schema that is written as JSON, where the derived one would not do.
+fn schema_of(value: Value) -> RefOr<Schema> {
+    serde_json::from_value::<Schema>(value).map(RefOr::T).unwrap_or_else(|_| RefOr::T(Schema::default()))
+}
+
+/// What a program says of the record that it knows under an id.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UpsertQuery {
+    /// Version of the record in the outside system. What is older than what came before changes nothing.
+    #[param(minimum = 0)]
+    pub(crate) source_version: Option<i64>,
+}

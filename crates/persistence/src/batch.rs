@@ -1,0 +1,591 @@
+//! Batches: many operations on records of one kind. What they concern is asked at once and locked in one order, each
+//! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one.
+
+use std::collections::HashMap;
+
+use diesel::{connection::SimpleConnection, prelude::*, sql_query, sql_types};
+use rapport_domain::{
+    access::Right,
+    commerce::connection::IMPORT,
+    id::{TeamId, UserId},
+    people::duplicate::{DuplicateCandidate, OnDuplicate},
+    problem::FieldProblem,
+    record::{ExternalId, RecordKind, Stamp, WriteResult},
+};
+use uuid::Uuid;
+
+use crate::{
+    Reader, StoreError, Writer,
+    bulk::{Bulk, Known, Pending, References},
+    people::duplicates,
+};
+
+/// One operation of a batch.
+#[derive(Clone, Debug)]
+pub enum Operation<New, Patch> {
+    Create { new: New, on_duplicate: OnDuplicate },
+    Update { id: Uuid, version: Option<i64>, patch: Patch },
+    Upsert(Upsert<Patch>),
+    Delete { id: Uuid, version: Option<i64> },
+}
+
+/// What an outside system says of the record that it knows under an id.
+#[derive(Clone, Debug)]
+pub struct Upsert<Patch> {
+    /// Key of the connection.
+    pub connection: String,
+    pub external_id: String,
+    /// Which version of its record the system speaks of: what is older than what it said before is late.
+    pub source_version: Option<i64>,
+    pub patch: Patch,
+    /// Whether a record that is created may have the mailbox or line of another.
+    pub on_duplicate: OnDuplicate,
+}
+
+/// What an operation did.
+#[derive(Clone, Debug)]
+pub struct Outcome<R> {
+    pub result: WriteResult,
+    /// Whether it came late, so that nothing was written.
+    pub is_late: bool,
+    /// The record as it is now.
+    pub record: R,
+}
+
+/// What came of each operation, in their order.
+pub type Results<R> = Vec<Result<Outcome<R>, StoreError>>;
+
+/// Does the operations in one transaction; with `atomic`, all of them or none.
+pub(crate) fn apply<R: Bulk>(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<R::New, R::Patch>],
+    atomic: bool,
+) -> Result<Results<R>, StoreError> {
+    writer.transaction(|writer| {
+        let mut batch = Batch::<R>::prepare(writer, operations)?;
+        let steps = std::mem::take(&mut batch.steps);
+        let results = steps.into_iter().map(|step| batch.step(writer, step)).collect::<Result<Vec<_>, _>>()?;
+        if atomic && results.iter().any(Result::is_err) {
+            let failed = results.into_iter().enumerate().filter_map(|(index, result)| Some((index, result.err()?)));
+            return Err(StoreError::BatchRefused(failed.collect()));
+        }
+        batch.finish(writer)?;
+        Ok(results)
+    })
+}
+
+/// Creates or changes the record that an outside system knows under an id.
+pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>) -> Result<Outcome<R>, StoreError> {
+    let results = apply::<R>(writer, &[Operation::Upsert(upsert)], false)?;
+    results.into_iter().next().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
+}
+
+/// An operation on its way: what it would create is worked out, because its keys have to be locked before anything is
+/// looked at.
+enum Step<R: Bulk> {
+    Create(Fresh<R>),
+    Update { id: Uuid, version: Option<i64>, patch: R::Patch },
+    Upsert { upsert: Upsert<R::Patch>, fresh: Fresh<R> },
+    Delete { id: Uuid, version: Option<i64> },
+}
+
+/// A record that would be created.
+struct Fresh<R> {
+    record: Result<R, StoreError>,
+    names_team: bool,
+    on_duplicate: OnDuplicate,
+}
+
+/// What is known of an external id.
+struct Named {
+    /// None for the connection of imported files.
+    connection: Option<Uuid>,
+    /// Why nothing may come by the connection.
+    refusal: Option<Refusal>,
+    record: Option<Uuid>,
+    source_version: Option<i64>,
+}
+
+struct Batch<R: Bulk> {
+    steps: Vec<Step<R>>,
+    stamp: Stamp,
+    country: Option<String>,
+    /// The records that are meant, as the operations so far have left them, and whether they may be changed.
+    records: HashMap<Uuid, (R, bool)>,
+    /// By connection and external id.
+    named: HashMap<(String, String), Named>,
+    /// Who has a match key.
+    holders: HashMap<String, DuplicateCandidate>,
+    known: Known,
+    pending: Pending<R>,
+    /// Versions that external ids are at by now.
+    versions: Vec<(String, String, i64)>,
+}
+
+impl<R: Bulk> Batch<R> {
+    fn prepare(writer: &mut Writer<'_>, operations: &[Operation<R::New, R::Patch>]) -> Result<Self, StoreError> {
+        // A plan made while a table was empty would read all of it by the time it is full.
+        writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
+        let (stamp, country) = (writer.stamp(), writer.scope().country().map(ToOwned::to_owned));
+        let steps: Vec<Step<R>> =
+            operations.iter().map(|operation| Step::of(writer, operation, stamp, country.as_deref())).collect();
+        let mut batch = Self {
+            stamp,
+            country,
+            records: HashMap::new(),
+            named: HashMap::new(),
+            holders: HashMap::new(),
+            known: Known::default(),
+            pending: Pending::new(),
+            versions: Vec::new(),
+            steps,
+        };
+        batch.lock(writer)?;
+        batch.ask(writer)?;
+        Ok(batch)
+    }
+
+    /// Keeps others from giving anybody the same mailboxes, lines and external ids until the end of the transaction.
+    fn lock(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        let mut keys = self.keys();
+        keys.extend(self.external_ids().map(|(connection, id)| format!("external:{}:{connection}:{id}", R::TABLE)));
+        if keys.is_empty() { Ok(()) } else { duplicates::lock_keys(writer, &keys) }
+    }
+
+    /// Asks for everything that the operations are about: one statement for each kind of question.
+    fn ask(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        let asked: Vec<(String, String)> =
+            self.external_ids().map(|(connection, id)| (connection.to_owned(), id.to_owned())).collect();
+        if !asked.is_empty() {
+            self.named = ask_names::<R>(writer, asked)?;
+        }
+        let ids: Vec<Uuid> =
+            self.steps.iter().filter_map(Step::id).chain(self.named.values().filter_map(|n| n.record)).collect();
+        if !ids.is_empty() {
+            let found = R::to_change(writer, &ids)?;
+            self.records = found.into_iter().map(|(record, may)| (record.id(), (record, may))).collect();
+        }
+        let mut named = References::default();
+        for of_step in self.steps.iter().map(Step::references) {
+            named.users.extend(of_step.users);
+            named.companies.extend(of_step.companies);
+        }
+        self.known = Known::find(writer, &named)?;
+        let keys = self.keys();
+        if !keys.is_empty() {
+            for (own, candidate) in R::holders(writer, &keys)? {
+                self.holders.extend(own.into_iter().map(|key| (key, candidate.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys that nobody else may have.
+    fn keys(&self) -> Vec<String> {
+        let fresh = self.steps.iter().filter_map(Step::fresh).filter(|fresh| fresh.on_duplicate == OnDuplicate::Refuse);
+        fresh.filter_map(|fresh| fresh.record.as_ref().ok()).flat_map(R::match_keys).collect()
+    }
+
+    fn external_ids(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Upsert { upsert, .. } => Some((upsert.connection.as_str(), upsert.external_id.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Judges an operation and notes what it writes. The inner error is its own, the outer one that of the whole batch.
+    fn step(&mut self, writer: &mut Writer<'_>, step: Step<R>) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+        match step {
+            Step::Create(fresh) => Ok(self.create(writer, fresh, None)),
+            Step::Update { id, version, patch } => self.update(writer, id, version, &patch, None),
+            Step::Upsert { upsert, fresh } => self.upsert(writer, &upsert, fresh),
+            Step::Delete { id, version } => self.delete(writer, id, version),
+        }
+    }
+
+    fn create(
+        &mut self,
+        writer: &Writer<'_>,
+        fresh: Fresh<R>,
+        name: Option<(&Upsert<R::Patch>, Option<Uuid>)>,
+    ) -> Result<Outcome<R>, StoreError> {
+        require::<R>(writer, Right::Create)?;
+        let mut record = fresh.record?;
+        self.require_known(&record, None)?;
+        let keys = record.match_keys();
+        if fresh.on_duplicate == OnDuplicate::Refuse {
+            let mut candidates: Vec<DuplicateCandidate> =
+                keys.iter().filter_map(|key| self.holders.get(key)).cloned().collect();
+            candidates.dedup_by_key(|candidate| candidate.id);
+            if !candidates.is_empty() {
+                return Err(StoreError::Duplicates(candidates));
+            }
+        }
+        let (owner, team) = record.owner_and_team();
+        if !fresh.names_team {
+            *team = owner.and_then(|owner| self.main_team(writer, owner));
+        }
+        let mut origin = None;
+        if let Some((upsert, connection)) = name {
+            origin = connection;
+            let id = ExternalId { connection: upsert.connection.clone(), external_id: upsert.external_id.clone() };
+            self.pending.name(writer, &mut record, id, upsert.source_version);
+        }
+        self.pending.create(writer, &record, self.stamp, origin);
+        if let Some(candidate) = record.candidate(&keys) {
+            self.holders.extend(keys.into_iter().map(|key| (key, candidate.clone())));
+        }
+        self.records.insert(record.id(), (record.clone(), true));
+        Ok(Outcome { result: WriteResult::Created, is_late: false, record })
+    }
+
+    fn update(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: Uuid,
+        version: Option<i64>,
+        patch: &R::Patch,
+        origin: Option<Uuid>,
+    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+        let (before, after) = match self.patched(writer, id, version, patch) {
+            Ok(Some(changed)) => changed,
+            Ok(None) => return Ok(self.unchanged(id, false)),
+            Err(error) => return Ok(Err(error)),
+        };
+        if R::needs_verifying(&before, &after) {
+            self.pending.flush(writer)?;
+            match R::verify(writer, &before, &after) {
+                Err(error @ StoreError::Invalid(_)) => return Ok(Err(error)),
+                verified => verified?,
+            }
+        }
+        self.note(writer, "updated", &before, after, origin).map(Ok)
+    }
+
+    /// A record before and after a patch; none when it stays as it is.
+    fn patched(
+        &self,
+        writer: &Writer<'_>,
+        id: Uuid,
+        version: Option<i64>,
+        patch: &R::Patch,
+    ) -> Result<Option<(R, R)>, StoreError> {
+        require::<R>(writer, Right::Write)?;
+        let before = self.to_change(id, version)?;
+        let mut after = before.patched(patch.clone(), self.stamp, self.country.as_deref())?;
+        self.require_known(&after, Some(before))?;
+        let mut patch = patch.clone();
+        let (names_owner, names_team) = named(R::place_of_patch(&mut patch));
+        let owner_before = before.clone().owner_and_team().0;
+        let (owner, team) = after.owner_and_team();
+        if names_owner
+            && !names_team
+            && owner != owner_before
+            && let Some(main) = owner.and_then(|owner| self.main_team(writer, owner))
+        {
+            *team = Some(main);
+        }
+        Ok((after != *before).then(|| (before.clone(), after)))
+    }
+
+    fn delete(
+        &mut self,
+        writer: &mut Writer<'_>,
+        id: Uuid,
+        version: Option<i64>,
+    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+        let before = match require::<R>(writer, Right::Delete).and_then(|()| self.to_change(id, version)) {
+            Ok(before) => before.clone(),
+            Err(error) => return Ok(Err(error)),
+        };
+        let after = before.deleted(self.stamp);
+        let outcome = self.note(writer, "deleted", &before, after, None)?;
+        Ok(Ok(Outcome { result: WriteResult::Deleted, ..outcome }))
+    }
+
+    fn upsert(
+        &mut self,
+        writer: &mut Writer<'_>,
+        upsert: &Upsert<R::Patch>,
+        fresh: Fresh<R>,
+    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+        let key = (upsert.connection.clone(), upsert.external_id.clone());
+        let Some(named) = self.named.get_mut(&key) else { return Ok(Err(StoreError::Missing(RecordKind::Connection))) };
+        if let Some(refusal) = named.refusal {
+            return Ok(Err(refusal.into()));
+        }
+        let (origin, record, known) = (named.connection, named.record, named.source_version);
+        let Some(id) = record else {
+            let created = self.create(writer, fresh, Some((upsert, origin)));
+            if let (Ok(outcome), Some(named)) = (&created, self.named.get_mut(&key)) {
+                (named.record, named.source_version) = (Some(outcome.record.id()), upsert.source_version);
+            }
+            return Ok(created);
+        };
+        if let Err(error) = require::<R>(writer, Right::Write).and_then(|()| self.to_upsert(id)) {
+            return Ok(Err(error));
+        }
+        if matches!((known, upsert.source_version), (Some(known), Some(version)) if version < known) {
+            return Ok(self.unchanged(id, true));
+        }
+        let updated = self.update(writer, id, None, &upsert.patch, origin)?;
+        if let (Ok(_), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
+            && known != Some(version)
+        {
+            named.source_version = Some(version);
+            self.versions.push((key.0, key.1, version));
+        }
+        Ok(updated)
+    }
+
+    /// A record that an operation names by its id.
+    fn to_change(&self, id: Uuid, version: Option<i64>) -> Result<&R, StoreError> {
+        match self.records.get(&id) {
+            Some((record, _)) if record.is_deleted() => Err(StoreError::Missing(R::kind())),
+            Some((record, true)) if version.is_some_and(|version| version != record.version()) => {
+                Err(StoreError::Stale { current: record.version() })
+            }
+            Some((record, true)) => Ok(record),
+            Some((_, false)) => {
+                let detail = format!("You may see this {}, but not change it.", R::kind().as_str());
+                Err(StoreError::Forbidden(detail))
+            }
+            None => Err(StoreError::Missing(R::kind())),
+        }
+    }
+
+    /// Refuses a record that an external id stands for and that is not to be changed.
+    fn to_upsert(&self, id: Uuid) -> Result<(), StoreError> {
+        match self.records.get(&id) {
+            Some((record, true)) if record.is_deleted() => {
+                let detail = format!(
+                    "The {} with this external id was deleted. Restore it first: POST /v1/{}/{id}/restore.",
+                    R::kind().as_str(),
+                    R::TABLE
+                );
+                Err(StoreError::Conflict { code: "record_deleted", detail })
+            }
+            Some((_, true)) => Ok(()),
+            _ => {
+                let detail = "This external id stands for a record that you may not change.";
+                Err(StoreError::Forbidden(detail.to_owned()))
+            }
+        }
+    }
+
+    fn unchanged(&self, id: Uuid, is_late: bool) -> Result<Outcome<R>, StoreError> {
+        let (record, _) = self.records.get(&id).ok_or(StoreError::Missing(R::kind()))?;
+        Ok(Outcome { result: WriteResult::Unchanged, is_late, record: record.clone() })
+    }
+
+    /// Makes a record its next version.
+    fn note(
+        &mut self,
+        writer: &mut Writer<'_>,
+        verb: &str,
+        before: &R,
+        mut after: R,
+        origin: Option<Uuid>,
+    ) -> Result<Outcome<R>, StoreError> {
+        if self.pending.holds(before.id()) {
+            self.pending.flush(writer)?;
+        }
+        after.advance(self.stamp);
+        self.pending.update(writer, verb, (before, &after), self.stamp, origin);
+        self.records.insert(after.id(), (after.clone(), true));
+        Ok(Outcome { result: WriteResult::Updated, is_late: false, record: after })
+    }
+
+    fn require_known(&self, record: &R, before: Option<&R>) -> Result<(), StoreError> {
+        let before = before.map(R::references).unwrap_or_default();
+        let missing = self.known.missing(&record.references(), &before).into_iter();
+        let problems: Vec<FieldProblem> = missing
+            .map(|(pointer, what)| {
+                let detail = format!("There is no {what} with this id. Name another, or null.");
+                FieldProblem::at(pointer, "unknown_reference", detail)
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(StoreError::fields(problems)) }
+    }
+
+    fn main_team(&self, reader: &Reader<'_>, owner: UserId) -> Option<TeamId> {
+        let grants = reader.grants();
+        match grants.user == Some(owner.uuid()) {
+            true => grants.teams.first().copied().map(TeamId::from_uuid),
+            false => self.known.main_team(owner),
+        }
+    }
+
+    fn finish(mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        self.pending.flush(writer)?;
+        if self.versions.is_empty() {
+            return Ok(());
+        }
+        // Of one id only the last counts.
+        let last: HashMap<(String, String), i64> =
+            self.versions.into_iter().map(|(connection, id, version)| ((connection, id), version)).collect();
+        let (ids, versions): (Vec<(String, String)>, Vec<i64>) = last.into_iter().unzip();
+        let (connections, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
+        let statement = "UPDATE external_ids AS old SET source_version = new.version \
+                         FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
+                         WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
+                           AND old.external_id = new.external_id";
+        sql_query(statement)
+            .bind::<sql_types::Uuid, _>(writer.workspace())
+            .bind::<sql_types::Text, _>(R::kind().as_str())
+            .bind::<sql_types::Array<sql_types::Text>, _>(connections)
+            .bind::<sql_types::Array<sql_types::Text>, _>(ids)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(versions)
+            .execute(writer.pg())?;
+        Ok(())
+    }
+}
+
+impl<R: Bulk> Step<R> {
+    fn of(writer: &Writer<'_>, operation: &Operation<R::New, R::Patch>, stamp: Stamp, country: Option<&str>) -> Self {
+        match operation.clone() {
+            Operation::Create { new, on_duplicate } => {
+                Self::Create(Fresh::of(writer, new, on_duplicate, stamp, country))
+            }
+            Operation::Update { id, version, patch } => Self::Update { id, version, patch },
+            Operation::Upsert(upsert) => {
+                let new = R::new_of(upsert.patch.clone());
+                let fresh = Fresh::of(writer, new, upsert.on_duplicate, stamp, country);
+                Self::Upsert { upsert, fresh }
+            }
+            Operation::Delete { id, version } => Self::Delete { id, version },
+        }
+    }
+
+    fn id(&self) -> Option<Uuid> {
+        match self {
+            Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
+            Self::Create(_) | Self::Upsert { .. } => None,
+        }
+    }
+
+    fn fresh(&self) -> Option<&Fresh<R>> {
+        match self {
+            Self::Create(fresh) | Self::Upsert { fresh, .. } => Some(fresh),
+            Self::Update { .. } | Self::Delete { .. } => None,
+        }
+    }
+
+    fn references(&self) -> References {
+        match self {
+            Self::Create(fresh) => fresh.record.as_ref().map(R::references).unwrap_or_default(),
+            Self::Update { patch, .. } => R::named(patch),
+            Self::Upsert { upsert, fresh } => {
+                fresh.record.as_ref().map_or_else(|_| R::named(&upsert.patch), R::references)
+            }
+            Self::Delete { .. } => References::default(),
+        }
+    }
+}
+
+impl<R: Bulk> Fresh<R> {
+    /// Whoever creates a record owns it, unless somebody else is named.
+    fn of(
+        writer: &Writer<'_>,
+        mut new: R::New,
+        on_duplicate: OnDuplicate,
+        stamp: Stamp,
+        country: Option<&str>,
+    ) -> Self {
+        let (owner, team) = R::place_of_new(&mut new);
+        owner.get_or_insert(writer.grants().user.map(UserId::from_uuid));
+        let names_team = team.is_some();
+        Self { record: R::create(new, stamp, country).map_err(StoreError::from), names_team, on_duplicate }
+    }
+}
+
+fn named((owner, team): crate::bulk::Place<'_>) -> (bool, bool) {
+    (owner.is_some(), team.is_some())
+}
+
+fn require<R: Bulk>(reader: &Reader<'_>, right: Right) -> Result<(), StoreError> {
+    let permission = R::RESOURCE.permission(right);
+    match reader.grants().allow(permission) {
+        true => Ok(()),
+        false => {
+            let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
+            Err(StoreError::Forbidden(detail))
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct NameRow {
+    #[diesel(sql_type = sql_types::Text)]
+    connection: String,
+    #[diesel(sql_type = sql_types::Text)]
+    external_id: String,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    connection_id: Option<Uuid>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    direction: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    status: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    record_id: Option<Uuid>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    source_version: Option<i64>,
+}
+
+/// Connections and records behind external ids, in one statement. An id whose connection is not there is left out.
+fn ask_names<R: Bulk>(
+    reader: &mut Reader<'_>,
+    asked: Vec<(String, String)>,
+) -> Result<HashMap<(String, String), Named>, StoreError> {
+    let statement = "SELECT asked.connection, asked.external_id, connections.id AS connection_id, \
+                            connections.direction, connections.status, known.record_id, known.source_version \
+                     FROM (SELECT DISTINCT * FROM unnest($3, $4) AS asked (connection, external_id)) AS asked \
+                     LEFT JOIN connections ON connections.workspace_id = $1 AND connections.key = asked.connection \
+                     LEFT JOIN external_ids AS known ON known.workspace_id = $1 AND known.record_kind = $2 \
+                           AND known.connection = asked.connection AND known.external_id = asked.external_id";
+    let (connections, ids): (Vec<String>, Vec<String>) = asked.into_iter().unzip();
+    let workspace = reader.workspace();
+    let rows: Vec<NameRow> = sql_query(statement)
+        .bind::<sql_types::Uuid, _>(workspace)
+        .bind::<sql_types::Text, _>(R::kind().as_str())
+        .bind::<sql_types::Array<sql_types::Text>, _>(connections)
+        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
+        .load(reader.pg())?;
+    let there = rows.into_iter().filter(|row| row.connection_id.is_some() || row.connection == IMPORT);
+    let named = there.map(|row| {
+        let refusal = row.refusal();
+        let named =
+            Named { connection: row.connection_id, refusal, record: row.record_id, source_version: row.source_version };
+        ((row.connection, row.external_id), named)
+    });
+    Ok(named.collect())
+}
+
+/// Why nothing may come by a connection.
+#[derive(Clone, Copy)]
+enum Refusal {
+    Paused,
+    TakesAlone,
+}
+
+impl NameRow {
+    fn refusal(&self) -> Option<Refusal> {
+        match (self.status.as_deref(), self.direction.as_deref()) {
+            (Some("paused"), _) => Some(Refusal::Paused),
+            (_, Some("write")) => Some(Refusal::TakesAlone),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        let (code, detail) = match refusal {
+            Refusal::Paused => ("connection_paused", "The connection is paused. Set its status to active first."),
+            Refusal::TakesAlone => {
+                ("connection_direction", "The connection only takes records from Rapport. Set its direction to both.")
+            }
+        };
+        Self::Conflict { code, detail: detail.to_owned() }
+    }
+}

@@ -1,0 +1,3 @@
+//! Purchases, and the outside systems that Rapport keeps in step with.
+
+pub mod connections;

@@ -1,0 +1,147 @@
+//! Many companies at once: batches, upserts by external id, imports.
+
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    access::Resource,
+    id::{CompanyId, TeamId, UserId},
+    people::company::{Company, CompanyPatch, NewCompany},
+    problem::Invalid,
+    record::{ExternalId, Stamp},
+};
+use uuid::Uuid;
+
+use super::{
+    Deleted, RESOURCE, by_ids, lock_parents, refuse_circle,
+    row::{COLUMNS, Row},
+    within,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    batch::{self, Operation, Outcome, Results, Upsert},
+    bulk::{Bulk, Locked, Place, References},
+    schema::companies,
+    visibility::{IsWithin, Policy},
+};
+
+/// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
+pub fn batch(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<NewCompany, CompanyPatch>],
+    atomic: bool,
+) -> Result<Results<Company>, StoreError> {
+    batch::apply(writer, operations, atomic)
+}
+
+/// Creates or changes the company that an outside system knows under an id.
+pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<CompanyPatch>) -> Result<Outcome<Company>, StoreError> {
+    batch::upsert(writer, upsert)
+}
+
+impl Bulk for Company {
+    const RESOURCE: Resource = RESOURCE;
+    const TABLE: &'static str = "companies";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type New = NewCompany;
+    type Patch = CompanyPatch;
+    type Row = Row;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        self.match_keys()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
+    }
+
+    fn references(&self) -> References {
+        References {
+            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: self.parent_id.map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn create(new: NewCompany, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        Self::create(new, CompanyId::mint(), stamp, country)
+    }
+
+    fn new_of(patch: CompanyPatch) -> NewCompany {
+        patch.into()
+    }
+
+    fn place_of_new(new: &mut NewCompany) -> Place<'_> {
+        (&mut new.owner_id, &mut new.team_id)
+    }
+
+    fn place_of_patch(patch: &mut CompanyPatch) -> Place<'_> {
+        (&mut patch.owner_id, &mut patch.team_id)
+    }
+
+    fn patched(&self, patch: CompanyPatch, _stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        self.patch(patch, country)
+    }
+
+    fn deleted(&self, stamp: Stamp) -> Self {
+        Self { deleted_at: Some(stamp.at), ..self.clone() }
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.advance(stamp);
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(companies::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
+    fn named(patch: &CompanyPatch) -> References {
+        References {
+            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: patch.parent_id.flatten().map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        by_ids(reader, ids)
+    }
+
+    fn needs_verifying(before: &Self, after: &Self) -> bool {
+        after.parent_id.is_some() && after.parent_id != before.parent_id
+    }
+
+    fn verify(writer: &mut Writer<'_>, _before: &Self, after: &Self) -> Result<(), StoreError> {
+        lock_parents(writer)?;
+        refuse_circle(writer, after.id, after.parent_id)
+    }
+
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
+        let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
+            .filter(
+                sql::<sql_types::Bool>("companies.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .order(companies::id)
+            .select((Row::as_select(), IsWithin(Policy::writing(writer, RESOURCE).whole())));
+        let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
+        rows.into_iter().map(|(row, may_change)| Ok((row.into_company()?, may_change))).collect()
+    }
+}

@@ -1,0 +1,158 @@
+//! Many contacts at once: batches, upserts by external id, imports.
+
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    access::Resource,
+    id::{ContactId, TeamId, UserId},
+    people::{
+        contact::{Contact, ContactPatch, NewContact},
+        duplicate::DuplicateCandidate,
+    },
+    problem::Invalid,
+    record::{ExternalId, Stamp},
+};
+use uuid::Uuid;
+
+use super::{
+    Deleted, RESOURCE,
+    row::{COLUMNS, Row},
+    visible, within,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    batch::{self, Operation, Outcome, Results, Upsert},
+    bulk::{Bulk, Locked, Place, References},
+    people::duplicates,
+    schema::contacts,
+    visibility::{IsWithin, Policy},
+};
+
+/// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
+pub fn batch(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<NewContact, ContactPatch>],
+    atomic: bool,
+) -> Result<Results<Contact>, StoreError> {
+    batch::apply(writer, operations, atomic)
+}
+
+/// Creates or changes the contact that an outside system knows under an id.
+pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<ContactPatch>) -> Result<Outcome<Contact>, StoreError> {
+    batch::upsert(writer, upsert)
+}
+
+impl Bulk for Contact {
+    const RESOURCE: Resource = RESOURCE;
+    const TABLE: &'static str = "contacts";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type New = NewContact;
+    type Patch = ContactPatch;
+    type Row = Row;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        self.match_keys()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
+    }
+
+    fn references(&self) -> References {
+        References {
+            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: self.company_id.map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn create(new: NewContact, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        Self::create(new, ContactId::mint(), stamp, country)
+    }
+
+    fn new_of(patch: ContactPatch) -> NewContact {
+        patch.into()
+    }
+
+    fn place_of_new(new: &mut NewContact) -> Place<'_> {
+        (&mut new.owner_id, &mut new.team_id)
+    }
+
+    fn place_of_patch(patch: &mut ContactPatch) -> Place<'_> {
+        (&mut patch.owner_id, &mut patch.team_id)
+    }
+
+    fn patched(&self, patch: ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+        self.patch(patch, stamp, country)
+    }
+
+    fn deleted(&self, stamp: Stamp) -> Self {
+        Self { deleted_at: Some(stamp.at), ..self.clone() }
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.advance(stamp);
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
+    fn named(patch: &ContactPatch) -> References {
+        References {
+            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
+            companies: patch.company_id.flatten().map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+        }
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+            .filter(
+                sql::<sql_types::Bool>("contacts.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .select(Row::as_select())
+            .load(reader.pg())?;
+        rows.into_iter().map(Row::into_contact).collect()
+    }
+
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
+        let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
+            .filter(
+                sql::<sql_types::Bool>("contacts.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .order(contacts::id)
+            .select((Row::as_select(), IsWithin(Policy::writing(writer, RESOURCE).whole())));
+        let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
+        rows.into_iter().map(|(row, may_change)| Ok((row.into_contact()?, may_change))).collect()
+    }
+
+    fn holders(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
+        duplicates::holders(reader, keys)
+    }
+
+    fn candidate(&self, keys: &[String]) -> Option<DuplicateCandidate> {
+        Some(duplicates::candidate(self.id, self.name.clone(), &self.match_keys(), keys))
+    }
+}

@@ -1,0 +1,151 @@
+//! Upserts by external id.
+
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Caller, workspace};
+
+fn connect(admin: &Caller) -> Value {
+    admin.create("/v1/connections", &json!({"key": "shop", "name": "Shop"}))
+}
+
+#[test]
+fn an_upsert_says_what_it_did() {
+    let (_, admin) = workspace();
+    let connection = connect(&admin);
+    let path = "/v1/contacts/by-external-id/shop/K%2F1";
+    let ada = json!({"first_name": "Ada", "last_name": "Lovelace", "tags": ["vip"]});
+    let created = admin.put(path, &ada);
+    created.expect(201);
+    assert_eq!((&created.body["result"], &created.body["is_late"]), (&json!("created"), &json!(false)));
+    let record = &created.body["record"];
+    assert_eq!(record["external_ids"], json!([{"connection": "shop", "external_id": "K/1"}]));
+    assert_eq!(created.header("etag"), "\"1\"");
+
+    let same = admin.put(path, &ada);
+    assert_eq!((&same.body["result"], &same.body["record"]), (&json!("unchanged"), record));
+    let changed = admin.put(path, &json!({"tags": null}));
+    assert_eq!((&changed.body["result"], &changed.body["record"]["tags"]), (&json!("updated"), &json!([])));
+    assert_eq!(changed.body["record"]["last_name"], "Lovelace", "a field that was left out is kept");
+
+    let id = record["id"].as_str().unwrap();
+    assert_eq!(admin.get(&format!("/v1/contacts/{id}")).body, changed.body["record"]);
+    let history = admin.all(&format!("/v1/contacts/{id}/history"));
+    assert_eq!(history.len(), 2, "what changed nothing left no trace");
+    assert!(history.iter().all(|entry| entry["origin"] == connection["id"]));
+}
+
+#[test]
+fn an_id_stands_for_one_record_of_each_kind_and_connection() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    admin.create("/v1/connections", &json!({"key": "till", "name": "Till"}));
+    let mut ids = Vec::new();
+    for (resource, connection) in
+        [("contacts", "shop"), ("contacts", "till"), ("contacts", "import"), ("companies", "shop")]
+    {
+        let body = if resource == "contacts" { json!({"first_name": "Ada"}) } else { json!({"name": "Ada Ltd"}) };
+        let answer = admin.put(&format!("/v1/{resource}/by-external-id/{connection}/7"), &body);
+        assert_eq!(answer.body["result"], "created", "{}", answer.text);
+        ids.push(answer.body["record"]["id"].to_string());
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[test]
+fn what_comes_late_changes_nothing() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let send = |version: i64, title: &str| {
+        let path = format!("/v1/contacts/by-external-id/shop/1?source_version={version}");
+        let answer = admin.put(&path, &json!({"first_name": "Ada", "job_title": title}));
+        answer.expect(if answer.body["result"] == "created" { 201 } else { 200 });
+        (answer.body["result"].as_str().unwrap().to_owned(), answer.body["is_late"] == true)
+    };
+    assert_eq!(send(5, "Engineer"), ("created".to_owned(), false));
+    assert_eq!(send(4, "Trainee"), ("unchanged".to_owned(), true));
+    assert_eq!(send(5, "Engineer"), ("unchanged".to_owned(), false));
+    assert_eq!(send(9, "Engineer"), ("unchanged".to_owned(), false));
+    assert_eq!(send(8, "Director"), ("unchanged".to_owned(), true), "a version counts though it brought nothing new");
+    assert_eq!(send(10, "Director"), ("updated".to_owned(), false));
+    assert_eq!(admin.all("/v1/contacts")[0]["job_title"], "Director");
+}
+
+#[test]
+fn many_clients_who_upsert_the_same_ids_make_one_record_each() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let results: Mutex<Vec<(usize, String)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (admin, results) = (&admin, &results);
+            scope.spawn(move || {
+                for step in 0..20 {
+                    // Each in an order of its own.
+                    let id = (step * 7 + client * 3) % 20;
+                    let path = format!("/v1/contacts/by-external-id/shop/{id}");
+                    let answer = admin.put(&path, &json!({"first_name": format!("Ada {id}")}));
+                    assert!(answer.status < 300, "{}", answer.text);
+                    results.lock().unwrap().push((id, answer.body["result"].as_str().unwrap().to_owned()));
+                }
+            });
+        }
+    });
+    assert_eq!(admin.all("/v1/contacts").len(), 20);
+    let results = results.into_inner().unwrap();
+    for id in 0..20 {
+        let of_id: Vec<&str> = results.iter().filter(|(of, _)| *of == id).map(|(_, result)| result.as_str()).collect();
+        assert_eq!(of_id.iter().filter(|result| **result == "created").count(), 1, "{id}: {of_id:?}");
+        assert_eq!(of_id.iter().filter(|result| **result == "unchanged").count(), 7, "{id}: {of_id:?}");
+    }
+}
+
+#[test]
+fn what_can_not_be_upserted_is_said() {
+    let (_, admin) = workspace();
+    let connection = connect(&admin);
+    admin.put("/v1/contacts/by-external-id/nowhere/1", &json!({"first_name": "Ada"})).expect_problem(404, "not_found");
+    let nameless = admin.put("/v1/contacts/by-external-id/shop/1", &json!({"job_title": "Engineer"}));
+    nameless.expect_problem(422, "validation_failed");
+    let unknown = json!({"first_name": "Ada", "company_id": "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b"});
+    admin.put("/v1/contacts/by-external-id/shop/1", &unknown).expect_errors(&[("/company_id", "unknown_reference")]);
+    assert!(admin.all("/v1/contacts").is_empty());
+
+    let ada = json!({"first_name": "Ada", "emails": [{"address": "ada@example.com"}]});
+    let created = admin.put("/v1/contacts/by-external-id/shop/1", &ada);
+    let twin = admin.put("/v1/contacts/by-external-id/shop/2", &ada);
+    twin.expect_problem(409, "duplicate");
+    assert_eq!(twin.body["candidates"][0]["id"], created.body["record"]["id"]);
+    admin.put("/v1/contacts/by-external-id/shop/2?on_duplicate=allow", &ada).expect(201);
+
+    admin.delete(&format!("/v1/contacts/{}", created.body["record"]["id"].as_str().unwrap())).expect(204);
+    let deleted = admin.put("/v1/contacts/by-external-id/shop/1", &ada);
+    deleted.expect_problem(409, "conflict");
+    assert_eq!(deleted.body["errors"][0]["code"], "record_deleted");
+
+    let path = format!("/v1/connections/{}", connection["id"].as_str().unwrap());
+    for (patch, code) in [
+        (json!({"status": "paused"}), "connection_paused"),
+        (json!({"status": "active", "direction": "write"}), "connection_direction"),
+    ] {
+        admin.patch(&path, &patch).expect(200);
+        let refused = admin.put("/v1/contacts/by-external-id/shop/3", &json!({"first_name": "Grace"}));
+        refused.expect_problem(409, "conflict");
+        assert_eq!(refused.body["errors"][0]["code"], code);
+    }
+}
+
+#[test]
+fn a_new_record_by_upsert_belongs_to_its_sender() {
+    let (workspace, admin) = workspace();
+    connect(&admin);
+    let agent = workspace.signed_in(rapport_domain::access::StandardRole::Agent);
+    let me = agent.get("/v1/me").body["id"].clone();
+    let mine = agent.put("/v1/contacts/by-external-id/shop/1", &json!({"first_name": "Ada"}));
+    assert_eq!(mine.body["record"]["owner_id"], me);
+    let nobodys = agent.put("/v1/contacts/by-external-id/shop/2", &json!({"first_name": "Grace", "owner_id": null}));
+    assert_eq!(nobodys.body["record"]["owner_id"], Value::Null);
+}
