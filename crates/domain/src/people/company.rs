@@ -1,5 +1,7 @@
 //! Companies: the organisations a business knows.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -459,6 +461,20 @@ impl Company {
         let emails = self.emails.iter().map(|email| email.address.as_str());
         let phones = self.phones.iter().filter_map(|phone| phone.e164.as_deref()).map(|e164| &e164[1..]);
         text::search_text(names.map(String::as_str).chain(emails).chain(phones))
+    }
+
+    /// Its texts as filters compare them, by field.
+    pub fn folded(&self) -> BTreeMap<&'static str, String> {
+        let own = [
+            ("name", Some(&self.name)),
+            ("legal_name", self.legal_name.as_ref()),
+            ("website", self.website.as_ref()),
+            ("industry", self.industry.as_ref()),
+            ("industry_code", self.industry_code.as_ref()),
+            ("tax_id", self.tax_id.as_ref()),
+            ("territory", self.territory.as_ref()),
+        ];
+        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
     }
 
     /// What the company is sorted by.

@@ -1,5 +1,7 @@
 //! Contacts: the people a business knows.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -410,7 +412,21 @@ impl Contact {
         let names = [&self.first_name, &self.middle_name, &self.last_name].into_iter().flatten().map(String::as_str);
         let emails = self.emails.iter().map(|email| email.address.as_str());
         let phones = self.phones.iter().filter_map(|phone| phone.e164.as_deref()).map(|e164| &e164[1..]);
-        text::search_text(names.chain(emails).chain(phones))
+        // The name is made of these, or a number as it was written.
+        text::search_text(names.chain(emails).chain(phones).chain([self.name.as_str()]))
+    }
+
+    /// Its texts as filters compare them, by field.
+    pub fn folded(&self) -> BTreeMap<&'static str, String> {
+        let own = [
+            ("name", Some(&self.name)),
+            ("salutation", self.salutation.as_ref()),
+            ("first_name", self.first_name.as_ref()),
+            ("middle_name", self.middle_name.as_ref()),
+            ("last_name", self.last_name.as_ref()),
+            ("job_title", self.job_title.as_ref()),
+        ];
+        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
     }
 
     /// What the person is sorted by: last name first, as in a telephone book.
