@@ -11,20 +11,24 @@ mod catalogue;
 mod check;
 mod condition;
 mod evaluate;
+mod explanation;
 mod fields;
 mod leaves;
 mod nodes;
 mod operands;
+mod parameters;
 mod record;
 mod sample;
 mod time;
 
+pub(crate) use self::parameters::Parameters;
 pub use self::{
     area::Area,
     catalogue::{Catalogue, Definition, Entity, Field, Folding, IndexClass, Kind, Options, Place, Relation},
     check::{Checked, Leaf, Refused, Surroundings, check},
-    condition::{Aggregate, Anniversary, Bounds, Condition, Numbers, Predicate, Related, Span, Verdict},
+    condition::{Aggregate, Anniversary, Bounds, Condition, Latest, Numbers, Predicate, Related, Span, Verdict},
     evaluate::{Surrounds, holds},
+    explanation::{FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort},
     nodes::*,
     record::{Record, Value},
     sample::Bucket,

@@ -65,8 +65,8 @@ pub fn search_words(query: &str) -> Vec<String> {
 /// Texts of a record by field, folded; those that are missing are left out.
 pub(crate) fn folded<'a>(
     texts: impl IntoIterator<Item = (&'static str, Option<&'a String>)>,
-) -> BTreeMap<&'static str, String> {
-    texts.into_iter().filter_map(|(field, text)| text.map(|text| (field, fold(text)))).collect()
+) -> BTreeMap<String, String> {
+    texts.into_iter().filter_map(|(field, text)| text.map(|text| (field.to_owned(), fold(text)))).collect()
 }
 
 /// What has to stand in the search text of a record for a query to find it literally: parts of words, or their beginnings

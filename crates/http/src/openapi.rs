@@ -45,6 +45,7 @@ use crate::{
         (name = "Authentication", description = "Signing in, and who one is then."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),

@@ -10,6 +10,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(contacts::list_contacts)
         .service(contacts::create_contact)
+        .service(contacts::search_contacts)
         .service(contacts::list_contact_history)
         .service(contacts::list_contact_duplicates)
         .service(contacts::restore_contact)
@@ -18,6 +19,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(contacts::delete_contact)
         .service(companies::list_companies)
         .service(companies::create_company)
+        .service(companies::search_companies)
         .service(companies::list_company_history)
         .service(companies::restore_company)
         .service(companies::get_company)
