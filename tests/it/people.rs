@@ -2,4 +2,5 @@
 
 mod companies;
 mod contacts;
+mod filters;
 mod search;

@@ -58,7 +58,6 @@ pub struct Filter {
     pub tz: Option<String>,
     /// The condition.
     #[serde(rename = "where")]
-    #[schema(no_recursion)]
     pub condition: Node,
 }
 
