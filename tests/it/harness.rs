@@ -71,6 +71,15 @@ pub fn in_database<T>(work: impl AsyncFnOnce(&Db) -> T) -> T {
     RUNTIME.block_on(work(&SHARED.db))
 }
 
+/// Does something with the shared server's database at a time that `clock` tells.
+pub fn in_database_at<T>(clock: Clock, work: impl AsyncFnOnce(&Db) -> T) -> T {
+    RUNTIME.block_on(async {
+        let options = DbOptions { connections: 2, ..DbOptions::default() };
+        let db = Db::open(&database_url(), &options, clock).unlock().await.unwrap();
+        work(&db).await
+    })
+}
+
 /// Changes the shared server's database behind its back.
 pub fn change_database(statement: &str) {
     let mut pg = PgConnection::establish(&database_url()).unwrap();
@@ -120,7 +129,7 @@ impl Workspace {
     }
 
     /// For work on the database that no operation does.
-    fn scope(&self) -> Scope {
+    pub fn scope(&self) -> Scope {
         Scope::of_system(self.id, Source::Api, Some("DE".to_owned()))
     }
 

@@ -3,5 +3,6 @@
 mod batches;
 mod companies;
 mod contacts;
+mod filters;
 mod search;
 mod upserts;

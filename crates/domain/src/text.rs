@@ -2,6 +2,8 @@
 //!
 //! Folding happens here alone, once, into stored columns: the database compares what this module wrote.
 
+use std::collections::BTreeMap;
+
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// The longest word of a query that takes part in a search.
@@ -60,6 +62,28 @@ pub fn search_words(query: &str) -> Vec<String> {
         .collect()
 }
 
+/// Texts of a record by field, folded; those that are missing are left out.
+pub(crate) fn folded<'a>(
+    texts: impl IntoIterator<Item = (&'static str, Option<&'a String>)>,
+) -> BTreeMap<String, String> {
+    texts.into_iter().filter_map(|(field, text)| text.map(|text| (field.to_owned(), fold(text)))).collect()
+}
+
+/// What has to stand in the search text of a record for a query to find it literally: parts of words, or their beginnings
+/// where they are too short to tell much. Beside longer words, short ones do not count.
+pub fn sought_parts(query: &str) -> Vec<String> {
+    let is_long = |word: &String| {
+        word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3)
+    };
+    let mut words = search_words(query);
+    words.retain(|word| word.chars().any(char::is_alphanumeric));
+    if words.iter().any(is_long) {
+        words.retain(is_long);
+        return words;
+    }
+    words.iter().map(|word| format!(" {word}")).collect()
+}
+
 /// What a name is sorted by: folded, and short enough for an index.
 pub fn sort_key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let joined = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
@@ -88,6 +112,13 @@ mod tests {
     #[test]
     fn every_word_starts_after_a_space() {
         assert_eq!(search_text(["Anna Maria", "anna", "anna@example.com"]), " anna maria anna@example.com");
+    }
+
+    #[test]
+    fn short_words_count_where_there_are_no_longer_ones() {
+        assert_eq!(sought_parts("Li Müller &"), ["muller"]);
+        assert_eq!(sought_parts("Li Ye"), [" li", " ye"]);
+        assert!(sought_parts("& -").is_empty());
     }
 
     #[test]

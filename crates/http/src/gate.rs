@@ -14,7 +14,7 @@ use actix_web::{
     web::Data,
 };
 use rapport_domain::{
-    access::{Permission, Resource},
+    access::{Permission, Resource, Right},
     id::UserId,
     problem::FieldProblem,
 };
@@ -103,7 +103,10 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
         let caller = on_behalf(request, caller, &operation.id).await?;
         if let Access::Permitted(permission) = operation.access {
             require(&caller, permission)?;
-            if let Some(resource) = permission.resource() {
+            // What is sent to read, such as a filter, is no record.
+            if let Some(resource) = permission.resource()
+                && permission != resource.permission(Right::Read)
+            {
                 request.extensions_mut().insert(RecordsOf(resource));
             }
         }

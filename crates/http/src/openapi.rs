@@ -46,6 +46,7 @@ use crate::{
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
+        (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),

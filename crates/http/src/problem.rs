@@ -274,6 +274,7 @@ impl From<StoreError> for ApiError {
             StoreError::TooSlow => {
                 Self::new("too_slow", "The database took too long. Ask for less, or try again later.").retry_after(5)
             }
+            StoreError::TooCostly(detail) => Self::new("filter_too_costly", detail),
             StoreError::Unreachable(context) | StoreError::Lost(context) => {
                 tracing::error!(error = context, "the database cannot be reached");
                 Self::new("unavailable", "The database cannot be reached right now. Try again in a moment.")

@@ -167,6 +167,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "The batch was to be done as a whole (atomic), and some of its operations failed. They are listed in errors, each with a JSON Pointer that begins with the place of the operation. Nothing was written.",
     ),
     kind(
+        "filter_too_costly",
+        422,
+        "The search takes too long",
+        "A search is given up after two seconds. The detail names the conditions that no index helps with. Narrow the search with a condition that has one; POST /v1/filters/explain tells which have.",
+    ),
+    kind(
         "too_many_attempts",
         429,
         "Too many failed tries",

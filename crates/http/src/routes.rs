@@ -6,13 +6,17 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::{commerce, health, people, problems, render::ListPage, workspace};
+use crate::{commerce, filters, health, people, problems, render::ListPage, workspace};
 
 /// Feeds the server and the document alike.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(
-            scope("/v1").configure(workspace::configure).configure(people::configure).configure(commerce::configure),
+            scope("/v1")
+                .configure(workspace::configure)
+                .configure(people::configure)
+                .configure(commerce::configure)
+                .configure(filters::configure),
         )
         .service(workspace::tokens::issue_token)
         .service(workspace::tokens::list_token_keys)

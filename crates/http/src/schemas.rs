@@ -19,14 +19,16 @@ pub struct Schemas(Arc<HashMap<String, Validator>>);
 impl Schemas {
     /// Compiles the schemas that request bodies of a document name. Fails on a schema that is none.
     pub fn of_bodies(document: &Value) -> Result<Self, String> {
+        let mut document = document.clone();
+        decide_by_discriminator(&mut document["components"]["schemas"]);
         let mut schemas = HashMap::new();
-        for operation in operations(document) {
+        for operation in operations(&document) {
             let contents = operation.pointer("/requestBody/content").and_then(Value::as_object);
             for content in contents.into_iter().flat_map(|contents| contents.values()) {
                 let reference = content.pointer("/schema/$ref").and_then(Value::as_str);
                 if let Some(name) = reference.and_then(|reference| reference.rsplit('/').next()) {
                     let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-                    schemas.insert(name.to_owned(), compile(document, &schema)?);
+                    schemas.insert(name.to_owned(), compile(&document, &schema)?);
                 }
             }
         }
@@ -35,7 +37,7 @@ impl Schemas {
         let names = components.into_iter().flat_map(|components| components.keys());
         for name in names.filter(|name| name.ends_with("Operation")) {
             let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-            schemas.insert(name.clone(), compile(document, &schema)?);
+            schemas.insert(name.clone(), compile(&document, &schema)?);
         }
         Ok(Self(Arc::new(schemas)))
     }
@@ -50,6 +52,38 @@ impl Schemas {
             None => problems.push(FieldProblem::at("", "no_schema", format!("The document has no schema {name}."))),
         }
         problems
+    }
+}
+
+/// Lets the discriminator of a union choose the one form that a value is checked against. Trying every form would take time
+/// that grows with a power of the depth of a tree, and tell of forms that nobody meant.
+fn decide_by_discriminator(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.values_mut().for_each(decide_by_discriminator);
+            let Some((name, mapping)) = fields.get("discriminator").and_then(|discriminator| {
+                Some((
+                    discriminator["propertyName"].as_str()?.to_owned(),
+                    discriminator["mapping"].as_object()?.clone(),
+                ))
+            }) else {
+                return;
+            };
+            let words: Vec<&String> = mapping.keys().collect();
+            let choices: Vec<Value> = mapping
+                .iter()
+                .map(|(word, reference)| {
+                    let is_this = json!({"required": [name], "properties": {&name: {"const": word}}});
+                    json!({"if": is_this, "then": {"$ref": reference}})
+                })
+                .collect();
+            let tagged = json!({
+                "type": "object", "required": [name], "properties": {&name: {"enum": words}}, "allOf": choices
+            });
+            *schema = tagged;
+        }
+        Value::Array(items) => items.iter_mut().for_each(decide_by_discriminator),
+        _ => {}
     }
 }
 

@@ -40,6 +40,10 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
                        SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET jit = off; \
                        SET application_name = 'rapport'";
 
+/// Said before a search by a filter, and what takes it back.
+const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
+const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct DbOptions {
@@ -337,6 +341,18 @@ impl Reader<'_> {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.kernel.sealer
+    }
+
+    /// Runs a search by a filter: each statement is planned for its own values, has memory for what it groups, and is given
+    /// up when it takes longer than a search may.
+    pub(crate) fn within_budget<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pg.batch_execute(SEARCH)?;
+        let done = work(self);
+        self.pg.batch_execute(AFTER_SEARCH)?;
+        done
     }
 
     /// Runs a search by words: each statement is planned for its own words (a cached plan can be 20 times slower), and

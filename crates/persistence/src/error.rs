@@ -55,6 +55,9 @@ pub enum StoreError {
     /// The database gave up on a statement that took too long.
     #[error("the database took too long")]
     TooSlow,
+    /// A search took longer than it may; the text says what to do.
+    #[error("{0}")]
+    TooCostly(String),
     /// Transactions got into each other's way; whoever tries again will get through.
     #[error("transactions got into each other's way")]
     Contention,

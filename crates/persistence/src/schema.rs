@@ -231,6 +231,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        folded -> Jsonb,
     }
 }
 
@@ -265,6 +266,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        folded -> Jsonb,
     }
 }
 

@@ -106,7 +106,7 @@ impl Word {
 }
 
 /// What people type is text, not a pattern.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {

@@ -26,6 +26,8 @@ enum Row {
     Apart,
     Behind(&'static str),
     List(&'static str),
+    Search(&'static str),
+    Explain,
     Create(&'static str),
     Get(&'static str),
     Update(&'static str),
@@ -75,6 +77,7 @@ const TABLE: &[(&str, Row)] = &[
     ("rotate_api_key", Row::Behind("api_keys:write")),
     ("list_api_key_history", Row::Behind("api_keys:read")),
     ("list_contacts", Row::List("contacts")),
+    ("search_contacts", Row::Search("contacts")),
     ("create_contact", Row::Create("contacts")),
     ("get_contact", Row::Get("contacts")),
     ("update_contact", Row::Update("contacts")),
@@ -85,6 +88,7 @@ const TABLE: &[(&str, Row)] = &[
     ("list_contact_history", Row::History("contacts")),
     ("list_contact_duplicates", Row::Duplicates),
     ("list_companies", Row::List("companies")),
+    ("search_companies", Row::Search("companies")),
     ("create_company", Row::Create("companies")),
     ("get_company", Row::Get("companies")),
     ("update_company", Row::Update("companies")),
@@ -93,6 +97,7 @@ const TABLE: &[(&str, Row)] = &[
     ("upsert_company", Row::Upsert("companies")),
     ("batch_companies", Row::Batch("companies")),
     ("list_company_history", Row::History("companies")),
+    ("explain_filter", Row::Explain),
     ("list_shares", Row::ListShares),
     ("create_share", Row::CreateShare),
     ("get_share", Row::GetShare),
@@ -176,6 +181,8 @@ impl Case<'_> {
                     self.expect(id, None, &answer, 403);
                 }
                 Row::List(resource) => self.list(resource),
+                Row::Search(resource) => self.search_by_filter(resource),
+                Row::Explain => self.explain_filters(),
                 Row::Create(resource) => self.create(resource),
                 Row::Upsert(resource) => self.upsert(resource),
                 Row::Batch(resource) => self.batch(resource),
@@ -274,6 +281,73 @@ impl Case<'_> {
         assert!(!found || is_open, "{about} of {:?} with {rule:?}, {:?}: {}", word.place, self.mask, answer.text);
         if status == 200 && is_open && is_searched {
             assert!(found, "{about} of {:?} with {rule:?}, {:?}: {}", word.place, self.mask, answer.text);
+        }
+    }
+
+    /// A filter finds what a list shows, and tells of closed fields and of records out of sight in no way.
+    fn search_by_filter(&self, resource: &'static str) {
+        let rule = self.rule(resource);
+        let path = format!("/v1/{resource}/search");
+        for body in [json!({}), json!({"sort": "created_at", "limit": 200})] {
+            let answer = self.world.caller.post(&path, &body);
+            self.expect(&format!("search {resource}"), None, &answer, if rule.sees_none() { 403 } else { 200 });
+            if answer.status == 200 {
+                self.is_complete(resource, "", &answer);
+            }
+        }
+        for word in self.world.words.iter().filter(|word| word.resource == resource) {
+            let body = json!({"filter": {"version": 1, "entity": entity(resource), "where": node(word)}});
+            let answer = self.world.caller.post(&path, &body);
+            let may = !rule.sees_none() && self.mask.shows(resource, word.field);
+            let about = format!("search {resource} by {}", word.field);
+            self.expect_of_word(&about, word, &answer, may);
+        }
+        if resource == "contacts" {
+            self.search_through_companies();
+        }
+    }
+
+    fn expect_of_word(&self, about: &str, word: &world::Word, answer: &Answer, may: bool) {
+        let rule = self.rule(word.resource);
+        let about = format!("{about} of {:?} with {rule:?}, {:?}", word.place, self.mask);
+        assert_eq!(answer.status, if may { 200 } else { 403 }, "{about}: {}", answer.text);
+        let found = answer.text.contains(&self.world.id(word.resource, word.place));
+        assert_eq!(found, may && rule.sees(word.place), "{about}: {}", answer.text);
+    }
+
+    /// A company that the caller can't see lets nobody be found who works there.
+    fn search_through_companies(&self) {
+        let may = !self.contacts.sees_none()
+            && !self.companies.sees_none()
+            && self.mask.shows("contacts", "company_id")
+            && self.mask.shows("companies", "name");
+        for place in Place::ALL.iter().filter(|place| place.is_here()) {
+            let company = world::company_of(*place);
+            let name = json!({"type": "text", "field": "name", "op": "eq", "value": self.world.word("companies", company, "name")});
+            let related =
+                json!({"type": "related", "relation": "company", "count": {"op": "at_least", "n": 1}, "where": name});
+            let body = json!({"filter": {"version": 1, "entity": "contact", "where": related}});
+            let answer = self.world.caller.post("/v1/contacts/search", &body);
+            let about =
+                format!("search contacts by company of {place:?} with {:?}, {:?}", self.contacts, self.companies);
+            assert_eq!(answer.status, if may { 200 } else { 403 }, "{about}, {:?}: {}", self.mask, answer.text);
+            let found = answer.text.contains(&self.world.id("contacts", *place));
+            assert_eq!(found, may && self.contacts.sees(*place) && self.companies.sees(company), "{about}");
+        }
+    }
+
+    /// What may not be read is named as closed, and has no plan.
+    fn explain_filters(&self) {
+        for word in self.world.words.iter().filter(|word| word.place == Place::Own) {
+            let body = json!({"filter": {"version": 1, "entity": entity(word.resource), "where": node(word)}});
+            let answer = self.world.caller.post("/v1/filters/explain", &body);
+            let status = if self.rule(word.resource).sees_none() { 403 } else { 200 };
+            assert_eq!(answer.status, status, "{}", answer.text);
+            if status == 200 {
+                let is_open = self.mask.shows(word.resource, word.field);
+                assert_eq!(answer.body["valid"], is_open, "{} with {:?}: {}", word.field, self.mask, answer.text);
+                assert_eq!(answer.body["plan"].is_object(), is_open);
+            }
         }
     }
 
@@ -545,6 +619,22 @@ impl Case<'_> {
                 assert!(is_closed || self.contacts.sees_none(), "{field} with {:?}", self.mask);
             }
         }
+    }
+}
+
+fn entity(resource: &str) -> &'static str {
+    if resource == "contacts" { "contact" } else { "company" }
+}
+
+/// The node that looks for a word in its field.
+fn node(word: &world::Word) -> Value {
+    match word.field {
+        "tags" => json!({"type": "tags", "field": "tags", "op": "has_any", "values": [word.text]}),
+        "emails" => {
+            json!({"type": "text", "field": "email", "op": "eq", "value": format!("{}@example.com", word.text)})
+        }
+        "addresses" => json!({"type": "text", "field": "city", "op": "eq", "value": word.text}),
+        field => json!({"type": "text", "field": field, "op": "eq", "value": word.text}),
     }
 }
 

@@ -18,6 +18,9 @@ pub fn body(schema: &str, unique: &str) -> Value {
         // With what a new one needs, for upserts.
         "ContactPatch" => json!({"last_name": unique}),
         "CompanyPatch" => json!({"name": unique}),
+        "ContactSearch" => json!({"filter": filter("contact", unique), "limit": 1}),
+        "CompanySearch" => json!({"filter": filter("company", unique), "limit": 1}),
+        "FilterInquiry" => json!({"filter": filter("contact", unique)}),
         "NewUser" => json!({"email": format!("{unique}@example.com"), "name": unique}),
         "UserPatch" => json!({"name": unique}),
         "Transfer" => json!({"to": [NOBODY]}),
@@ -44,6 +47,10 @@ pub fn body(schema: &str, unique: &str) -> Value {
         }
         other => panic!("{other} has no sample: add one here"),
     }
+}
+
+fn filter(entity: &str, unique: &str) -> Value {
+    json!({"version": 1, "entity": entity, "where": {"type": "text", "field": "name", "op": "contains", "value": unique}})
 }
 
 /// A body for an operation, with records of this caller where it names some.

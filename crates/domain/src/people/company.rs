@@ -1,5 +1,7 @@
 //! Companies: the organisations a business knows.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use super::{
     contact_point::{self, EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
 };
 use crate::{
+    filter::{Filter, Node, Parameters},
     id::{CompanyId, TeamId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
@@ -492,6 +495,20 @@ impl Company {
         text::search_text(names.map(String::as_str).chain(emails).chain(phones))
     }
 
+    /// Its texts as filters compare them, by field.
+    pub fn folded(&self) -> BTreeMap<String, String> {
+        let own = [
+            ("name", Some(&self.name)),
+            ("legal_name", self.legal_name.as_ref()),
+            ("website", self.website.as_ref()),
+            ("industry", self.industry.as_ref()),
+            ("industry_code", self.industry_code.as_ref()),
+            ("tax_id", self.tax_id.as_ref()),
+            ("territory", self.territory.as_ref()),
+        ];
+        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
+    }
+
     /// What the company is sorted by.
     pub fn sort_name(&self) -> String {
         text::sort_key([self.name.as_str()])
@@ -622,6 +639,69 @@ impl CompanyQuery {
         ];
         let own = used.into_iter().filter(|(is_used, ..)| *is_used).map(|(_, parameter, field)| (parameter, field));
         own.chain(CompanyRelation::fields_used(&self.expand)).collect()
+    }
+
+    /// The parameters as nodes of a filter, each with its name. `q` looks after itself.
+    pub fn filter_nodes(&self) -> Vec<(&'static str, Node)> {
+        Parameters::default()
+            .one_of("owner_id", &self.owner_id)
+            .one_of("team_id", &self.team_id)
+            .one_of("parent_id", &self.parent_id)
+            .one_of("lifecycle_stage", &self.lifecycle_stage)
+            .one_of("type", &self.kind)
+            .tags("tag", &self.tag)
+            .text("domain", self.domain.as_ref())
+            .text("email", self.email.as_ref())
+            .one_of("country", &self.country)
+            .after("created_after", "created_at", self.created_after)
+            .before("created_before", "created_at", self.created_before)
+            .after("updated_after", "updated_at", self.updated_after)
+            .before("updated_before", "updated_at", self.updated_before)
+            .into_nodes()
+    }
+}
+
+/// What is searched for, and how the answer shall be.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "filter": {"version": 1, "entity": "company", "where":
+        {"type": "tags", "field": "tags", "op": "has_any", "values": ["supplier"]}},
+    "sort": "name", "limit": 20
+}))]
+pub struct CompanySearch {
+    /// Which companies; all where there is no filter.
+    #[schema(nullable = false)]
+    pub filter: Option<Filter>,
+    /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
+    #[schema(nullable = false)]
+    pub sort: Option<CompanySort>,
+    /// Most records of a page.
+    #[schema(nullable = false, minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[schema(nullable = false, max_length = 2000)]
+    pub cursor: Option<String>,
+    /// Asks for a total. Exact counts stop at 10,000.
+    #[schema(nullable = false)]
+    pub count: Option<Count>,
+    /// Only these fields of each record, and its id.
+    #[schema(max_items = 50)]
+    pub fields: Vec<String>,
+    /// Embeds related records under `expanded`.
+    #[schema(max_items = 5)]
+    pub expand: Vec<CompanyRelation>,
+    /// `only` finds the deleted companies instead of the living.
+    #[schema(inline = false)]
+    pub deleted: DeletedInList,
+}
+
+impl CompanySearch {
+    /// The fields that its parts tell of beside the filter, each with its part.
+    pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
+        let sorts_by_name = matches!(self.sort, Some(CompanySort::Name | CompanySort::NameDescending));
+        let sort = sorts_by_name.then_some(("sort", "name"));
+        sort.into_iter().chain(CompanyRelation::fields_used(&self.expand)).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Contacts: the people a business knows.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +14,7 @@ use super::{
 };
 use crate::{
     access::FieldRule,
+    filter::{Filter, Node, Parameters},
     id::{CompanyId, ContactId, TeamId, UserId},
     page::{Count, Direction},
     problem::{Fields, Invalid},
@@ -438,7 +441,21 @@ impl Contact {
         let names = [&self.first_name, &self.middle_name, &self.last_name].into_iter().flatten().map(String::as_str);
         let emails = self.emails.iter().map(|email| email.address.as_str());
         let phones = self.phones.iter().filter_map(|phone| phone.e164.as_deref()).map(|e164| &e164[1..]);
-        text::search_text(names.chain(emails).chain(phones))
+        // The name is made of these, or a number as it was written.
+        text::search_text(names.chain(emails).chain(phones).chain([self.name.as_str()]))
+    }
+
+    /// Its texts as filters compare them, by field.
+    pub fn folded(&self) -> BTreeMap<String, String> {
+        let own = [
+            ("name", Some(&self.name)),
+            ("salutation", self.salutation.as_ref()),
+            ("first_name", self.first_name.as_ref()),
+            ("middle_name", self.middle_name.as_ref()),
+            ("last_name", self.last_name.as_ref()),
+            ("job_title", self.job_title.as_ref()),
+        ];
+        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
     }
 
     /// What the person is sorted by: last name first, as in a telephone book.
@@ -573,6 +590,68 @@ impl ContactQuery {
         ];
         let own = used.into_iter().filter(|(is_used, ..)| *is_used).map(|(_, parameter, field)| (parameter, field));
         own.chain(ContactRelation::fields_used(&self.expand)).collect()
+    }
+
+    /// The parameters as nodes of a filter, each with its name. `q` looks after itself.
+    pub fn filter_nodes(&self) -> Vec<(&'static str, Node)> {
+        Parameters::default()
+            .one_of("owner_id", &self.owner_id)
+            .one_of("team_id", &self.team_id)
+            .one_of("company_id", &self.company_id)
+            .one_of("lifecycle_stage", &self.lifecycle_stage)
+            .tags("tag", &self.tag)
+            .text("email", self.email.as_ref())
+            .text("phone", self.phone.as_ref())
+            .one_of("country", &self.country)
+            .after("created_after", "created_at", self.created_after)
+            .before("created_before", "created_at", self.created_before)
+            .after("updated_after", "updated_at", self.updated_after)
+            .before("updated_before", "updated_at", self.updated_before)
+            .into_nodes()
+    }
+}
+
+/// What is searched for, and how the answer shall be.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(example = json!({
+    "filter": {"version": 1, "entity": "contact", "where":
+        {"type": "tags", "field": "tags", "op": "has_any", "values": ["newsletter"]}},
+    "sort": "name", "limit": 20
+}))]
+pub struct ContactSearch {
+    /// Which contacts; all where there is no filter.
+    #[schema(nullable = false)]
+    pub filter: Option<Filter>,
+    /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
+    #[schema(nullable = false)]
+    pub sort: Option<ContactSort>,
+    /// Most records of a page.
+    #[schema(nullable = false, minimum = 1, maximum = 200, default = 50)]
+    pub limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[schema(nullable = false, max_length = 2000)]
+    pub cursor: Option<String>,
+    /// Asks for a total. Exact counts stop at 10,000.
+    #[schema(nullable = false)]
+    pub count: Option<Count>,
+    /// Only these fields of each record, and its id.
+    #[schema(max_items = 50)]
+    pub fields: Vec<String>,
+    /// Embeds related records under `expanded`.
+    #[schema(max_items = 5)]
+    pub expand: Vec<ContactRelation>,
+    /// `only` finds the deleted contacts instead of the living.
+    #[schema(inline = false)]
+    pub deleted: DeletedInList,
+}
+
+impl ContactSearch {
+    /// The fields that its parts tell of beside the filter, each with its part.
+    pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
+        let sorts_by_name = matches!(self.sort, Some(ContactSort::Name | ContactSort::NameDescending));
+        let sort = sorts_by_name.then_some(("sort", "name"));
+        sort.into_iter().chain(ContactRelation::fields_used(&self.expand)).collect()
     }
 }
 

@@ -192,6 +192,17 @@ pub fn match_keys(emails: &[EmailAddress], phones: &[PhoneNumber]) -> Vec<String
     emails.chain(phones).collect()
 }
 
+/// The texts of the primary address, by the names that filters have for them.
+pub(crate) fn texts(addresses: &[PostalAddress]) -> [(&'static str, Option<&String>); 4] {
+    let first = addresses.first();
+    [
+        ("street", first.and_then(|address| address.street.as_ref())),
+        ("city", first.and_then(|address| address.city.as_ref())),
+        ("region", first.and_then(|address| address.region.as_ref())),
+        ("postal_code", first.and_then(|address| address.postal_code.as_ref())),
+    ]
+}
+
 /// The key of a mailbox.
 pub fn email_key(address: &str) -> String {
     format!("email:{}", address.trim().to_lowercase())

@@ -13,6 +13,7 @@ const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 /// The document as it is published.
 pub(crate) fn normalise(mut document: Value) -> Value {
     walk(&mut document, &mut tidy_schema);
+    name_variants(&mut document);
     add_request_id(&mut document);
     for_each_operation(&mut document, &mut add_ways_of_programs);
     add_on_behalf_of(&mut document);
@@ -59,6 +60,49 @@ fn tidy_schema(schema: &mut Map<String, Value>) {
     if let Some(description) = reference.and_then(|form| form.shift_remove("description")) {
         schema.entry("description").or_insert(description);
     }
+}
+
+/// Gives the forms of a tagged union their tag, and the union a discriminator: generators make types of it then.
+fn name_variants(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    let unions: Vec<(String, Vec<Variant>)> =
+        schemas.iter().filter_map(|(name, schema)| Some((name.clone(), variants(schema)?))).collect();
+    for (union, variants) in unions {
+        let mut mapping = Map::new();
+        for Variant { reference, tag, word } in &variants {
+            mapping.insert(word.clone(), json!(reference));
+            let Some(schema) = reference.rsplit('/').next().and_then(|name| schemas.get_mut(name)) else { continue };
+            let mut properties = Map::new();
+            properties.insert(
+                tag.clone(),
+                json!({"type": "string", "description": "Which kind of condition this is.", "enum": [word]}),
+            );
+            properties.extend(schema["properties"].as_object().cloned().unwrap_or_default());
+            schema["properties"] = Value::Object(properties);
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            schema["required"] = std::iter::once(json!(tag)).chain(required).collect();
+        }
+        let references: Vec<Value> = variants.iter().map(|variant| json!({"$ref": variant.reference})).collect();
+        schemas[&union]["oneOf"] = Value::Array(references);
+        schemas[&union]["discriminator"] = json!({"propertyName": variants[0].tag, "mapping": mapping});
+    }
+}
+
+/// A form of a tagged union: the schema of its fields, and the tag with the word that stands for it.
+struct Variant {
+    reference: String,
+    tag: String,
+    word: String,
+}
+
+/// The forms of a union whose forms are each a schema of its own and a tag.
+fn variants(schema: &Value) -> Option<Vec<Variant>> {
+    let variant = |form: &Value| {
+        let reference = form.pointer("/allOf/0/$ref")?.as_str()?.to_owned();
+        let (tag, values) = form.pointer("/allOf/1/properties")?.as_object()?.iter().next()?;
+        Some(Variant { reference, tag: tag.clone(), word: values.pointer("/enum/0")?.as_str()?.to_owned() })
+    };
+    schema.get("oneOf")?.as_array()?.iter().map(variant).collect::<Option<Vec<_>>>().filter(|forms| !forms.is_empty())
 }
 
 fn add_request_id(document: &mut Value) {
@@ -252,9 +296,10 @@ fn is_record(schema: &Value) -> bool {
     ["id", "version", "created_at", "updated_at"].iter().all(|field| schema["properties"].get(field).is_some())
 }
 
-/// `fields` takes the names of the record's fields: a schema `ContactField` for `Contact`.
+/// `fields`, in a query or a body, takes the names of the record's fields: a schema `ContactField` for `Contact`.
 fn name_fields(document: &mut Value) {
     let mut named = Map::new();
+    let mut bodies = Vec::new();
     let records: Vec<(String, Vec<String>)> = document["components"]["schemas"]
         .as_object()
         .into_iter()
@@ -274,6 +319,8 @@ fn name_fields(document: &mut Value) {
         };
         let answer = answer.strip_suffix("Page").unwrap_or(answer).to_owned();
         let Some((name, fields)) = records.iter().find(|(name, _)| *name == answer) else { return };
+        let body = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str);
+        bodies.extend(body.map(|body| (format!("{}/properties/fields/items", &body[1..]), format!("{name}Field"))));
         for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
             if parameter["name"] == "fields" {
                 let field = format!("{name}Field");
@@ -284,6 +331,11 @@ fn name_fields(document: &mut Value) {
             }
         }
     });
+    for (place, field) in bodies {
+        if let Some(items) = document.pointer_mut(&place) {
+            *items = json!({"$ref": format!("#/components/schemas/{field}")});
+        }
+    }
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.extend(named);
     }

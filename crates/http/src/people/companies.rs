@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::CompanyId,
     people::{
-        company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, NewCompany},
+        company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, NewCompany},
         duplicate::OnDuplicate,
     },
     record::WriteResult,
@@ -53,6 +53,29 @@ pub(crate) async fn list_companies(
     let (query, fields) = (query.0.clone(), query.0.fields);
 
     let page = db.read(&auth.scope(), move |reader| companies::list(reader, &query)).await?;
+
+    render::page(&auth, page, &fields)
+}
+
+/// Search companies
+///
+/// A read by a filter tree, which says more than the parameters of the list can: any and not, ranges, related records,
+/// places on the map. Paged like a list. A search that takes longer than two seconds is given up with 422
+/// `filter_too_costly`.
+#[utoipa::path(
+    tag = "Companies", operation_id = "search_companies", request_body = CompanySearch,
+    responses((status = 200, description = "A page of companies", body = CompanyPage)),
+    security(("bearer" = ["companies:read"]))
+)]
+#[post("/companies/search")]
+pub(crate) async fn search_companies(
+    auth: Auth<CompaniesRead>,
+    body: Json<CompanySearch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (search, fields) = (body.0.clone(), body.0.fields);
+
+    let page = db.read(&auth.scope(), move |reader| companies::search(reader, &search)).await?;
 
     render::page(&auth, page, &fields)
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::ContactId,
     people::{
-        contact::{Contact, ContactPatch, ContactQuery, ContactRelation, NewContact},
+        contact::{Contact, ContactPatch, ContactQuery, ContactRelation, ContactSearch, NewContact},
         duplicate::{DuplicateCandidate, OnDuplicate},
     },
     record::WriteResult,
@@ -53,6 +53,29 @@ pub(crate) async fn list_contacts(
     let (query, fields) = (query.0.clone(), query.0.fields);
 
     let page = db.read(&auth.scope(), move |reader| contacts::list(reader, &query)).await?;
+
+    render::page(&auth, page, &fields)
+}
+
+/// Search contacts
+///
+/// A read by a filter tree, which says more than the parameters of the list can: any and not, ranges, related records,
+/// places on the map. Paged like a list. A search that takes longer than two seconds is given up with 422
+/// `filter_too_costly`.
+#[utoipa::path(
+    tag = "Contacts", operation_id = "search_contacts", request_body = ContactSearch,
+    responses((status = 200, description = "A page of contacts", body = ContactPage)),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[post("/contacts/search")]
+pub(crate) async fn search_contacts(
+    auth: Auth<ContactsRead>,
+    body: Json<ContactSearch>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let (search, fields) = (body.0.clone(), body.0.fields);
+
+    let page = db.read(&auth.scope(), move |reader| contacts::search(reader, &search)).await?;
 
     render::page(&auth, page, &fields)
 }

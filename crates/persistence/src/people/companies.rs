@@ -10,16 +10,20 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
+    filter::{Entity, FilterSort},
     id::CompanyId,
     journal::{Changes, JournalEntry},
+    page::{Count, DEFAULT_LIMIT},
     people::{
-        company::{Company, CompanyExpanded, CompanyPatch, CompanyQuery, CompanyRelation, CompanySort, NewCompany},
+        company::{
+            Company, CompanyExpanded, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, CompanySort,
+            NewCompany,
+        },
         contact::DeletedInList,
-        contact_point,
     },
     record::{RecordKind, Stamp},
-    standards,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) use self::row::Row;
@@ -27,12 +31,13 @@ pub use self::{
     bulk::{batch, upsert},
     import::{import, reserve},
 };
-use super::{Deleted, with_match_keys};
+use super::Deleted;
 use crate::{
-    Page, Reader, StoreError, TRIES, Writer, codes,
+    Page, Reader, StoreError, TRIES, Writer,
     error::unknown_reference,
+    filter::{self, Compiled},
     journal::{self, Entry, Journalled},
-    page::{PageRequest, rows, total},
+    page::{Explained, PageRequest, order, rows, total},
     schema::companies,
     search::{self, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
@@ -83,12 +88,58 @@ pub fn get(
 pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Company>, StoreError> {
     let request = PageRequest::read(reader, "list_companies", query, query.limit, query.cursor.as_deref())?;
     require_readable(reader, RESOURCE, &query.fields_used())?;
+    let wanted = Wanted {
+        filter: filter::of_parameters(reader, Entity::Company, query.filter_nodes())?,
+        deleted: query.deleted,
+        sort: query.sort,
+        count: query.count,
+        expand: &query.expand,
+    };
     let Some(words) = &query.q else {
-        return whole_page(reader, query, None, &request);
+        return whole_page(reader, &wanted, None, &request);
     };
     search::until_found(reader, words, request, |reader, search, request| {
-        whole_page(reader, query, Some(search), request)
+        whole_page(reader, &wanted, Some(search), request)
     })
+}
+
+/// A page of the companies that a filter describes. Given up when it takes longer than a search may.
+pub fn search(reader: &mut Reader<'_>, search: &CompanySearch) -> Result<Page<Company>, StoreError> {
+    let request = PageRequest::read(reader, "search_companies", search, search.limit, search.cursor.as_deref())?;
+    require_readable(reader, RESOURCE, &search.fields_used())?;
+    let checked = filter::of_search(reader, search.filter.as_ref(), Entity::Company)?;
+    let wanted = Wanted {
+        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)),
+        deleted: search.deleted,
+        sort: search.sort,
+        count: search.count,
+        expand: &search.expand,
+    };
+    reader
+        .within_budget(|reader| whole_page(reader, &wanted, None, &request))
+        .map_err(|error| filter::too_costly(error, checked.as_ref()))
+}
+
+/// How the database would find the first page of those for whom a filter holds.
+pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) -> Result<Value, StoreError> {
+    let wanted = Wanted { filter: Some(filter), deleted: DeletedInList::Exclude, sort: None, count: None, expand: &[] };
+    let everything = Policy::reading(reader, RESOURCE).whole();
+    let order = match sort {
+        FilterSort::CreatedAt | FilterSort::CreatedAtDescending => {
+            order!("companies.created_at", "companies.id", sort.direction())
+        }
+        FilterSort::UpdatedAt | FilterSort::UpdatedAtDescending => {
+            order!("companies.updated_at", "companies.id", sort.direction())
+        }
+        FilterSort::Name | FilterSort::NameDescending => {
+            order!("companies.sort_name", "companies.id", sort.direction())
+        }
+    };
+    let page = filtered(reader, &wanted, None, everything)?
+        .select(companies::id)
+        .order(sql::<sql_types::Text>(order))
+        .limit(DEFAULT_LIMIT + 1);
+    Ok(Explained(page).get_result(reader.pg())?)
 }
 
 /// Creates a company.
@@ -218,28 +269,37 @@ fn change(
     Err(StoreError::Contention)
 }
 
+/// What a list or a search asks for.
+struct Wanted<'w> {
+    filter: Option<Compiled>,
+    deleted: DeletedInList,
+    sort: Option<CompanySort>,
+    count: Option<Count>,
+    expand: &'w [CompanyRelation],
+}
+
 fn whole_page(
     reader: &mut Reader<'_>,
-    query: &CompanyQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
-    let mut page = match (search, query.sort) {
-        (Some(search), None) => by_relevance(reader, query, search, request)?,
-        (_, sort) => sorted(reader, query, search, sort.unwrap_or(CompanySort::CreatedAtDescending), request)?,
+    let mut page = match (search, wanted.sort) {
+        (Some(search), None) => by_relevance(reader, wanted, search, request)?,
+        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(CompanySort::CreatedAtDescending), request)?,
     };
     page.total = total!(
         reader,
-        filtered(reader, query, search, Policy::reading(reader, RESOURCE).whole())?.select(companies::id),
-        query.count
+        filtered(reader, wanted, search, Policy::reading(reader, RESOURCE).whole())?.select(companies::id),
+        wanted.count
     );
-    embed(reader, &mut page.data, &query.expand)?;
+    embed(reader, &mut page.data, wanted.expand)?;
     Ok(page)
 }
 
 fn sorted(
     reader: &mut Reader<'_>,
-    query: &CompanyQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     sort: CompanySort,
     request: &PageRequest,
@@ -247,7 +307,7 @@ fn sorted(
     let policy = Policy::reading(reader, RESOURCE);
     // What an index of words has found is few: it is filtered as a whole.
     let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
-    let lane = |within| Ok::<_, StoreError>(filtered(reader, query, search, within)?.select(Row::as_select()));
+    let lane = |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select()));
     let direction = sort.direction();
     match sort {
         CompanySort::CreatedAt | CompanySort::CreatedAtDescending => {
@@ -289,7 +349,7 @@ fn sorted(
 /// The best match first; the newest of those that fit equally well.
 fn by_relevance(
     reader: &mut Reader<'_>,
-    query: &CompanyQuery,
+    wanted: &Wanted<'_>,
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
@@ -298,7 +358,7 @@ fn by_relevance(
         false => search.score("companies"),
     };
     let everything = Policy::reading(reader, RESOURCE).whole();
-    let mut select = filtered(reader, query, Some(search), everything)?.select((Row::as_select(), score.clone()));
+    let mut select = filtered(reader, wanted, Some(search), everything)?.select((Row::as_select(), score.clone()));
     if let Some((points, id)) = request.after::<f32>()? {
         let worse = score.clone().lt(points);
         select = select.filter(worse.or(score.clone().eq(points).and(companies::id.lt(id))));
@@ -308,64 +368,19 @@ fn by_relevance(
     request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_company())
 }
 
-/// The companies that a query asks for, unsorted, of those within a condition.
+/// The companies that are wanted, unsorted, of those within a condition.
 fn filtered(
     reader: &Reader<'_>,
-    query: &CompanyQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     condition: Within,
 ) -> Result<companies::BoxedQuery<'static, Pg>, StoreError> {
-    let mut select = match query.deleted {
+    let mut select = match wanted.deleted {
         DeletedInList::Exclude => within(reader, Deleted::Exclude, condition),
         DeletedInList::Only => within(reader, Deleted::Only, condition),
     };
-    if !query.team_id.is_empty() {
-        select = select.filter(companies::team_id.eq_any(query.team_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
-    }
-    if !query.owner_id.is_empty() {
-        select =
-            select.filter(companies::owner_id.eq_any(query.owner_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
-    }
-    if !query.parent_id.is_empty() {
-        let parents = query.parent_id.iter().map(|id| id.uuid()).collect::<Vec<_>>();
-        select = select.filter(companies::parent_id.eq_any(parents));
-    }
-    if !query.kind.is_empty() {
-        select = select.filter(companies::kind.eq_any(query.kind.iter().map(codes::word).collect::<Vec<_>>()));
-    }
-    if let Some(domain) = &query.domain {
-        // What is no domain is nobody's.
-        let domain = standards::normalise_domain(domain).unwrap_or_default();
-        select = select.filter(companies::domain.eq(domain));
-    }
-    if !query.lifecycle_stage.is_empty() {
-        let stages = query.lifecycle_stage.iter().map(codes::word).collect::<Vec<_>>();
-        select = select.filter(companies::lifecycle_stage.eq_any(stages));
-    }
-    if !query.country.is_empty() {
-        select = select.filter(companies::country.eq_any(query.country.clone()));
-    }
-    if !query.tag.is_empty() {
-        // The second condition is that of the index, without which it would not be used.
-        select = select
-            .filter(companies::tags.overlaps_with(query.tag.clone()))
-            .filter(sql::<sql_types::Bool>("companies.tags <> '{}'"));
-    }
-    if let Some(email) = &query.email {
-        let key = contact_point::email_key(email);
-        select = select.filter(with_match_keys("companies", reader.workspace(), vec![key]));
-    }
-    if let Some(from) = query.created_after {
-        select = select.filter(companies::created_at.ge(from));
-    }
-    if let Some(until) = query.created_before {
-        select = select.filter(companies::created_at.lt(until));
-    }
-    if let Some(from) = query.updated_after {
-        select = select.filter(companies::updated_at.ge(from));
-    }
-    if let Some(until) = query.updated_before {
-        select = select.filter(companies::updated_at.lt(until));
+    if let Some(filter) = &wanted.filter {
+        select = select.filter(filter.clone());
     }
     Ok(match search {
         Some(search) if by_name_alone(reader)? => select.filter(search.finds("companies").by_name_alone("TRUE")),

@@ -10,20 +10,22 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
+    filter::{Entity, FilterSort},
     id::ContactId,
     journal::{Changes, JournalEntry},
+    page::{Count, DEFAULT_LIMIT},
     people::{
         company::Company,
         contact::{
-            Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSort, DeletedInList,
-            NewContact,
+            Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSearch, ContactSort,
+            DeletedInList, NewContact,
         },
-        contact_point,
         duplicate::OnDuplicate,
     },
     record::{RecordKind, Stamp},
     standards,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) use self::row::Row;
@@ -31,11 +33,12 @@ pub use self::{
     bulk::{batch, upsert},
     import::{import, reserve},
 };
-use super::{Deleted, companies, duplicates, with_match_keys};
+use super::{Deleted, companies, duplicates};
 use crate::{
-    Page, Reader, StoreError, TRIES, Writer, codes,
+    Page, Reader, StoreError, TRIES, Writer,
+    filter::{self, Compiled},
     journal::{self, Entry, Journalled},
-    page::{PageRequest, rows, total},
+    page::{Explained, PageRequest, order, rows, total},
     schema::contacts,
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
@@ -86,12 +89,57 @@ pub fn get(
 pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contact>, StoreError> {
     let request = PageRequest::read(reader, "list_contacts", query, query.limit, query.cursor.as_deref())?;
     require_readable(reader, RESOURCE, &query.fields_used())?;
+    require_phone(reader, query)?;
+    let wanted = Wanted {
+        filter: filter::of_parameters(reader, Entity::Contact, query.filter_nodes())?,
+        deleted: query.deleted,
+        sort: query.sort,
+        count: query.count,
+        expand: &query.expand,
+    };
     let Some(words) = &query.q else {
-        return whole_page(reader, query, None, &request);
+        return whole_page(reader, &wanted, None, &request);
     };
     search::until_found(reader, words, request, |reader, search, request| {
-        whole_page(reader, query, Some(search), request)
+        whole_page(reader, &wanted, Some(search), request)
     })
+}
+
+/// A page of the contacts that a filter describes. Given up when it takes longer than a search may.
+pub fn search(reader: &mut Reader<'_>, search: &ContactSearch) -> Result<Page<Contact>, StoreError> {
+    let request = PageRequest::read(reader, "search_contacts", search, search.limit, search.cursor.as_deref())?;
+    require_readable(reader, RESOURCE, &search.fields_used())?;
+    let checked = filter::of_search(reader, search.filter.as_ref(), Entity::Contact)?;
+    let wanted = Wanted {
+        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)),
+        deleted: search.deleted,
+        sort: search.sort,
+        count: search.count,
+        expand: &search.expand,
+    };
+    reader
+        .within_budget(|reader| whole_page(reader, &wanted, None, &request))
+        .map_err(|error| filter::too_costly(error, checked.as_ref()))
+}
+
+/// How the database would find the first page of those for whom a filter holds.
+pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) -> Result<Value, StoreError> {
+    let wanted = Wanted { filter: Some(filter), deleted: DeletedInList::Exclude, sort: None, count: None, expand: &[] };
+    let everything = Policy::reading(reader, RESOURCE).whole();
+    let order = match sort {
+        FilterSort::CreatedAt | FilterSort::CreatedAtDescending => {
+            order!("contacts.created_at", "contacts.id", sort.direction())
+        }
+        FilterSort::UpdatedAt | FilterSort::UpdatedAtDescending => {
+            order!("contacts.updated_at", "contacts.id", sort.direction())
+        }
+        FilterSort::Name | FilterSort::NameDescending => order!("contacts.sort_name", "contacts.id", sort.direction()),
+    };
+    let page = filtered(reader, &wanted, None, everything)?
+        .select(contacts::id)
+        .order(sql::<sql_types::Text>(order))
+        .limit(DEFAULT_LIMIT + 1);
+    Ok(Explained(page).get_result(reader.pg())?)
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
@@ -214,28 +262,37 @@ fn change(
     Err(StoreError::Contention)
 }
 
+/// What a list or a search asks for.
+struct Wanted<'w> {
+    filter: Option<Compiled>,
+    deleted: DeletedInList,
+    sort: Option<ContactSort>,
+    count: Option<Count>,
+    expand: &'w [ContactRelation],
+}
+
 fn whole_page(
     reader: &mut Reader<'_>,
-    query: &ContactQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
-    let mut page = match (search, query.sort) {
-        (Some(search), None) => by_relevance(reader, query, search, request)?,
-        (_, sort) => sorted(reader, query, search, sort.unwrap_or(ContactSort::CreatedAtDescending), request)?,
+    let mut page = match (search, wanted.sort) {
+        (Some(search), None) => by_relevance(reader, wanted, search, request)?,
+        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(ContactSort::CreatedAtDescending), request)?,
     };
     page.total = total!(
         reader,
-        filtered(reader, query, search, Policy::reading(reader, RESOURCE).whole())?.select(contacts::id),
-        query.count
+        filtered(reader, wanted, search, Policy::reading(reader, RESOURCE).whole())?.select(contacts::id),
+        wanted.count
     );
-    embed(reader, &mut page.data, &query.expand)?;
+    embed(reader, &mut page.data, wanted.expand)?;
     Ok(page)
 }
 
 fn sorted(
     reader: &mut Reader<'_>,
-    query: &ContactQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     sort: ContactSort,
     request: &PageRequest,
@@ -243,7 +300,7 @@ fn sorted(
     let policy = Policy::reading(reader, RESOURCE);
     // What an index of words has found is few: it is filtered as a whole.
     let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
-    let lane = |within| Ok::<_, StoreError>(filtered(reader, query, search, within)?.select(Row::as_select()));
+    let lane = |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select()));
     let direction = sort.direction();
     match sort {
         ContactSort::CreatedAt | ContactSort::CreatedAtDescending => {
@@ -285,7 +342,7 @@ fn sorted(
 /// The best match first; the newest of those that fit equally well.
 fn by_relevance(
     reader: &mut Reader<'_>,
-    query: &ContactQuery,
+    wanted: &Wanted<'_>,
     search: &Search,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
@@ -294,7 +351,7 @@ fn by_relevance(
         false => search.score("contacts"),
     };
     let everything = Policy::reading(reader, RESOURCE).whole();
-    let mut select = filtered(reader, query, Some(search), everything)?.select((Row::as_select(), score.clone()));
+    let mut select = filtered(reader, wanted, Some(search), everything)?.select((Row::as_select(), score.clone()));
     if let Some((points, id)) = request.after::<f32>()? {
         let worse = score.clone().lt(points);
         select = select.filter(worse.or(score.clone().eq(points).and(contacts::id.lt(id))));
@@ -304,55 +361,19 @@ fn by_relevance(
     request.page(reader, rows, |(row, points)| (*points, row.id), |(row, _)| row.into_contact())
 }
 
-/// The contacts that a query asks for, unsorted, of those within a condition.
+/// The contacts that are wanted, unsorted, of those within a condition.
 fn filtered(
     reader: &Reader<'_>,
-    query: &ContactQuery,
+    wanted: &Wanted<'_>,
     search: Option<&Search>,
     condition: Within,
 ) -> Result<contacts::BoxedQuery<'static, Pg>, StoreError> {
-    let mut select = match query.deleted {
+    let mut select = match wanted.deleted {
         DeletedInList::Exclude => within(reader, Deleted::Exclude, condition),
         DeletedInList::Only => within(reader, Deleted::Only, condition),
     };
-    if !query.team_id.is_empty() {
-        select = select.filter(contacts::team_id.eq_any(query.team_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
-    }
-    if !query.owner_id.is_empty() {
-        select =
-            select.filter(contacts::owner_id.eq_any(query.owner_id.iter().map(|id| id.uuid()).collect::<Vec<_>>()));
-    }
-    if !query.company_id.is_empty() {
-        let companies = query.company_id.iter().map(|id| id.uuid()).collect::<Vec<_>>();
-        select = select.filter(contacts::company_id.eq_any(companies));
-    }
-    if !query.lifecycle_stage.is_empty() {
-        let stages = query.lifecycle_stage.iter().map(codes::word).collect::<Vec<_>>();
-        select = select.filter(contacts::lifecycle_stage.eq_any(stages));
-    }
-    if !query.country.is_empty() {
-        select = select.filter(contacts::country.eq_any(query.country.clone()));
-    }
-    if !query.tag.is_empty() {
-        // The second condition is that of the index, without which it would not be used.
-        select = select
-            .filter(contacts::tags.overlaps_with(query.tag.clone()))
-            .filter(sql::<sql_types::Bool>("contacts.tags <> '{}'"));
-    }
-    for key in match_keys(reader, query)? {
-        select = select.filter(with_match_keys("contacts", reader.workspace(), vec![key]));
-    }
-    if let Some(from) = query.created_after {
-        select = select.filter(contacts::created_at.ge(from));
-    }
-    if let Some(until) = query.created_before {
-        select = select.filter(contacts::created_at.lt(until));
-    }
-    if let Some(from) = query.updated_after {
-        select = select.filter(contacts::updated_at.ge(from));
-    }
-    if let Some(until) = query.updated_before {
-        select = select.filter(contacts::updated_at.lt(until));
+    if let Some(filter) = &wanted.filter {
+        select = select.filter(filter.clone());
     }
     Ok(match search {
         Some(search) => select.filter(finds(reader, search)?),
@@ -383,16 +404,13 @@ fn by_name_alone(reader: &Reader<'_>) -> Result<bool, StoreError> {
     Ok(!Contact::SEARCHED.iter().all(|field| reader.scope().grants().may_read(RESOURCE, field)))
 }
 
-fn match_keys(reader: &Reader<'_>, query: &ContactQuery) -> Result<Vec<String>, StoreError> {
-    let mut keys: Vec<String> = query.email.as_deref().map(contact_point::email_key).into_iter().collect();
-    if let Some(phone) = &query.phone {
-        let e164 = standards::normalise_phone(phone, reader.scope().country()).ok_or_else(|| {
-            let detail = "No such telephone number exists. Write it with its country code, like %2B49 30 901820.";
-            StoreError::parameter("phone", "invalid_phone", detail)
-        })?;
-        keys.push(contact_point::phone_key(&e164));
-    }
-    Ok(keys)
+/// Refuses a telephone number that can't be one, rather than to find nobody by it.
+fn require_phone(reader: &Reader<'_>, query: &ContactQuery) -> Result<(), StoreError> {
+    let Some(phone) = &query.phone else { return Ok(()) };
+    standards::normalise_phone(phone, reader.scope().country()).map(drop).ok_or_else(|| {
+        let detail = "No such telephone number exists. Write it with its country code, like %2B49 30 901820.";
+        StoreError::parameter("phone", "invalid_phone", detail)
+    })
 }
 
 /// Embeds related records: one query for each relation, however many contacts there are.

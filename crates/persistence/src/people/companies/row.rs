@@ -1,5 +1,7 @@
 //! A company as its table holds it: columns for what is searched, sorted or joined, one document for the rest.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
@@ -48,6 +50,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "folded",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -84,6 +87,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    folded: Json<BTreeMap<String, String>>,
 }
 
 /// What is only shown.
@@ -135,6 +139,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: company.team_id.map(TeamId::uuid),
+            folded: Json(company.folded()),
             details: Json(Details {
                 legal_name: company.legal_name.clone(),
                 website: company.website.clone(),

@@ -1,5 +1,7 @@
 //! A contact as its table holds it: columns for what is searched, sorted or joined, one document for the rest.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
@@ -46,6 +48,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "folded",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -81,6 +84,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    folded: Json<BTreeMap<String, String>>,
 }
 
 /// What is only shown.
@@ -130,6 +134,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: contact.team_id.map(TeamId::uuid),
+            folded: Json(contact.folded()),
             details: Json(Details {
                 name: contact.name.clone(),
                 salutation: contact.salutation.clone(),

@@ -1,0 +1,267 @@
+//! The catalogue: which fields and relations a filter may name, and where their values stand. What is not listed is closed.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::fields;
+use crate::access::Resource;
+
+/// What kind of record a filter is about. More values will follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    Contact,
+    Company,
+}
+
+impl Entity {
+    /// Its word in messages.
+    pub fn as_str(self) -> &'static str {
+        self.resource().kind().as_str()
+    }
+
+    /// The resource that its records belong to.
+    pub fn resource(self) -> Resource {
+        match self {
+            Self::Contact => Resource::Contacts,
+            Self::Company => Resource::Companies,
+        }
+    }
+
+    /// What its records are found by, as fields that `match` tells of.
+    pub fn searched(self) -> &'static [&'static str] {
+        match self {
+            Self::Contact => crate::people::contact::Contact::SEARCHED,
+            Self::Company => crate::people::company::Company::SEARCHED,
+        }
+    }
+}
+
+/// What can be asked of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// Several texts, of which one is enough.
+    Texts,
+    /// An exact number.
+    Number,
+    /// A number in floating point, such as a degree.
+    Float,
+    Money,
+    Bool,
+    Choice(Options),
+    Tags(Options),
+    Date,
+    Instant,
+}
+
+/// The values that a choice or a list of words can have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Options {
+    /// Those of an enumeration.
+    Words(&'static [&'static str]),
+    /// Those that a definition lists.
+    Listed(Vec<String>),
+    /// Ids of records.
+    Ids,
+    /// Any.
+    Open,
+}
+
+/// Where the value of a field stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A column of this name.
+    Column(&'static str),
+    /// A value of this key in a document.
+    Document(&'static str, Cow<'static, str>),
+    /// Those of the match keys that begin like this.
+    MatchKeys(&'static str),
+    /// Two columns, of amount and currency.
+    Money(&'static str, &'static str),
+}
+
+/// How texts of a field are folded before they are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folding {
+    /// Not at all.
+    Exact,
+    /// Without case and accents.
+    Folded,
+    /// As mailboxes are.
+    Email,
+    /// As telephone numbers are, in E.164.
+    Phone,
+    /// As host names are.
+    Domain,
+}
+
+/// How an index helps to find records by a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexClass {
+    /// Not at all: every record that other conditions leave is looked at.
+    None,
+    /// By parts of words.
+    Trgm,
+    /// By single words of a list.
+    Gin,
+    /// By value and range.
+    Btree,
+}
+
+/// A field that a filter may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub entity: Entity,
+    pub name: Cow<'static, str>,
+    pub kind: Kind,
+    pub place: Place,
+    pub folding: Folding,
+    pub index: IndexClass,
+    /// The fields of the record that it tells of, all of which the caller has to be allowed to read.
+    pub access: Vec<Cow<'static, str>>,
+}
+
+/// A relation that a filter may name: the records of `to` whose `there` is `here` of the record of `from`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Relation {
+    pub name: &'static str,
+    pub from: Entity,
+    pub to: Entity,
+    pub here: &'static str,
+    pub there: &'static str,
+    /// The field that holds the reference, and the resource that it belongs to.
+    pub access: (Resource, &'static str),
+}
+
+/// A custom field of a workspace, as far as filters go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    pub entity: Entity,
+    /// Its key: small letters, digits and underscores.
+    pub key: String,
+    pub kind: Kind,
+}
+
+/// All fields and relations.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    fields: Vec<Arc<Field>>,
+}
+
+static STANDARD: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue { fields: fields::all().into_iter().map(Arc::new).collect() });
+
+impl Catalogue {
+    /// The fields that every workspace has.
+    pub fn standard() -> &'static Self {
+        &STANDARD
+    }
+
+    /// The same with custom fields, which are called `custom.<key>`. A key that could not be one is left out.
+    ///
+    /// Values stand in the document `custom`, and texts folded in `folded` under the name of the field.
+    #[must_use]
+    pub fn with(&self, definitions: &[Definition]) -> Self {
+        let is_key = |key: &str| {
+            !key.is_empty()
+                && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        };
+        let custom = definitions.iter().filter(|definition| is_key(&definition.key)).map(|definition| {
+            let name = format!("custom.{}", definition.key);
+            let (place, folding) = match definition.kind {
+                Kind::Text | Kind::Texts => (Place::Document("folded", name.clone().into()), Folding::Folded),
+                _ => (Place::Document("custom", definition.key.clone().into()), Folding::Exact),
+            };
+            Arc::new(Field {
+                entity: definition.entity,
+                name: name.into(),
+                kind: definition.kind.clone(),
+                place,
+                folding,
+                index: IndexClass::None,
+                access: vec!["custom".into()],
+            })
+        });
+        Self { fields: self.fields.iter().cloned().chain(custom).collect() }
+    }
+
+    /// The field of this name.
+    pub fn field(&self, entity: Entity, name: &str) -> Option<&Arc<Field>> {
+        self.fields.iter().find(|field| field.entity == entity && field.name == name)
+    }
+
+    /// The fields of an entity.
+    pub fn fields(&self, entity: Entity) -> impl Iterator<Item = &Arc<Field>> {
+        self.fields.iter().filter(move |field| field.entity == entity)
+    }
+
+    /// The relation of this name.
+    pub fn relation(&self, entity: Entity, name: &str) -> Option<&'static Relation> {
+        self.relations(entity).find(|relation| relation.name == name)
+    }
+
+    /// The relations of an entity.
+    pub fn relations(&self, entity: Entity) -> impl Iterator<Item = &'static Relation> {
+        fields::RELATIONS.iter().filter(move |relation| relation.from == entity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        people::company::{CompanyType, EmployeeRange},
+        record::{Channel, LifecycleStage, Source},
+    };
+
+    #[test]
+    fn every_field_is_there_once_and_tells_of_fields_that_can_be_closed() {
+        for entity in [Entity::Contact, Entity::Company] {
+            for field in Catalogue::standard().fields(entity) {
+                let same = Catalogue::standard().fields(entity).filter(|other| other.name == field.name).count();
+                assert_eq!(same, 1, "{}", field.name);
+                for access in &field.access {
+                    let is_known = entity.resource().fields().contains(&access.as_ref());
+                    assert!(is_known || crate::access::ALWAYS.contains(&access.as_ref()), "{} {access}", field.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn choices_are_the_words_of_their_enumerations() {
+        fn are<T: serde::de::DeserializeOwned>(entity: Entity, name: &str) {
+            let field = Catalogue::standard().field(entity, name).unwrap();
+            let Kind::Choice(Options::Words(words)) = &field.kind else { panic!("{name}") };
+            for word in *words {
+                assert!(serde_json::from_value::<T>((*word).into()).is_ok(), "{name}: {word}");
+            }
+        }
+        for entity in [Entity::Contact, Entity::Company] {
+            are::<Source>(entity, "source");
+            are::<Channel>(entity, "source_channel");
+            are::<LifecycleStage>(entity, "lifecycle_stage");
+        }
+        are::<Channel>(Entity::Contact, "preferred_channel");
+        are::<CompanyType>(Entity::Company, "type");
+        are::<EmployeeRange>(Entity::Company, "employee_range");
+    }
+
+    #[test]
+    fn custom_fields_join_and_keys_that_are_none_do_not() {
+        let definition = |key: &str, kind: Kind| Definition { entity: Entity::Contact, key: key.to_owned(), kind };
+        let definitions = [definition("shoe_size", Kind::Number), definition("x' OR ''='", Kind::Text)];
+        let catalogue = Catalogue::standard().with(&definitions);
+        let field = catalogue.field(Entity::Contact, "custom.shoe_size").unwrap();
+        assert_eq!(field.place, Place::Document("custom", "shoe_size".into()));
+        let before = Catalogue::standard().fields(Entity::Contact).count();
+        assert_eq!(catalogue.fields(Entity::Contact).count(), before + 1);
+    }
+}

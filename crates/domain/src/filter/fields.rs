@@ -1,0 +1,190 @@
+//! The fields and relations that every workspace has, in one table.
+
+use super::catalogue::{Entity, Field, Folding, IndexClass, Kind, Options, Place, Relation};
+use crate::access::Resource;
+
+const SOURCES: &[&str] = &["api", "import", "form", "email", "sync", "merge", "automation", "conversion"];
+
+const CHANNELS: &[&str] = &[
+    "email",
+    "phone",
+    "web",
+    "chat",
+    "sms",
+    "whatsapp",
+    "telegram",
+    "facebook",
+    "instagram",
+    "x",
+    "line",
+    "social_other",
+    "postal",
+    "in_person",
+    "api",
+];
+
+const STAGES: &[&str] = &["subscriber", "lead", "prospect", "customer", "former_customer", "other"];
+
+const COMPANY_TYPES: &[&str] =
+    &["prospect", "customer", "partner", "reseller", "supplier", "investor", "competitor", "press", "other"];
+
+const EMPLOYEE_RANGES: &[&str] = &["1_10", "11_50", "51_200", "201_500", "501_1000", "1001_plus"];
+
+/// The relations that a filter may name.
+pub(super) const RELATIONS: &[Relation] = &[
+    Relation {
+        name: "company",
+        from: Entity::Contact,
+        to: Entity::Company,
+        here: "company_id",
+        there: "id",
+        access: (Resource::Contacts, "company_id"),
+    },
+    Relation {
+        name: "contacts",
+        from: Entity::Company,
+        to: Entity::Contact,
+        here: "id",
+        there: "company_id",
+        access: (Resource::Contacts, "company_id"),
+    },
+    Relation {
+        name: "parent",
+        from: Entity::Company,
+        to: Entity::Company,
+        here: "parent_id",
+        there: "id",
+        access: (Resource::Companies, "parent_id"),
+    },
+    Relation {
+        name: "children",
+        from: Entity::Company,
+        to: Entity::Company,
+        here: "id",
+        there: "parent_id",
+        access: (Resource::Companies, "parent_id"),
+    },
+];
+
+/// All fields, in the order in which they are listed to callers.
+pub(super) fn all() -> Vec<Field> {
+    let mut fields = Vec::new();
+    for entity in [Entity::Contact, Entity::Company] {
+        fields.extend(of_every_record(entity));
+        match entity {
+            Entity::Contact => fields.extend(of_contacts()),
+            Entity::Company => fields.extend(of_companies()),
+        }
+        fields.extend(of_places(entity));
+    }
+    fields
+}
+
+/// A field in a column of the same name, which tells of the field of the same name.
+fn column(entity: Entity, name: &'static str, kind: Kind, index: IndexClass) -> Field {
+    let place = Place::Column(name);
+    Field { entity, name: name.into(), kind, place, folding: Folding::Exact, index, access: vec![name.into()] }
+}
+
+/// A text that is compared without case and accents.
+fn folded(entity: Entity, name: &'static str, index: IndexClass) -> Field {
+    let place = Place::Document("folded", name.into());
+    Field { place, folding: Folding::Folded, ..column(entity, name, Kind::Text, index) }
+}
+
+/// A value among those that are only shown.
+fn detail(entity: Entity, name: &'static str, kind: Kind) -> Field {
+    Field { place: Place::Document("details", name.into()), ..column(entity, name, kind, IndexClass::None) }
+}
+
+fn of_every_record(entity: Entity) -> Vec<Field> {
+    let field = |name, kind, index| column(entity, name, kind, index);
+    vec![
+        field("id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        field("version", Kind::Number, IndexClass::None),
+        field("created_at", Kind::Instant, IndexClass::Btree),
+        field("updated_at", Kind::Instant, IndexClass::Btree),
+        field("created_by", Kind::Choice(Options::Ids), IndexClass::None),
+        field("updated_by", Kind::Choice(Options::Ids), IndexClass::None),
+        field("owner_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        field("team_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        field("source", Kind::Choice(Options::Words(SOURCES)), IndexClass::None),
+        field("source_channel", Kind::Choice(Options::Words(CHANNELS)), IndexClass::None),
+        field("tags", Kind::Tags(Options::Open), IndexClass::Gin),
+        field("lifecycle_stage", Kind::Choice(Options::Words(STAGES)), IndexClass::Btree),
+        Field {
+            place: Place::MatchKeys("email:"),
+            folding: Folding::Email,
+            access: vec!["emails".into()],
+            ..field("email", Kind::Texts, IndexClass::Gin)
+        },
+        Field {
+            place: Place::MatchKeys("phone:"),
+            folding: Folding::Phone,
+            access: vec!["phones".into()],
+            ..field("phone", Kind::Texts, IndexClass::Gin)
+        },
+    ]
+}
+
+fn of_contacts() -> Vec<Field> {
+    let entity = Entity::Contact;
+    vec![
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "first_name", IndexClass::Trgm),
+        folded(entity, "middle_name", IndexClass::Trgm),
+        folded(entity, "last_name", IndexClass::Trgm),
+        folded(entity, "salutation", IndexClass::None),
+        folded(entity, "job_title", IndexClass::None),
+        column(entity, "company_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        column(entity, "birthday", Kind::Date, IndexClass::None),
+        column(entity, "locale", Kind::Text, IndexClass::None),
+        detail(entity, "time_zone", Kind::Text),
+        detail(entity, "preferred_channel", Kind::Choice(Options::Words(CHANNELS))),
+        column(entity, "do_not_call", Kind::Bool, IndexClass::None),
+    ]
+}
+
+fn of_companies() -> Vec<Field> {
+    let entity = Entity::Company;
+    vec![
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "legal_name", IndexClass::Trgm),
+        Field { folding: Folding::Domain, ..column(entity, "domain", Kind::Text, IndexClass::Btree) },
+        folded(entity, "website", IndexClass::None),
+        Field {
+            place: Place::Column("kind"),
+            ..column(entity, "type", Kind::Choice(Options::Words(COMPANY_TYPES)), IndexClass::Btree)
+        },
+        folded(entity, "industry", IndexClass::None),
+        folded(entity, "industry_code", IndexClass::None),
+        column(entity, "employee_range", Kind::Choice(Options::Words(EMPLOYEE_RANGES)), IndexClass::None),
+        Field {
+            place: Place::Money("annual_revenue_amount", "annual_revenue_currency"),
+            access: vec!["annual_revenue_amount".into(), "annual_revenue_currency".into()],
+            ..column(entity, "annual_revenue", Kind::Money, IndexClass::None)
+        },
+        column(entity, "annual_revenue_currency", Kind::Choice(Options::Open), IndexClass::None),
+        folded(entity, "tax_id", IndexClass::None),
+        column(entity, "parent_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        folded(entity, "territory", IndexClass::None),
+        detail(entity, "default_currency", Kind::Choice(Options::Open)),
+    ]
+}
+
+/// What is known of the first address.
+fn of_places(entity: Entity) -> Vec<Field> {
+    let mut fields = vec![
+        column(entity, "country", Kind::Choice(Options::Open), IndexClass::Btree),
+        column(entity, "latitude", Kind::Float, IndexClass::None),
+        column(entity, "longitude", Kind::Float, IndexClass::None),
+        folded(entity, "street", IndexClass::None),
+        folded(entity, "city", IndexClass::None),
+        folded(entity, "region", IndexClass::None),
+        folded(entity, "postal_code", IndexClass::None),
+    ];
+    for field in &mut fields {
+        field.access = vec!["addresses".into()];
+    }
+    fields
+}

@@ -1,0 +1,42 @@
+//! Values of filters, as the document describes them: schemas alone.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema, Type, schema::ObjectBuilder},
+};
+
+/// A text of a filter.
+pub(super) struct FilterText;
+
+impl PartialSchema for FilterText {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("A text to compare with."));
+        text.min_length(Some(1)).max_length(Some(1024)).into()
+    }
+}
+
+impl ToSchema for FilterText {}
+
+/// A decimal number of a filter, as text, so that no digit is lost.
+pub(super) struct FilterDecimal;
+
+impl PartialSchema for FilterDecimal {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("A decimal number as text."));
+        text.pattern(Some(r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$")).into()
+    }
+}
+
+impl ToSchema for FilterDecimal {}
+
+/// A number of a filter.
+pub(super) struct FilterNumber;
+
+impl PartialSchema for FilterNumber {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Number).description(Some("A number to compare with."));
+        number.minimum(Some(-1_000_000_000_000_000_i64)).maximum(Some(1_000_000_000_000_000_i64)).into()
+    }
+}
+
+impl ToSchema for FilterNumber {}

@@ -1,0 +1,74 @@
+//! The parameters of lists as nodes of a filter: both ways of asking are one.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::nodes::{
+    ChoiceNode, ChoiceOperator, InstantNode, InstantOperator, Node, TagsNode, TagsOperator, TextNode, TextOperator,
+};
+
+/// The nodes of the parameters that were given, each with the parameter's name. All of them have to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters(Vec<(&'static str, Node)>);
+
+impl Parameters {
+    pub(crate) fn into_nodes(self) -> Vec<(&'static str, Node)> {
+        self.0
+    }
+
+    /// One of these ids or words.
+    pub(crate) fn one_of<T: Serialize>(mut self, parameter: &'static str, values: &[T]) -> Self {
+        if !values.is_empty() {
+            let values = values.iter().filter_map(word).collect();
+            let node = ChoiceNode { field: parameter.to_owned(), op: ChoiceOperator::In, values };
+            self.0.push((parameter, Node::Choice(node)));
+        }
+        self
+    }
+
+    /// One of these tags.
+    pub(crate) fn tags(mut self, parameter: &'static str, tags: &[String]) -> Self {
+        if !tags.is_empty() {
+            let values = Some(tags.to_vec());
+            let node = TagsNode { field: "tags".to_owned(), op: TagsOperator::HasAny, values, count: None };
+            self.0.push((parameter, Node::Tags(node)));
+        }
+        self
+    }
+
+    /// This text.
+    pub(crate) fn text(mut self, parameter: &'static str, text: Option<&String>) -> Self {
+        if let Some(text) = text {
+            let (field, value) = (parameter.to_owned(), Some(text.clone()));
+            let node = TextNode { field, op: TextOperator::Eq, value, values: None };
+            self.0.push((parameter, Node::Text(node)));
+        }
+        self
+    }
+
+    /// At this time or later.
+    pub(crate) fn after(self, parameter: &'static str, field: &str, at: Option<DateTime<Utc>>) -> Self {
+        self.at(parameter, field, InstantOperator::After, at)
+    }
+
+    /// Before this time.
+    pub(crate) fn before(self, parameter: &'static str, field: &str, at: Option<DateTime<Utc>>) -> Self {
+        self.at(parameter, field, InstantOperator::Before, at)
+    }
+
+    fn at(mut self, parameter: &'static str, field: &str, op: InstantOperator, at: Option<DateTime<Utc>>) -> Self {
+        if at.is_some() {
+            let node = InstantNode { field: field.to_owned(), op, at, from: None, to: None };
+            self.0.push((parameter, Node::Instant(node)));
+        }
+        self
+    }
+}
+
+/// The word of an id or of a value of an enumeration, as the API writes it.
+fn word<T: Serialize>(value: &T) -> Option<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => Some(word),
+        _ => None,
+    }
+}

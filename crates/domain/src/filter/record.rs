@@ -1,0 +1,193 @@
+//! Records as the evaluator reads them: the values of their fields, as they are in the record itself.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::catalogue::{Entity, Field};
+use crate::people::{
+    company::Company,
+    contact::Contact,
+    contact_point::{EmailAddress, PhoneNumber, PostalAddress},
+};
+
+/// A record of whatever kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Record<'r> {
+    Contact(&'r Contact),
+    Company(&'r Company),
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Missing,
+    /// Texts as they were written; never empty.
+    Texts(Vec<String>),
+    Number(Decimal),
+    Float(f64),
+    Money(Decimal, String),
+    Bool(bool),
+    /// A word of an enumeration, or an id.
+    Word(String),
+    /// Words of a list; never empty.
+    Words(Vec<String>),
+    Date(NaiveDate),
+    Instant(DateTime<Utc>),
+}
+
+impl Record<'_> {
+    pub fn entity(self) -> Entity {
+        match self {
+            Self::Contact(_) => Entity::Contact,
+            Self::Company(_) => Entity::Company,
+        }
+    }
+
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Contact(contact) => contact.id.uuid(),
+            Self::Company(company) => company.id.uuid(),
+        }
+    }
+
+    /// What the record is found by.
+    pub(super) fn search_text(self) -> String {
+        match self {
+            Self::Contact(contact) => contact.search_text(),
+            Self::Company(company) => company.search_text(),
+        }
+    }
+
+    pub(super) fn place(self) -> Option<(f64, f64)> {
+        let address = match self {
+            Self::Contact(contact) => contact.addresses.first(),
+            Self::Company(company) => company.addresses.first(),
+        };
+        address.and_then(|address| address.latitude.zip(address.longitude))
+    }
+
+    /// The value of a field of the catalogue. A field that the record does not know is missing.
+    pub fn value(self, field: &Field) -> Value {
+        match self {
+            Self::Contact(contact) => of_contact(contact, &field.name),
+            Self::Company(company) => of_company(company, &field.name),
+        }
+    }
+}
+
+fn of_contact(contact: &Contact, field: &str) -> Value {
+    match field {
+        "id" => id(Some(contact.id.uuid())),
+        "version" => Value::Number(contact.version.into()),
+        "created_at" => Value::Instant(contact.created_at),
+        "updated_at" => Value::Instant(contact.updated_at),
+        "created_by" => id(contact.created_by),
+        "updated_by" => id(contact.updated_by),
+        "owner_id" => id(contact.owner_id.map(|id| id.uuid())),
+        "team_id" => id(contact.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&contact.source)),
+        "source_channel" => word(contact.source_channel.as_ref()),
+        "tags" => words(&contact.tags),
+        "lifecycle_stage" => word(Some(&contact.lifecycle_stage)),
+        "email" => emails(&contact.emails),
+        "phone" => phones(&contact.phones),
+        "name" => text(Some(&contact.name)),
+        "first_name" => text(contact.first_name.as_ref()),
+        "middle_name" => text(contact.middle_name.as_ref()),
+        "last_name" => text(contact.last_name.as_ref()),
+        "salutation" => text(contact.salutation.as_ref()),
+        "job_title" => text(contact.job_title.as_ref()),
+        "company_id" => id(contact.company_id.map(|id| id.uuid())),
+        "birthday" => contact.birthday.map_or(Value::Missing, Value::Date),
+        "locale" => text(contact.locale.as_ref()),
+        "time_zone" => text(contact.time_zone.as_ref()),
+        "preferred_channel" => word(contact.preferred_channel.as_ref()),
+        "do_not_call" => Value::Bool(contact.do_not_call),
+        _ => of_place(contact.addresses.first(), field),
+    }
+}
+
+fn of_company(company: &Company, field: &str) -> Value {
+    match field {
+        "id" => id(Some(company.id.uuid())),
+        "version" => Value::Number(company.version.into()),
+        "created_at" => Value::Instant(company.created_at),
+        "updated_at" => Value::Instant(company.updated_at),
+        "created_by" => id(company.created_by),
+        "updated_by" => id(company.updated_by),
+        "owner_id" => id(company.owner_id.map(|id| id.uuid())),
+        "team_id" => id(company.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&company.source)),
+        "source_channel" => word(company.source_channel.as_ref()),
+        "tags" => words(&company.tags),
+        "lifecycle_stage" => word(Some(&company.lifecycle_stage)),
+        "email" => emails(&company.emails),
+        "phone" => phones(&company.phones),
+        "name" => text(Some(&company.name)),
+        "legal_name" => text(company.legal_name.as_ref()),
+        "domain" => text(company.domain.as_ref()),
+        "website" => text(company.website.as_ref()),
+        "type" => word(company.kind.as_ref()),
+        "industry" => text(company.industry.as_ref()),
+        "industry_code" => text(company.industry_code.as_ref()),
+        "employee_range" => word(company.employee_range.as_ref()),
+        "annual_revenue" => match (company.annual_revenue_amount, &company.annual_revenue_currency) {
+            (Some(amount), Some(currency)) => Value::Money(amount, currency.clone()),
+            _ => Value::Missing,
+        },
+        "annual_revenue_currency" => word(company.annual_revenue_currency.as_ref()),
+        "tax_id" => text(company.tax_id.as_ref()),
+        "parent_id" => id(company.parent_id.map(|id| id.uuid())),
+        "territory" => text(company.territory.as_ref()),
+        "default_currency" => word(company.default_currency.as_ref()),
+        _ => of_place(company.addresses.first(), field),
+    }
+}
+
+fn of_place(address: Option<&PostalAddress>, field: &str) -> Value {
+    let Some(address) = address else { return Value::Missing };
+    match field {
+        "country" => word(address.country.as_ref()),
+        "latitude" => address.latitude.map_or(Value::Missing, Value::Float),
+        "longitude" => address.longitude.map_or(Value::Missing, Value::Float),
+        "street" => text(address.street.as_ref()),
+        "city" => text(address.city.as_ref()),
+        "region" => text(address.region.as_ref()),
+        "postal_code" => text(address.postal_code.as_ref()),
+        _ => Value::Missing,
+    }
+}
+
+fn id(id: Option<Uuid>) -> Value {
+    id.map_or(Value::Missing, |id| Value::Word(id.to_string()))
+}
+
+fn text(text: Option<&String>) -> Value {
+    text.map_or(Value::Missing, |text| Value::Texts(vec![text.clone()]))
+}
+
+fn texts(texts: Vec<String>) -> Value {
+    if texts.is_empty() { Value::Missing } else { Value::Texts(texts) }
+}
+
+fn words(words: &[String]) -> Value {
+    if words.is_empty() { Value::Missing } else { Value::Words(words.to_vec()) }
+}
+
+fn emails(emails: &[EmailAddress]) -> Value {
+    texts(emails.iter().map(|email| email.address.clone()).collect())
+}
+
+fn phones(phones: &[PhoneNumber]) -> Value {
+    texts(phones.iter().filter_map(|phone| phone.e164.clone()).collect())
+}
+
+/// The word of an enumeration, as the API writes it.
+fn word<T: Serialize>(value: Option<&T>) -> Value {
+    match value.map(serde_json::to_value) {
+        Some(Ok(serde_json::Value::String(word))) => Value::Word(word),
+        _ => Value::Missing,
+    }
+}

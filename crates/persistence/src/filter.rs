@@ -1,0 +1,151 @@
+//! Conditions of filters as SQL: one parenthesised predicate, in which every value is bound and every identifier comes
+//! from the catalogue.
+//!
+//! Negations are pushed down to the leaves: a positive leaf is true or not (NULL counts as not, for above it stand only
+//! AND and OR), a negative one is `(…) IS NOT TRUE`. So a missing value is never matched by a comparison and always by its
+//! complement. Related records are found as sets (`IN (SELECT …)`), never record by record, and start from what the caller
+//! may see, as every read does.
+
+mod compile;
+mod explain;
+mod fields;
+mod relations;
+mod statement;
+
+use std::sync::Arc;
+
+use diesel::{
+    QueryResult,
+    pg::Pg,
+    query_builder::{AstPass, QueryFragment},
+    sql_types,
+};
+use rapport_domain::{
+    filter::{self, Catalogue, Checked, Condition, Filter, IndexClass, Refused, Surroundings},
+    problem::FieldProblem,
+};
+
+pub use self::explain::explain;
+use self::{compile::Compiler, statement::Piece};
+use crate::{Reader, StoreError, expression::expression};
+
+/// A condition as SQL. Cloning it is cheap: each lane of a list has its own.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pieces: Arc<Vec<Piece>>,
+    /// Whether the text is one of few, so that its plan is worth remembering.
+    is_common: bool,
+}
+
+impl Compiled {
+    /// The condition of a tree that a caller wrote. Its text is one of many.
+    pub(crate) fn of_tree(reader: &Reader<'_>, condition: &Condition) -> Self {
+        Self { pieces: Arc::new(Compiler::compiled(reader, condition)), is_common: false }
+    }
+
+    /// The condition of the parameters of a list. There are few texts of it.
+    pub(crate) fn of_parameters(reader: &Reader<'_>, condition: &Condition) -> Self {
+        Self { is_common: true, ..Self::of_tree(reader, condition) }
+    }
+}
+
+impl QueryFragment<Pg> for Compiled {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if !self.is_common {
+            out.unsafe_to_cache_prepared();
+        }
+        out.push_sql("(");
+        for piece in self.pieces.iter() {
+            piece.push(out.reborrow())?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+expression!(Compiled, sql_types::Bool);
+
+/// Judges a filter that stands at a place of a request.
+pub(crate) fn checked(reader: &Reader<'_>, filter: &Filter, place: &str) -> Result<Checked, Refused> {
+    let scope = reader.scope();
+    let surroundings = Surroundings {
+        catalogue: Catalogue::standard(),
+        grants: scope.grants(),
+        as_of: reader.now(),
+        country: scope.country(),
+    };
+    filter::check(filter, place, &surroundings)
+}
+
+/// The filter of a search, judged; its problems are told at `/filter`.
+pub(crate) fn of_search(
+    reader: &Reader<'_>,
+    filter: Option<&Filter>,
+    entity: filter::Entity,
+) -> Result<Option<Checked>, StoreError> {
+    let Some(filter) = filter else { return Ok(None) };
+    if filter.entity != entity {
+        let detail = format!("Here records of the entity {} are searched.", entity.as_str());
+        return Err(StoreError::field("/filter/entity", "wrong_entity", detail));
+    }
+    checked(reader, filter, "/filter").map(Some).map_err(refused)
+}
+
+/// What is closed counts first: nobody learns by trying what else is wrong.
+fn refused(refused: Refused) -> StoreError {
+    if refused.closed.is_empty() {
+        StoreError::fields(refused.invalid)
+    } else {
+        StoreError::ClosedFields(refused.closed)
+    }
+}
+
+/// The condition of the parameters of a list, each with its node.
+pub(crate) fn of_parameters(
+    reader: &Reader<'_>,
+    entity: filter::Entity,
+    parameters: Vec<(&'static str, filter::Node)>,
+) -> Result<Option<Compiled>, StoreError> {
+    if parameters.is_empty() {
+        return Ok(None);
+    }
+    let (names, nodes): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
+    let tree = Filter::new(entity, filter::Node::All(filter::AllNode { nodes }));
+    let checked = checked(reader, &tree, "").map_err(|refused| {
+        let problem = refused.closed.into_iter().chain(refused.invalid).next();
+        problem.map_or(StoreError::Internal("a list was refused without a reason".to_owned()), |problem| {
+            StoreError::Parameter(Box::new(at_parameter(problem, &names)))
+        })
+    })?;
+    Ok(Some(Compiled::of_parameters(reader, &checked.condition)))
+}
+
+/// A problem of the tree of a list, told of the parameter that its node comes from.
+fn at_parameter(problem: FieldProblem, names: &[&'static str]) -> FieldProblem {
+    let pointer = problem.pointer.unwrap_or_default();
+    let index = pointer.strip_prefix("/where/nodes/").and_then(|rest| rest.split('/').next()?.parse::<usize>().ok());
+    let name = index.and_then(|index| names.get(index)).copied().unwrap_or_default();
+    FieldProblem::parameter(name, &problem.code, problem.detail)
+}
+
+/// Says of a search that took too long what to do about it.
+pub(crate) fn too_costly(error: StoreError, checked: Option<&Checked>) -> StoreError {
+    if !matches!(error, StoreError::TooSlow) {
+        return error;
+    }
+    let leaves = checked.map_or(&[][..], |checked| &checked.leaves);
+    let unaided: Vec<&str> = leaves
+        .iter()
+        .filter(|leaf| leaf.index == IndexClass::None)
+        .map(|leaf| leaf.pointer.as_str())
+        .take(10)
+        .collect();
+    StoreError::TooCostly(match unaided.as_slice() {
+        [] => "The search took too long. Narrow it with further conditions, or ask for it without count.".to_owned(),
+        unaided => format!(
+            "The search took too long. No index helps with {}: narrow the search with a condition that has one, such as a \
+             time, an owner, a country, a tag or a part of the name.",
+            unaided.join(", ")
+        ),
+    })
+}

@@ -1,0 +1,84 @@
+//! What becomes of a filter, told by the database's own plan for it.
+
+use rapport_domain::{
+    access::Right,
+    filter::{Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort, Refused},
+    problem::FieldProblem,
+};
+use serde_json::Value;
+
+use super::{Compiled, checked};
+use crate::{
+    Reader, StoreError,
+    people::{companies, contacts},
+};
+
+/// What the database may expect a page to cost, in its units, for it to be found in time. Measured: a statement that reads
+/// all of a million contacts is expected to cost 200,000 to 300,000 and takes a second.
+const AFFORDABLE: f64 = 400_000.0;
+
+/// Explains a filter to somebody who may see such records. What is wrong with it is told as data.
+pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<FilterExplanation, StoreError> {
+    let entity = inquiry.filter.entity;
+    let permission = entity.resource().permission(Right::Read);
+    if !reader.scope().grants().allow(permission) {
+        let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
+        return Err(StoreError::Forbidden(detail));
+    }
+    let mut judged = checked(reader, &inquiry.filter, "/filter");
+    let sorts_by_name = matches!(inquiry.sort, Some(FilterSort::Name | FilterSort::NameDescending));
+    if sorts_by_name && !reader.scope().grants().may_read(entity.resource(), "name") {
+        let detail = "Your role keeps the field name from you. Choose another order.";
+        let problem = FieldProblem::at("/sort", "closed_field", detail);
+        judged = Err(Refused { invalid: Vec::new(), closed: vec![problem] });
+    }
+    match judged {
+        Ok(checked) => planned(reader, &checked, inquiry.sort.unwrap_or(FilterSort::CreatedAtDescending)),
+        Err(Refused { invalid, closed }) => Ok(FilterExplanation {
+            valid: false,
+            errors: closed.into_iter().chain(invalid).collect(),
+            leaves: Vec::new(),
+            plan: None,
+        }),
+    }
+}
+
+fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: FilterSort) -> Result<FilterExplanation, StoreError> {
+    let filter = Compiled::of_tree(reader, &checked.condition);
+    let plan = reader.within_budget(|reader| match checked.entity {
+        Entity::Contact => contacts::plan(reader, filter, sort),
+        Entity::Company => companies::plan(reader, filter, sort),
+    })?;
+    let number = |place: &str| plan.pointer(place).and_then(Value::as_f64).unwrap_or_default();
+    let mut indexes = Vec::new();
+    collect_indexes(&plan, &mut indexes);
+    let estimated_cost = number("/0/Plan/Total Cost");
+    let leaves = checked.leaves.iter();
+    Ok(FilterExplanation {
+        valid: true,
+        errors: Vec::new(),
+        leaves: leaves.map(|leaf| FilterLeaf { pointer: leaf.pointer.clone(), index: leaf.index }).collect(),
+        plan: Some(FilterPlan {
+            indexes,
+            estimated_cost,
+            // Those that the page is taken from; the page itself is never expected to hold more than its limit.
+            estimated_rows: number("/0/Plan/Plans/0/Plan Rows") as i64,
+            runs_within_budget: estimated_cost <= AFFORDABLE,
+        }),
+    })
+}
+
+fn collect_indexes(plan: &Value, indexes: &mut Vec<String>) {
+    match plan {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("Index Name").and_then(Value::as_str)
+                && !indexes.iter().any(|known| known == name)
+            {
+                indexes.push(name.to_owned());
+            }
+            fields.values().for_each(|field| collect_indexes(field, indexes));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_indexes(item, indexes)),
+        _ => {}
+    }
+}

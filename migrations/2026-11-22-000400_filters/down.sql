@@ -1,0 +1,2 @@
+ALTER TABLE companies DROP COLUMN folded;
+ALTER TABLE contacts DROP COLUMN folded;

@@ -1,0 +1,308 @@
+//! Records of every kind of difficulty, written through the store at chosen times, and read back for the evaluator.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use chrono::{DateTime, Duration, Utc};
+use rapport_domain::{
+    access::StandardRole,
+    filter::{Entity, Record, Relation, Surrounds},
+    id::{CompanyId, ContactId},
+    people::{
+        company::{Company, CompanyQuery, NewCompany},
+        contact::{Contact, ContactPatch, ContactQuery, NewContact},
+        duplicate::OnDuplicate,
+    },
+};
+use rapport_persistence::{
+    Clock, Scope,
+    people::{companies, contacts},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::trees::Chance;
+use crate::harness::{Workspace, in_database_at};
+
+pub struct World {
+    workspace: Workspace,
+    pub contacts: Vec<Contact>,
+    pub companies: Vec<Company>,
+    at: HashMap<Uuid, usize>,
+    people_of: HashMap<CompanyId, Vec<usize>>,
+    children_of: HashMap<CompanyId, Vec<usize>>,
+}
+
+const COMPANIES: usize = 70;
+const CONTACTS: usize = 190;
+
+/// Distances from a moment at which records are written.
+const MINUTES: &[i64] = &[
+    0,
+    1,
+    30,
+    60,
+    90,
+    1_380,
+    1_440,
+    1_441,
+    1_500,
+    7 * 1_440,
+    10_080 + 60,
+    28 * 1_440,
+    30 * 1_440,
+    31 * 1_440,
+    90 * 1_440,
+    366 * 1_440,
+];
+
+impl World {
+    pub fn new(moments: &[DateTime<Utc>]) -> Self {
+        let workspace = Workspace::new();
+        let users: Vec<String> = (0..3)
+            .map(|number| {
+                workspace.user(&format!("{number}@example.com"), StandardRole::Agent, "a long enough password")
+            })
+            .collect();
+        let admin = workspace.admin();
+        let team = admin.create("/v1/teams", &json!({"name": "North"}))["id"].clone();
+        let now = Arc::new(AtomicI64::new(0));
+        let told = Arc::clone(&now);
+        let clock = Clock::of(move || DateTime::from_timestamp_micros(told.load(Ordering::Relaxed)).unwrap());
+        let mut chance = Chance::new(7);
+        let scope = workspace.scope();
+        let (contacts, companies) = in_database_at(clock, async |db| {
+            let mut made: Vec<CompanyId> = Vec::new();
+            let move_clock = |chance: &mut Chance| {
+                let moment = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));
+                let shift = *chance.of(&[0, 0, -1, 1, 500_000]);
+                now.store(moment.timestamp_micros() + shift, Ordering::Relaxed);
+            };
+            for number in 0..COMPANIES {
+                move_clock(&mut chance);
+                let new: NewCompany =
+                    serde_json::from_value(company(&mut chance, number, &made, &users, &team)).unwrap();
+                let company = db.write(&scope, move |writer| companies::create(writer, new.clone())).await.unwrap();
+                made.push(company.id);
+            }
+            let mut people: Vec<ContactId> = Vec::new();
+            for _ in 0..CONTACTS {
+                move_clock(&mut chance);
+                let new: NewContact = serde_json::from_value(contact(&mut chance, &made, &users, &team)).unwrap();
+                let created = db.write(&scope, move |writer| contacts::create(writer, new.clone(), OnDuplicate::Allow));
+                people.push(created.await.unwrap().id);
+            }
+            for id in people.iter().copied() {
+                if chance.one_in(4) {
+                    let patch = ContactPatch { job_title: Some(Some("Changed".to_owned())), ..ContactPatch::default() };
+                    db.write(&scope, move |writer| contacts::update(writer, id, None, &patch)).await.unwrap();
+                }
+                if chance.one_in(12) {
+                    db.write(&scope, move |writer| contacts::delete(writer, id, None)).await.unwrap();
+                }
+            }
+            for id in made.iter().copied().filter(|_| chance.one_in(10)).collect::<Vec<_>>() {
+                db.write(&scope, move |writer| companies::delete(writer, id, None)).await.unwrap();
+            }
+            let of_contacts = ContactQuery { limit: Some(200), ..ContactQuery::default() };
+            let contacts = db.read(&scope, move |reader| contacts::list(reader, &of_contacts)).await.unwrap();
+            let of_companies = CompanyQuery { limit: Some(200), ..CompanyQuery::default() };
+            let companies = db.read(&scope, move |reader| companies::list(reader, &of_companies)).await.unwrap();
+            assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none());
+            (contacts.data, companies.data)
+        });
+        Self::of(workspace, contacts, companies)
+    }
+
+    fn of(workspace: Workspace, contacts: Vec<Contact>, companies: Vec<Company>) -> Self {
+        let at = companies.iter().enumerate().map(|(index, company)| (company.id.uuid(), index)).collect();
+        let (mut people_of, mut children_of) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (index, contact) in contacts.iter().enumerate() {
+            contact.company_id.into_iter().for_each(|id| people_of.entry(id).or_default().push(index));
+        }
+        for (index, company) in companies.iter().enumerate() {
+            company.parent_id.into_iter().for_each(|id| children_of.entry(id).or_default().push(index));
+        }
+        Self { workspace, contacts, companies, at, people_of, children_of }
+    }
+
+    pub fn scope(&self) -> Scope {
+        self.workspace.scope()
+    }
+
+    pub fn records(&self, entity: Entity) -> Vec<Record<'_>> {
+        match entity {
+            Entity::Contact => self.contacts.iter().map(Record::Contact).collect(),
+            Entity::Company => self.companies.iter().map(Record::Company).collect(),
+        }
+    }
+
+    pub fn ids(&self, entity: Entity) -> BTreeSet<Uuid> {
+        self.records(entity).into_iter().map(|record| record.id()).collect()
+    }
+}
+
+impl<'w> Surrounds<'w> for &'w World {
+    fn related(&self, record: Record<'w>, relation: &Relation) -> Vec<Record<'w>> {
+        let company = |id: Option<CompanyId>| {
+            let index = id.and_then(|id| self.at.get(&id.uuid()));
+            index.map(|index| Record::Company(&self.companies[*index])).into_iter().collect()
+        };
+        match (record, relation.name) {
+            (Record::Contact(contact), "company") => company(contact.company_id),
+            (Record::Company(child), "parent") => company(child.parent_id),
+            (Record::Company(company), "contacts") => {
+                let people = self.people_of.get(&company.id).into_iter().flatten();
+                people.map(|index| Record::Contact(&self.contacts[*index])).collect()
+            }
+            (Record::Company(company), "children") => {
+                let children = self.children_of.get(&company.id).into_iter().flatten();
+                children.map(|index| Record::Company(&self.companies[*index])).collect()
+            }
+            (_, other) => panic!("{other} is a new relation: add it here"),
+        }
+    }
+}
+
+const WORDS: &[&str] = &[
+    "Anna",
+    "ÄNNA",
+    "Groß",
+    "Gross",
+    "Łódź",
+    "O'Brien",
+    "50%_",
+    "Müller-Lüdenscheid",
+    "李明",
+    "Anna Maria",
+    "Éa",
+    "back\\slash",
+];
+const CITIES: &[&str] = &["Berlin", "BERLIN", "Åbo", "São Paulo", "Zürich"];
+const PLACES: &[(f64, f64)] = &[
+    (52.52, 13.405),
+    (52.5, 13.4),
+    (-17.8, 179.95),
+    (-17.8, -179.95),
+    (89.9, 10.0),
+    (89.9, -170.0),
+    (-90.0, 0.0),
+    (0.0, 180.0),
+    (0.0, -180.0),
+    (48.137154, 11.576124),
+];
+const TAGS: &[&str] = &["vip", "VIP", "news letter", "ä", "x"];
+const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
+
+fn maybe<T: Into<Value>>(chance: &mut Chance, value: T) -> Value {
+    if chance.one_in(3) { Value::Null } else { value.into() }
+}
+
+fn shared(chance: &mut Chance, users: &[String], team: &Value) -> Value {
+    let owner = chance.of(users).clone();
+    let mut tags: Vec<&str> = TAGS.iter().copied().filter(|_| chance.one_in(3)).collect();
+    tags.dedup();
+    let channel = *chance.of(&["email", "web", "phone"]);
+    let mut new = json!({
+        "owner_id": maybe(chance, owner), "team_id": maybe(chance, team.clone()), "tags": tags,
+        "source_channel": maybe(chance, channel),
+        "lifecycle_stage": *chance.of(&["lead", "customer", "prospect"]),
+    });
+    if !chance.one_in(3) {
+        let (latitude, longitude) = *chance.of(PLACES);
+        let has_place = !chance.one_in(4);
+        let (city, street) = (*chance.of(CITIES), format!("{} {}", chance.of(WORDS), chance.below(9)));
+        let country = *chance.of(&["DE", "FR", "NZ"]);
+        new["addresses"] = json!([{
+            "street": maybe(chance, street), "city": maybe(chance, city), "region": maybe(chance, "Ostfriesland"),
+            "postal_code": maybe(chance, "10119"), "country": maybe(chance, country),
+            "latitude": has_place.then_some(latitude), "longitude": has_place.then_some(longitude),
+        }, {"country": "IT", "city": "Roma"}]);
+    }
+    if chance.one_in(2) {
+        let local = *chance.of(&["Anna", "anna.m", "o'brien", "x+y"]);
+        let domain = *chance.of(&["Example.com", "example.org"]);
+        new["emails"] = json!([{"address": format!("{local}@{domain}")}, {"address": format!("second{}@example.net", chance.below(5))}]);
+    }
+    if chance.one_in(2) {
+        new["phones"] = json!([{"number": format!("+49 30 90182{}", chance.below(5))}, {"number": "+1 212 555 0100"}]);
+    }
+    new
+}
+
+fn company(chance: &mut Chance, number: usize, made: &[CompanyId], users: &[String], team: &Value) -> Value {
+    let mut new = shared(chance, users, team);
+    new["name"] = json!(if number.is_multiple_of(3) {
+        (*chance.of(WORDS)).to_owned()
+    } else {
+        format!("{} {}", chance.of(WORDS), chance.below(5))
+    });
+    let parents = &made[..made.len().min(12)];
+    if !parents.is_empty() && !chance.one_in(3) {
+        new["parent_id"] = json!(chance.of(parents).uuid());
+    }
+    if !chance.one_in(4) {
+        new["annual_revenue_amount"] =
+            json!(*chance.of(&["0", "0.0001", "1000", "1000.50", "999999999999999.9999", "33.3333"]));
+        new["annual_revenue_currency"] = json!(*chance.of(&["EUR", "EUR", "USD"]));
+    }
+    for (field, values) in [
+        ("legal_name", WORDS),
+        ("domain", DOMAINS),
+        ("website", &["https://Example.com/Ä", "https://example.com/b"]),
+        ("type", &["customer", "partner"]),
+        ("industry", &["Süßwaren", "Sweets"]),
+        ("industry_code", &["10.82", "62.01"]),
+        ("employee_range", &["1_10", "51_200"]),
+        ("tax_id", &["DE123456789", "de987"]),
+        ("territory", &["DACH", "Nordics"]),
+        ("default_currency", &["EUR", "USD"]),
+    ] {
+        let value = *chance.of(values);
+        new[field] = maybe(chance, value);
+    }
+    new
+}
+
+fn contact(chance: &mut Chance, made: &[CompanyId], users: &[String], team: &Value) -> Value {
+    let mut new = shared(chance, users, team);
+    for (field, values) in [
+        ("first_name", WORDS),
+        ("middle_name", WORDS),
+        ("last_name", WORDS),
+        ("salutation", &["Dr.", "DR."]),
+        ("job_title", &["Einkäufer", "Head of purchasing"]),
+        (
+            "birthday",
+            &[
+                "1984-02-29",
+                "1972-02-29",
+                "1990-02-28",
+                "1990-03-01",
+                "1985-12-31",
+                "1985-01-01",
+                "1979-10-25",
+                "1979-03-29",
+            ],
+        ),
+        ("locale", &["de-DE", "de-de", "en"]),
+        ("time_zone", &["Europe/Berlin", "America/New_York"]),
+        ("preferred_channel", &["email", "phone"]),
+    ] {
+        let value = *chance.of(values);
+        new[field] = maybe(chance, value);
+    }
+    if new["first_name"].is_null() && new["last_name"].is_null() && new.get("phones").is_none() {
+        new["phones"] = json!([{"number": "+49 (30) 9018-27"}]);
+    }
+    if !chance.one_in(3) {
+        new["company_id"] = json!(chance.of(made).uuid());
+    }
+    new["do_not_call"] = json!(chance.one_in(3));
+    new
+}
