@@ -9,3 +9,4 @@ mod refresh;
 mod sessions;
 mod tokens;
 mod users;
+mod views;

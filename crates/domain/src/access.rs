@@ -111,6 +111,8 @@ permissions! {
     ConnectionsRead = "connections:read";
     /// Create, change and delete connections to outside systems.
     ConnectionsWrite = "connections:write";
+    /// Change and delete the views of others.
+    ViewsWrite = "views:write";
     /// See the API keys.
     ApiKeysRead = "api_keys:read";
     /// Create, change and revoke API keys.

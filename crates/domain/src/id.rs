@@ -55,6 +55,8 @@ typed_id! {
     ContactId;
     /// An organisation the business knows.
     CompanyId;
+    /// A filter that somebody saved.
+    ViewId;
     /// An outside system.
     ConnectionId;
     /// One line of the journal.

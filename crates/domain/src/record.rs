@@ -22,6 +22,7 @@ pub enum RecordKind {
     SigningKey,
     Share,
     Connection,
+    View,
 }
 
 impl RecordKind {
@@ -38,6 +39,7 @@ impl RecordKind {
             Self::SigningKey => "signing_key",
             Self::Share => "share",
             Self::Connection => "connection",
+            Self::View => "view",
         }
     }
 }

@@ -10,3 +10,4 @@ pub mod signing_key;
 pub mod team;
 pub mod token;
 pub mod user;
+pub mod view;

@@ -47,6 +47,7 @@ use crate::{
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Filters", description = "Conditions on records, as trees."),
+        (name = "Views", description = "Filters, orders and columns that are saved under a name."),
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),

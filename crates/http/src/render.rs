@@ -15,6 +15,7 @@ use rapport_domain::{
         share::Share,
         team::Team,
         user::User,
+        view::View,
     },
 };
 use rapport_persistence::{Page, StoreError};
@@ -93,6 +94,12 @@ impl Shown for Role {
 }
 
 impl Shown for Connection {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for View {
     fn version(&self) -> i64 {
         self.version
     }

@@ -10,6 +10,7 @@ mod shares;
 mod teams;
 pub(crate) mod tokens;
 mod users;
+mod views;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -66,5 +67,12 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(shares::create_share)
         .service(shares::get_share)
         .service(shares::delete_share);
+    config
+        .service(views::list_views)
+        .service(views::create_view)
+        .service(views::get_view)
+        .service(views::update_view)
+        .service(views::delete_view)
+        .service(views::list_view_history);
     config.service(access::explain_access).service(access::list_audit_entries);
 }

@@ -218,6 +218,10 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("users_pkey", Meaning::Ours),
     ("users_state_check", Meaning::Ours),
     ("users_workspace_fkey", Meaning::Ours),
+    ("views_owner_fkey", Meaning::Ours),
+    ("views_pkey", Meaning::Ours),
+    ("views_visibility_check", Meaning::Ours),
+    ("views_workspace_fkey", Meaning::Ours),
     (
         "workspaces_country_check",
         Meaning::NotAllowed { pointer: "/country", detail: "A country is an ISO 3166-1 code like DE." },

@@ -327,6 +327,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    views (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        owner_id -> Nullable<Uuid>,
+        resource -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        filter -> Nullable<Jsonb>,
+        sort -> Nullable<Text>,
+        fields -> Array<Text>,
+        visibility -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);

@@ -14,4 +14,5 @@ pub mod signing_keys;
 pub mod teams;
 pub mod transfer;
 pub mod users;
+pub mod views;
 pub mod workspaces;

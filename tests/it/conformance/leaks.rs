@@ -63,6 +63,13 @@ const TABLE: &[(&str, Row)] = &[
     ("change_password", Row::Apart),
     ("accept_invite", Row::Apart),
     ("invite_user", Row::Behind("users:write")),
+    // Views hold no records: see tests/it/workspace/views.rs.
+    ("list_views", Row::Apart),
+    ("create_view", Row::Apart),
+    ("get_view", Row::Apart),
+    ("update_view", Row::Apart),
+    ("delete_view", Row::Apart),
+    ("list_view_history", Row::Apart),
     ("list_connections", Row::Behind("connections:read")),
     ("create_connection", Row::Behind("connections:write")),
     ("get_connection", Row::Behind("connections:read")),

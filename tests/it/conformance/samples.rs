@@ -26,6 +26,8 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "Transfer" => json!({"to": [NOBODY]}),
         "ContactBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewContact", unique)}]}),
         "CompanyBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewCompany", unique)}]}),
+        "NewView" => json!({"resource": "contacts", "name": unique, "visibility": "everyone"}),
+        "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
         "ConnectionPatch" => json!({"name": unique}),
         "NewTeam" => json!({"name": unique}),
@@ -49,7 +51,7 @@ pub fn body(schema: &str, unique: &str) -> Value {
     }
 }
 
-fn filter(entity: &str, unique: &str) -> Value {
+pub fn filter(entity: &str, unique: &str) -> Value {
     json!({"version": 1, "entity": entity, "where": {"type": "text", "field": "name", "op": "contains", "value": unique}})
 }
 

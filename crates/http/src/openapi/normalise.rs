@@ -320,6 +320,7 @@ fn name_fields(document: &mut Value) {
         let answer = answer.strip_suffix("Page").unwrap_or(answer).to_owned();
         let Some((name, fields)) = records.iter().find(|(name, _)| *name == answer) else { return };
         let body = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str);
+        let body = body.filter(|_| operation["operationId"].as_str().is_some_and(|id| id.starts_with("search_")));
         bodies.extend(body.map(|body| (format!("{}/properties/fields/items", &body[1..]), format!("{name}Field"))));
         for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
             if parameter["name"] == "fields" {
