@@ -215,7 +215,7 @@ impl View {
                 self.resource.fields().contains(&field.as_str()) || crate::access::ALWAYS.contains(&field.as_str());
             if !is_known && !field.starts_with("custom.") {
                 let detail = format!("There is no field {field} in {}. Leave it out.", self.resource.as_str());
-                fields.refuse(&format!("/fields/{index}"), "unknown_field", &detail);
+                fields.refuse(format!("/fields/{index}"), "unknown_field", detail);
             }
         }
         fields.verdict().map(|()| self)
