@@ -1,4 +1,7 @@
--- The texts of a record as filters compare them, folded by the code that writes them. Rows from before are folded by
--- `rapport migrate`, which runs this; until then they are '{}'.
+-- The texts of a record as filters compare them, folded by the code that writes them. Rows from before, and those of a
+-- version that does not know the column, are folded by `rapport migrate`; until then they are '{}'.
 ALTER TABLE contacts ADD COLUMN folded jsonb NOT NULL DEFAULT '{}';
 ALTER TABLE companies ADD COLUMN folded jsonb NOT NULL DEFAULT '{}';
+
+CREATE INDEX contacts_unfolded_index ON contacts (workspace_id, id) WHERE folded = '{}';
+CREATE INDEX companies_unfolded_index ON companies (workspace_id, id) WHERE folded = '{}';

@@ -20,6 +20,9 @@ use crate::{standards, text};
 /// The longest text that is compared, in bytes.
 const LONGEST: usize = 1024;
 
+/// The most values of a list.
+const MOST_VALUES: usize = 1_000;
+
 /// The fewest characters that `contains` looks for.
 const SHORTEST_PART: usize = 3;
 
@@ -194,7 +197,11 @@ fn numbers(
         NumberOperator::Lte => (span(Unbounded, Included(value()?)), false),
         NumberOperator::Gt => (span(Excluded(value()?), Unbounded), false),
         NumberOperator::Gte => (span(Included(value()?), Unbounded), false),
-        NumberOperator::In => (Numbers::OneOf(checker.needed(operands.values, &spot.pointer, "values")?), false),
+        NumberOperator::In => {
+            let values = checker.needed(operands.values, &spot.pointer, "values")?;
+            checker.few(&values, spot)?;
+            (Numbers::OneOf(values), false)
+        }
         NumberOperator::Between | NumberOperator::NotBetween => {
             let low = checker.needed(operands.low, &spot.pointer, "low");
             let high = checker.needed(operands.high, &spot.pointer, "high");
@@ -407,13 +414,20 @@ pub(super) fn aggregate(
 }
 
 impl Checker<'_> {
-    /// Texts that are short enough.
+    /// Texts that are few and short enough.
     fn values(&mut self, values: &[String], spot: &Spot) -> Option<()> {
-        let mut fits = true;
+        let mut fits = self.few(values, spot).is_some();
         for (index, value) in values.iter().enumerate() {
             fits &= self.short(value, &spot.at(&format!("values/{index}"))).is_some();
         }
         fits.then_some(())
+    }
+
+    fn few<T>(&mut self, values: &[T], spot: &Spot) -> Option<()> {
+        if values.len() > MOST_VALUES {
+            self.refuse(&spot.at("values"), "too_many", format!("At most {MOST_VALUES} values are allowed."));
+        }
+        (values.len() <= MOST_VALUES).then_some(())
     }
 
     fn short(&mut self, value: &str, pointer: &str) -> Option<()> {
