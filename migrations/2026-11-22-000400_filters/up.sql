@@ -5,3 +5,9 @@ ALTER TABLE companies ADD COLUMN folded jsonb NOT NULL DEFAULT '{}';
 
 CREATE INDEX contacts_unfolded_index ON contacts (workspace_id, id) WHERE folded = '{}';
 CREATE INDEX companies_unfolded_index ON companies (workspace_id, id) WHERE folded = '{}';
+
+-- Birthdays by the day of the year, and places for circles on the map.
+CREATE INDEX contacts_birthday_index
+    ON contacts (workspace_id, ((extract(month FROM birthday) * 100 + extract(day FROM birthday))::integer))
+    WHERE birthday IS NOT NULL;
+CREATE INDEX contacts_place_index ON contacts (workspace_id, latitude, longitude) WHERE latitude IS NOT NULL;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     area::{Area, Circle},
-    catalogue::{Field, Folding, IndexClass, Kind, Options, Relation},
+    catalogue::{Entity, Field, Folding, IndexClass, Kind, Options, Place, Relation},
     check::{Checker, Spot},
     condition::{Aggregate, Anniversary, Condition, Numbers, Predicate, Span, Verdict},
     nodes::*,
@@ -57,6 +57,9 @@ pub(super) fn leaf(checker: &mut Checker<'_>, node: &Node, spot: &Spot) -> Optio
         Node::Calendar(node) => calendar(checker, node, spot),
         Node::Anniversary(node) => {
             let field = of_kind(checker, &node.field, spot, "anniversary", |kind| *kind == Kind::Date)?;
+            if field.place == Place::Column("birthday") {
+                checker.helped(IndexClass::Btree); // by the index of the days of the year
+            }
             let anniversary = Anniversary {
                 today: checker.now.today(),
                 within_days: node.within_days,
@@ -355,7 +358,8 @@ fn geo_within(checker: &mut Checker<'_>, node: &GeoWithinNode, spot: &Spot) -> O
         checker.refuse(&spot.pointer, "one_of", detail);
         return None;
     }
-    checker.note_leaf(spot, if node.countries.is_some() { IndexClass::Btree } else { IndexClass::None });
+    let is_indexed = node.countries.is_some() || spot.entity == Entity::Contact;
+    checker.note_leaf(spot, if is_indexed { IndexClass::Btree } else { IndexClass::None });
     let area = match (node.bbox, &node.countries) {
         (Some(area), _) => Area::Box(area),
         (_, Some(countries)) => Area::Countries(countries.clone()),
