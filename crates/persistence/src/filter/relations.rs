@@ -76,7 +76,7 @@ impl Compiler<'_> {
         let numbers = &aggregate.verdict.numbers;
         match aggregate.function {
             AggregateFunction::Sum => {
-                self.numbers_of(numbers, |compiler| compiler.over("coalesce(sum(", aggregate, "), 0)"))
+                self.numbers_of(numbers, |compiler| compiler.over("coalesce(sum(", aggregate, "), 0)"));
             }
             AggregateFunction::Min => self.numbers_of(numbers, |compiler| compiler.over("min(", aggregate, ")")),
             AggregateFunction::Max => self.numbers_of(numbers, |compiler| compiler.over("max(", aggregate, ")")),
