@@ -66,6 +66,18 @@ pub fn database_url() -> String {
     SHARED.server.database_url()
 }
 
+/// A fresh database beside the shared one.
+pub fn fresh_database(name: &str) -> String {
+    let mut pg = PgConnection::establish(&database_url()).unwrap();
+    sql_query(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).execute(&mut pg).unwrap();
+    sql_query(format!("CREATE DATABASE {name}")).execute(&mut pg).unwrap();
+    let url = database_url();
+    let (before, options) =
+        url.split_once('?').map_or((url.as_str(), String::new()), |(url, options)| (url, format!("?{options}")));
+    let (server, _) = before.rsplit_once('/').unwrap();
+    format!("{server}/{name}{options}")
+}
+
 /// Does something with the shared server's database that no operation does.
 pub fn in_database<T>(work: impl AsyncFnOnce(&Db) -> T) -> T {
     RUNTIME.block_on(work(&SHARED.db))

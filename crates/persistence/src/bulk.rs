@@ -264,11 +264,31 @@ fn update<R: Serialize>(pg: &mut PgConnection, table: &str, columns: &[&str], ro
     if rows.is_empty() {
         return Ok(0);
     }
+    replace(pg, table, columns, rows, "old.version = new.version - 1")
+}
+
+/// Replaces derived columns of records that are still of the version of their row; returns how many were.
+pub(crate) fn derive<R: Serialize>(
+    pg: &mut PgConnection,
+    table: &str,
+    columns: &[&str],
+    rows: &[R],
+) -> Result<usize, StoreError> {
+    replace(pg, table, columns, rows, "old.version = new.version")
+}
+
+fn replace<R: Serialize>(
+    pg: &mut PgConnection,
+    table: &str,
+    columns: &[&str],
+    rows: &[R],
+    is_meant: &str,
+) -> Result<usize, StoreError> {
     let names = columns.join(", ");
     let values = columns.iter().map(|column| format!("new.{column}")).collect::<Vec<_>>().join(", ");
     let statement = format!(
         "UPDATE {table} AS old SET ({names}) = ROW({values}) FROM json_populate_recordset(NULL::{table}, $1::json) AS new \
-         WHERE old.workspace_id = new.workspace_id AND old.id = new.id AND old.version = new.version - 1"
+         WHERE old.workspace_id = new.workspace_id AND old.id = new.id AND {is_meant}"
     );
     Ok(sql_query(statement).bind::<sql_types::Text, _>(document(rows)?).execute(pg)?)
 }

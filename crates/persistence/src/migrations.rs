@@ -5,7 +5,7 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, people::refold};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
@@ -26,11 +26,14 @@ pub fn status(url: &str) -> Result<Status, StoreError> {
     status_of(&mut connect(url)?)
 }
 
-/// Applies what is pending, one after the other, and names it. Others that migrate at the same time wait.
+/// Applies what is pending, one after the other, and names it. Others that migrate at the same time wait. What SQL can't
+/// do to rows from before, such as folding their texts, is done after that.
 pub fn run(url: &str) -> Result<Vec<String>, StoreError> {
     let mut pg = connect(url)?;
     let applied = pg.run_pending_migrations(MIGRATIONS).map_err(failed)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    let applied = applied.iter().map(ToString::to_string).collect();
+    refold::run(&mut pg)?;
+    Ok(applied)
 }
 
 /// Whether every migration of this version was applied, asked through a connection of the pool and without any lock.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 pub mod companies;
 pub mod contacts;
 pub mod duplicates;
+pub(crate) mod refold;
 
 /// Which records a read may return, as far as deletion goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

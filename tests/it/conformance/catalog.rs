@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 use rapport_persistence::{known_constraints, migrations};
 
-use crate::harness::database_url;
+use crate::harness::{database_url, fresh_database};
 
 /// Tables that find a workspace or belong to the installation, so that their keys can't begin with one.
 const DIRECTORIES: &[&str] = &["workspaces", "api_keys", "secrets", "signing_keys", "__diesel_schema_migrations"];
@@ -143,18 +143,6 @@ UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) 
            WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT 'extension ' || extname FROM pg_extension
 ORDER BY 1";
-
-/// A fresh database beside the shared one.
-fn fresh_database(name: &str) -> String {
-    let mut pg = PgConnection::establish(&database_url()).unwrap();
-    sql_query(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).execute(&mut pg).unwrap();
-    sql_query(format!("CREATE DATABASE {name}")).execute(&mut pg).unwrap();
-    let url = database_url();
-    let (before, options) =
-        url.split_once('?').map_or((url.as_str(), String::new()), |(url, options)| (url, format!("?{options}")));
-    let (server, _) = before.rsplit_once('/').unwrap();
-    format!("{server}/{name}{options}")
-}
 
 #[test]
 fn migrations_go_up_down_and_up_again_to_the_same_schema() {

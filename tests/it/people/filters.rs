@@ -6,20 +6,21 @@ mod world;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use rapport_domain::{
     access::Grants,
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
 };
 use rapport_persistence::{
-    Clock, Db,
+    Clock, Db, migrations,
     people::{companies, contacts},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use self::{trees::Trees, world::World};
-use crate::harness::{Caller, in_database_at, workspace};
+use crate::harness::{Caller, Rapport, change_database, database_url, fresh_database, in_database_at, workspace};
 
 /// How many trees are compared for each of the moments.
 fn cases() -> usize {
@@ -261,4 +262,45 @@ fn a_filter_is_explained_by_its_plan() {
     let (workspace, _) = workspace();
     let nobody = workspace.scoped(&["companies:read"]);
     nobody.post("/v1/filters/explain", &contact(json!({"type": "all", "nodes": []}))).expect_problem(403, "forbidden");
+}
+
+/// A search has two seconds, and says then which of its conditions no index helps with. Its database is one of its own, in
+/// which a table can be locked.
+#[test]
+fn a_search_that_takes_too_long_is_given_up() {
+    let url = fresh_database("test_filter_budget");
+    migrations::run(&url).unwrap();
+    let server = Rapport::serve(&["--database-url", &url, "--demo"]);
+    let key = server.welcome.split_whitespace().find(|word| word.starts_with("rk_")).unwrap().to_owned();
+    let caller = Caller::new(&server.base, Some(key));
+    let mut pg = PgConnection::establish(&url).unwrap();
+    let tree = json!({"type": "text", "field": "job_title", "op": "eq", "value": "nobody"});
+    caller.post("/v1/contacts/search", &contact(tree.clone())).expect(200);
+    pg.transaction(|pg| {
+        sql_query("LOCK TABLE companies, contacts IN ACCESS EXCLUSIVE MODE").execute(pg)?;
+        let answer = caller.post("/v1/contacts/search", &contact(tree));
+        answer.expect_problem(422, "filter_too_costly");
+        assert!(answer.body["detail"].as_str().unwrap().contains("/filter/where"), "{}", answer.text);
+        diesel::QueryResult::Ok(())
+    })
+    .unwrap();
+    caller.get("/v1/contacts").expect(200);
+}
+
+#[test]
+fn records_of_versions_that_did_not_fold_are_folded_by_migrating() {
+    let (workspace, admin) = workspace();
+    people(&admin);
+    admin.create("/v1/companies", &json!({"name": "Größenwahn"}));
+    let id = workspace.id;
+    for table in ["contacts", "companies"] {
+        change_database(&format!("UPDATE {table} SET folded = '{{}}' WHERE workspace_id = '{id}'"));
+    }
+    let by_name = json!({"type": "text", "field": "last_name", "op": "eq", "value": "gross"});
+    assert_eq!(names(&admin, by_name.clone()), Vec::<String>::new());
+    migrations::run(&database_url()).unwrap();
+    assert_eq!(names(&admin, by_name), ["Otto Groß"]);
+    let tree = json!({"type": "text", "field": "name", "op": "eq", "value": "grossenwahn"});
+    let company = json!({"filter": {"version": 1, "entity": "company", "where": tree}});
+    assert_eq!(admin.post("/v1/companies/search", &company).names(), ["Größenwahn"]);
 }

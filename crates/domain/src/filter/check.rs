@@ -155,6 +155,13 @@ impl Checker<'_> {
         self.leaves.push(Leaf { pointer: spot.pointer.clone(), index });
     }
 
+    /// An index helps with the last leaf otherwise than its field says.
+    pub(super) fn helped(&mut self, index: IndexClass) {
+        if let Some(leaf) = self.leaves.last_mut() {
+            leaf.index = index;
+        }
+    }
+
     fn node(&mut self, node: &Node, spot: &Spot) -> Option<Condition> {
         self.nodes += 1;
         if spot.depth > DEEPEST {

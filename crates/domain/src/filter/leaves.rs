@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     area::{Area, Circle},
-    catalogue::{Field, Folding, IndexClass, Kind, Options, Relation},
+    catalogue::{Entity, Field, Folding, IndexClass, Kind, Options, Place, Relation},
     check::{Checker, Spot},
     condition::{Aggregate, Anniversary, Condition, Numbers, Predicate, Span, Verdict},
     nodes::*,
@@ -19,6 +19,9 @@ use crate::{standards, text};
 
 /// The longest text that is compared, in bytes.
 const LONGEST: usize = 1024;
+
+/// The most values of a list.
+const MOST_VALUES: usize = 1_000;
 
 /// The fewest characters that `contains` looks for.
 const SHORTEST_PART: usize = 3;
@@ -54,6 +57,9 @@ pub(super) fn leaf(checker: &mut Checker<'_>, node: &Node, spot: &Spot) -> Optio
         Node::Calendar(node) => calendar(checker, node, spot),
         Node::Anniversary(node) => {
             let field = of_kind(checker, &node.field, spot, "anniversary", |kind| *kind == Kind::Date)?;
+            if field.place == Place::Column("birthday") {
+                checker.helped(IndexClass::Btree); // by the index of the days of the year
+            }
             let anniversary = Anniversary {
                 today: checker.now.today(),
                 within_days: node.within_days,
@@ -194,7 +200,11 @@ fn numbers(
         NumberOperator::Lte => (span(Unbounded, Included(value()?)), false),
         NumberOperator::Gt => (span(Excluded(value()?), Unbounded), false),
         NumberOperator::Gte => (span(Included(value()?), Unbounded), false),
-        NumberOperator::In => (Numbers::OneOf(checker.needed(operands.values, &spot.pointer, "values")?), false),
+        NumberOperator::In => {
+            let values = checker.needed(operands.values, &spot.pointer, "values")?;
+            checker.few(&values, spot)?;
+            (Numbers::OneOf(values), false)
+        }
         NumberOperator::Between | NumberOperator::NotBetween => {
             let low = checker.needed(operands.low, &spot.pointer, "low");
             let high = checker.needed(operands.high, &spot.pointer, "high");
@@ -348,7 +358,8 @@ fn geo_within(checker: &mut Checker<'_>, node: &GeoWithinNode, spot: &Spot) -> O
         checker.refuse(&spot.pointer, "one_of", detail);
         return None;
     }
-    checker.note_leaf(spot, if node.countries.is_some() { IndexClass::Btree } else { IndexClass::None });
+    let is_indexed = node.countries.is_some() || spot.entity == Entity::Contact;
+    checker.note_leaf(spot, if is_indexed { IndexClass::Btree } else { IndexClass::None });
     let area = match (node.bbox, &node.countries) {
         (Some(area), _) => Area::Box(area),
         (_, Some(countries)) => Area::Countries(countries.clone()),
@@ -407,13 +418,20 @@ pub(super) fn aggregate(
 }
 
 impl Checker<'_> {
-    /// Texts that are short enough.
+    /// Texts that are few and short enough.
     fn values(&mut self, values: &[String], spot: &Spot) -> Option<()> {
-        let mut fits = true;
+        let mut fits = self.few(values, spot).is_some();
         for (index, value) in values.iter().enumerate() {
             fits &= self.short(value, &spot.at(&format!("values/{index}"))).is_some();
         }
         fits.then_some(())
+    }
+
+    fn few<T>(&mut self, values: &[T], spot: &Spot) -> Option<()> {
+        if values.len() > MOST_VALUES {
+            self.refuse(&spot.at("values"), "too_many", format!("At most {MOST_VALUES} values are allowed."));
+        }
+        (values.len() <= MOST_VALUES).then_some(())
     }
 
     fn short(&mut self, value: &str, pointer: &str) -> Option<()> {

@@ -2,7 +2,9 @@
 
 use rapport_domain::{
     access::Right,
-    filter::{Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort, Refused},
+    filter::{
+        Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort, IndexClass, Refused,
+    },
     problem::FieldProblem,
 };
 use serde_json::Value;
@@ -53,6 +55,9 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: FilterSort) -> Resu
     let mut indexes = Vec::new();
     collect_indexes(&plan, &mut indexes);
     let estimated_cost = number("/0/Plan/Total Cost");
+    // How many records a condition without an index leaves, nobody knows: it may have to be tried on all of them.
+    let is_known = checked.leaves.iter().all(|leaf| leaf.index != IndexClass::None);
+    let reckoned = if is_known { estimated_cost } else { number("/0/Plan/Plans/0/Total Cost") };
     let leaves = checked.leaves.iter();
     Ok(FilterExplanation {
         valid: true,
@@ -63,7 +68,7 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: FilterSort) -> Resu
             estimated_cost,
             // Those that the page is taken from; the page itself is never expected to hold more than its limit.
             estimated_rows: number("/0/Plan/Plans/0/Plan Rows") as i64,
-            runs_within_budget: estimated_cost <= AFFORDABLE,
+            runs_within_budget: reckoned <= AFFORDABLE,
         }),
     })
 }

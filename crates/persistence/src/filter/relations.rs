@@ -37,18 +37,17 @@ impl Compiler<'_> {
         }
     }
 
+    /// First the latest of each is chosen by its id alone, so that what is sorted is narrow.
     pub(super) fn latest(&mut self, latest: &Latest) {
         let Relation { from, to, here, there, .. } = *latest.relation;
         let table_there = table(to);
-        self.sql(format!(
-            "{}.{here} IN (SELECT {table_there}.{there} FROM (SELECT DISTINCT ON ({table_there}.{there}) {table_there}.* ",
-            table(from)
-        ));
+        self.sql(format!("{}.{here} IN (SELECT {table_there}.{there} FROM {table_there} WHERE ", table(from)));
+        self.sql(format!("{table_there}.workspace_id = "));
+        self.bind(Piece::Uuid(self.reader.workspace()));
+        self.sql(format!(" AND {table_there}.id IN (SELECT DISTINCT ON ({table_there}.{there}) {table_there}.id "));
         self.those(latest.relation, &latest.eligible);
         let value = expression(&latest.order_by);
-        self.sql(format!(
-            " ORDER BY {table_there}.{there}, {value} DESC NULLS LAST, {table_there}.id DESC) AS {table_there} WHERE "
-        ));
+        self.sql(format!(" ORDER BY {table_there}.{there}, {value} DESC NULLS LAST, {table_there}.id DESC) AND "));
         self.condition(&latest.then, true);
         self.sql(")");
     }
@@ -77,7 +76,7 @@ impl Compiler<'_> {
         let numbers = &aggregate.verdict.numbers;
         match aggregate.function {
             AggregateFunction::Sum => {
-                self.numbers_of(numbers, |compiler| compiler.over("coalesce(sum(", aggregate, "), 0)"))
+                self.numbers_of(numbers, |compiler| compiler.over("coalesce(sum(", aggregate, "), 0)"));
             }
             AggregateFunction::Min => self.numbers_of(numbers, |compiler| compiler.over("min(", aggregate, ")")),
             AggregateFunction::Max => self.numbers_of(numbers, |compiler| compiler.over("max(", aggregate, ")")),
