@@ -107,6 +107,10 @@ permissions! {
     RolesRead = "roles:read";
     /// Create, change and delete roles.
     RolesWrite = "roles:write";
+    /// See the custom fields.
+    CustomFieldsRead = "custom_fields:read";
+    /// Create, change, archive and restore custom fields.
+    CustomFieldsWrite = "custom_fields:write";
     /// See the API keys.
     ApiKeysRead = "api_keys:read";
     /// Create, change and revoke API keys.

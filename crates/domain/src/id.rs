@@ -55,6 +55,8 @@ typed_id! {
     ContactId;
     /// An organisation the business knows.
     CompanyId;
+    /// A field that a workspace has added to a resource.
+    CustomFieldId;
     /// One line of the journal.
     JournalEntryId;
     /// One run of an import.

@@ -21,6 +21,7 @@ pub enum RecordKind {
     Session,
     SigningKey,
     Share,
+    CustomField,
 }
 
 impl RecordKind {
@@ -36,6 +37,7 @@ impl RecordKind {
             Self::Session => "session",
             Self::SigningKey => "signing_key",
             Self::Share => "share",
+            Self::CustomField => "custom_field",
         }
     }
 }

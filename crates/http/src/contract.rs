@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use jsonschema::Validator;
 use matchit::Router;
-use rapport_domain::{access::Permission, problem::FieldProblem};
+use rapport_domain::{
+    access::{Permission, Resource},
+    problem::FieldProblem,
+};
 use serde_json::{Value, json};
 
 use crate::{
+    fields::{self, FieldDescription},
     problem::ApiError,
     problems,
     schemas::{self, Schemas},
@@ -22,6 +26,8 @@ pub(crate) struct Contract {
     pub(crate) schemas: Schemas,
     /// The document as it is served.
     pub(crate) text: String,
+    /// The fields that records have in every workspace.
+    pub(crate) fields: BTreeMap<Resource, Vec<FieldDescription>>,
     paths: Router<Path>,
 }
 
@@ -86,7 +92,7 @@ impl Contract {
             let allow = allow.join(", ");
             paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
         }
-        Ok(Self { schemas, text: document.to_string(), paths })
+        Ok(Self { schemas, text: document.to_string(), fields: fields::of_document(document), paths })
     }
 
     /// What is at this address, and whether the ids in it can be ids at all.

@@ -10,6 +10,7 @@ mod body;
 mod conditional;
 mod contract;
 mod envelope;
+mod fields;
 mod gate;
 mod health;
 mod limits;

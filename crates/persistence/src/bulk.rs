@@ -27,6 +27,6 @@ pub(crate) fn update<R: Serialize>(
 }
 
 /// Written as text at once: a tree of values in between would cost as much again.
-fn document<R: Serialize>(rows: &[R]) -> Result<String, StoreError> {
+pub(crate) fn document<R: Serialize>(rows: &[R]) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::Internal(error.to_string()))
 }

@@ -4,6 +4,7 @@
 //! on where it stopped, and nothing is lost or doubled. `contacts::import` and `companies::import` write a chunk.
 
 mod chunk;
+mod custom;
 mod imported;
 
 use chrono::{DateTime, Utc};

@@ -231,6 +231,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        custom -> Jsonb,
     }
 }
 
@@ -265,6 +266,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        custom -> Jsonb,
     }
 }
 
@@ -292,6 +294,39 @@ diesel::table! {
         errors_length -> BigInt,
         started_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    custom_fields (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        archived_at -> Nullable<Timestamptz>,
+        resource -> Text,
+        key -> Text,
+        label -> Text,
+        description -> Nullable<Text>,
+        kind -> Text,
+        is_required -> Bool,
+        is_unique -> Bool,
+        is_sorted -> Bool,
+        rules -> Jsonb,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    custom_field_values (workspace_id, record_id, field_id) {
+        workspace_id -> Uuid,
+        record_id -> Uuid,
+        field_id -> Uuid,
+        unique_value -> Nullable<Text>,
+        sort_key -> Nullable<Text>,
     }
 }
 

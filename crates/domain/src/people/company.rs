@@ -17,7 +17,10 @@ use crate::{
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
-    workspace::user::UserSummary,
+    workspace::{
+        custom_field::{CustomValues, merged, values_schema, values_schema_of_patch},
+        user::UserSummary,
+    },
 };
 
 /// An organisation the business knows.
@@ -53,6 +56,9 @@ pub struct Company {
     /// Free tags.
     #[schema(example = json!(["supplier"]))]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// Ids under which outside systems know the company.
     pub external_ids: Vec<ExternalId>,
     /// Name in daily use.
@@ -160,6 +166,9 @@ pub struct NewCompany {
     /// Free tags.
     #[schema(schema_with = tags)]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// E-mail addresses; the first is the primary one.
     #[schema(max_items = 20)]
     pub emails: Vec<EmailAddress>,
@@ -241,6 +250,9 @@ pub struct CompanyPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(schema_with = tags_or_null)]
     pub tags: Option<Option<Vec<String>>>,
+    /// Values of the workspace's own fields, by key; null clears one.
+    #[schema(schema_with = values_schema_of_patch)]
+    pub custom: Option<CustomValues>,
     /// E-mail addresses; the first is the primary one. Null is an empty list.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(max_items = 20)]
@@ -345,6 +357,7 @@ impl Company {
         "source",
         "source_channel",
         "tags",
+        "custom",
         "external_ids",
         "name",
         "legal_name",
@@ -382,6 +395,7 @@ impl Company {
             source: stamp.source,
             source_channel: new.source_channel,
             tags: new.tags,
+            custom: merged(&CustomValues::new(), new.custom),
             external_ids: Vec::new(),
             name: new.name,
             legal_name: new.legal_name,
@@ -415,6 +429,7 @@ impl Company {
             team_id: patch.team_id.unwrap_or(self.team_id),
             source_channel: patch.source_channel.unwrap_or(self.source_channel),
             tags: list(patch.tags, &self.tags),
+            custom: merged(&self.custom, patch.custom.unwrap_or_default()),
             name: patch.name.unwrap_or_else(|| self.name.clone()),
             legal_name: patch.legal_name.unwrap_or_else(|| self.legal_name.clone()),
             domain: patch.domain.unwrap_or_else(|| self.domain.clone()),

@@ -9,10 +9,11 @@ use rapport_domain::{
     people::duplicate::OnDuplicate,
     problem::FieldProblem,
     record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
-use super::{CONNECTION, Draft, Imported, MatchBy, References, Rules, Verdict};
+use super::{CONNECTION, Draft, Imported, MatchBy, References, Rules, Verdict, custom::Custom};
 use crate::{
     Reader, StoreError, Writer, bulk,
     journal::{self, BulkEntry, Entry},
@@ -65,6 +66,7 @@ struct Chunk<R: Imported> {
     known: HashSet<Uuid>,
     /// The main teams of those users.
     teams: HashMap<Uuid, Uuid>,
+    custom: Custom,
     pending: Pending<R::Row>,
 }
 
@@ -100,6 +102,7 @@ impl<R: Imported> Chunk<R> {
             by_external_id: HashMap::new(),
             known: HashSet::new(),
             teams: HashMap::new(),
+            custom: Custom::prepare(writer, R::RESOURCE, &given(drafts))?,
             pending: Pending::new(),
         };
         let mut named = References::default();
@@ -195,6 +198,10 @@ impl<R: Imported> Chunk<R> {
             Err(invalid) => return Ok(Verdict::Refused(invalid.problems().to_vec())),
         };
         let mut problems = self.unknown(&record, None);
+        match self.custom.judge_new(record.id(), record.custom()) {
+            Ok(custom) => *record.custom_mut() = custom,
+            Err(invalid) => problems.extend(invalid.into_problems()),
+        }
         if let Some(id) = &draft.external_id
             && self.by_external_id.contains_key(id)
         {
@@ -212,6 +219,7 @@ impl<R: Imported> Chunk<R> {
         self.give_external_id(writer, draft, &mut record);
         let entry = Entry::new(writer, R::KIND, "created", record.id(), Changes::of_new(&record), self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, record.version()));
+        self.custom.keep(writer.workspace(), record.id(), &CustomValues::new(), record.custom());
         self.pending.inserted.push(record.row(writer.workspace()));
         self.pending.records.insert(record.id());
         match self.rules.match_by {
@@ -236,6 +244,12 @@ impl<R: Imported> Chunk<R> {
             self.place(&mut after);
         }
         let mut problems = self.unknown(&after, Some(&before));
+        if let Some(given) = R::given(&draft.patch) {
+            match self.custom.judge_changes(before.id(), given, before.custom()) {
+                Ok(custom) => *after.custom_mut() = custom,
+                Err(invalid) => problems.extend(invalid.into_problems()),
+            }
+        }
         let owner = draft.external_id.as_ref().and_then(|id| self.by_external_id.get(id));
         if owner.is_some_and(|owner| *owner != before.id()) {
             problems.push(taken_external_id());
@@ -262,6 +276,7 @@ impl<R: Imported> Chunk<R> {
         let changes = Changes::between(&before, &after);
         let entry = Entry::new(writer, R::KIND, "updated", after.id(), changes, self.stamp.at);
         self.pending.entries.push(BulkEntry::new(entry, after.version()));
+        self.custom.keep(writer.workspace(), after.id(), before.custom(), after.custom());
         self.pending.updated.push(after.row(writer.workspace()));
         self.pending.records.insert(after.id());
         self.replace(slot, after);
@@ -281,7 +296,8 @@ impl<R: Imported> Chunk<R> {
         if !pending.external_ids.is_empty() {
             diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
         }
-        journal::copy(pg, pending.entries)
+        self.custom.flush(writer)?;
+        journal::copy(writer.pg(), pending.entries)
     }
 
     /// Problems with users and companies that a record names and did not name before.
@@ -340,6 +356,15 @@ impl<R: Imported> Chunk<R> {
         }
         self.records[slot] = record;
     }
+}
+
+/// The values of custom fields that rows give.
+fn given<R: Imported>(drafts: &[Draft<R, R::Patch>]) -> Vec<&CustomValues> {
+    drafts
+        .iter()
+        .flat_map(|draft| draft.fresh.as_ref().ok().map(R::custom).into_iter().chain(R::given(&draft.patch)))
+        .filter(|values| !values.is_empty())
+        .collect()
 }
 
 /// The keys that decide what becomes of the rows.

@@ -2,9 +2,11 @@
 
 use diesel::PgConnection;
 use rapport_domain::{
+    access::Resource,
     id::{TeamId, UserId},
     problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -14,6 +16,7 @@ use crate::{Reader, StoreError, Writer};
 /// Records that a file can bring.
 pub(crate) trait Imported: Clone + PartialEq + Serialize {
     const KIND: RecordKind;
+    const RESOURCE: Resource;
     const TABLE: &'static str;
     const COLUMNS: &'static [&'static str];
     type Patch;
@@ -27,6 +30,11 @@ pub(crate) trait Imported: Clone + PartialEq + Serialize {
     fn references(&self) -> References;
     /// Who owns it, and the team that it belongs to.
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
+    /// The values of custom fields. Those of a row are not judged yet.
+    fn custom(&self) -> &CustomValues;
+    fn custom_mut(&mut self) -> &mut CustomValues;
+    /// The values of custom fields that a row gives a known record.
+    fn given(patch: &Self::Patch) -> Option<&CustomValues>;
     /// As a row of a file would change it.
     fn patched(&self, patch: &Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
     /// Becomes the next version.

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use rapport_domain::{
+    access::Resource,
     id::{TeamId, UserId},
     people::{
         company::{Company, CompanyPatch},
@@ -9,11 +10,12 @@ use rapport_domain::{
     },
     problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
 use super::{
-    KIND, by_ids, lock_parents, refuse_circle,
+    KIND, RESOURCE, by_ids, lock_parents, refuse_circle,
     row::{COLUMNS, Row},
 };
 use crate::{
@@ -42,6 +44,7 @@ pub fn import(
 
 impl Imported for Company {
     const KIND: RecordKind = KIND;
+    const RESOURCE: Resource = RESOURCE;
     const TABLE: &'static str = "companies";
     const COLUMNS: &'static [&'static str] = COLUMNS;
     type Patch = CompanyPatch;
@@ -65,6 +68,18 @@ impl Imported for Company {
 
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
         (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &CompanyPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
     }
 
     fn references(&self) -> References {

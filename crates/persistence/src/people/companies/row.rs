@@ -9,6 +9,7 @@ use rapport_domain::{
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
     },
     record::ExternalId,
+    workspace::custom_field::CustomValues,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "custom",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -84,6 +86,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
 }
 
 /// What is only shown.
@@ -135,6 +138,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: company.team_id.map(TeamId::uuid),
+            custom: Json(company.custom.clone()),
             details: Json(Details {
                 legal_name: company.legal_name.clone(),
                 website: company.website.clone(),
@@ -166,6 +170,7 @@ impl Row {
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,
+            custom: self.custom.0,
             external_ids: self.external_ids.0,
             name: self.name,
             legal_name: details.legal_name,

@@ -2,6 +2,7 @@
 
 use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use rapport_domain::{
+    access::Resource,
     id::{TeamId, UserId},
     people::{
         contact::{Contact, ContactPatch},
@@ -9,11 +10,12 @@ use rapport_domain::{
     },
     problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
 use super::{
-    Deleted, KIND,
+    Deleted, KIND, RESOURCE,
     row::{COLUMNS, Row},
     visible,
 };
@@ -43,6 +45,7 @@ pub fn import(
 
 impl Imported for Contact {
     const KIND: RecordKind = KIND;
+    const RESOURCE: Resource = RESOURCE;
     const TABLE: &'static str = "contacts";
     const COLUMNS: &'static [&'static str] = COLUMNS;
     type Patch = ContactPatch;
@@ -66,6 +69,18 @@ impl Imported for Contact {
 
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
         (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &ContactPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
     }
 
     fn references(&self) -> References {

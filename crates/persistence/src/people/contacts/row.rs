@@ -9,6 +9,7 @@ use rapport_domain::{
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
     },
     record::{Channel, ExternalId},
+    workspace::custom_field::CustomValues,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -46,6 +47,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "custom",
 ];
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
@@ -81,6 +83,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
 }
 
 /// What is only shown.
@@ -130,6 +133,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: contact.team_id.map(TeamId::uuid),
+            custom: Json(contact.custom.clone()),
             details: Json(Details {
                 name: contact.name.clone(),
                 salutation: contact.salutation.clone(),
@@ -160,6 +164,7 @@ impl Row {
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,
+            custom: self.custom.0,
             external_ids: self.external_ids.0,
             name: details.name,
             salutation: details.salutation,
