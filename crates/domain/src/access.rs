@@ -113,6 +113,10 @@ permissions! {
     ConnectionsWrite = "connections:write";
     /// Change and delete the views of others.
     ViewsWrite = "views:write";
+    /// See the custom fields.
+    CustomFieldsRead = "custom_fields:read";
+    /// Create, change, archive and restore custom fields.
+    CustomFieldsWrite = "custom_fields:write";
     /// See the API keys.
     ApiKeysRead = "api_keys:read";
     /// Create, change and revoke API keys.

@@ -59,6 +59,8 @@ typed_id! {
     ViewId;
     /// An outside system.
     ConnectionId;
+    /// A field that a workspace has added to a resource.
+    CustomFieldId;
     /// One line of the journal.
     JournalEntryId;
     /// One run of an import.

@@ -1,5 +1,7 @@
 //! The journal: what happened to which record, when, and by whom.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{
@@ -14,6 +16,9 @@ use crate::{access::ActorKind, id::JournalEntryId, record::RecordKind};
 
 /// Fields that every write moves: to list them as changes would say nothing.
 const BOOKKEEPING: &[&str] = &["version", "created_at", "created_by", "updated_at", "updated_by", "expanded"];
+
+/// What the names of custom fields begin with.
+const CUSTOM: &str = "custom.";
 
 /// One change of one record. A record's history and the change feed list the same entries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -151,7 +156,7 @@ pub struct Changes(Box<RawValue>);
 /// journal keeps of a new record.
 #[derive(Serialize)]
 struct Change<'t> {
-    field: &'t str,
+    field: Cow<'t, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'t RawValue>,
     to: &'t RawValue,
@@ -161,12 +166,18 @@ impl Changes {
     /// Compares two versions of a record in the words of the API.
     pub fn between<T: Serialize>(before: &T, after: &T) -> Self {
         let (before, after) = (text(before), text(after));
-        let before = fields(&before);
-        let changes = fields(&after).into_iter().filter_map(|(field, to)| {
+        let (before, after) = (fields(&before), fields(&after));
+        // Every version has all fields but the custom ones, which come and go.
+        let gone: Vec<_> = before
+            .iter()
+            .filter(|(name, _)| name.starts_with(CUSTOM) && !after.iter().any(|(field, _)| field == name))
+            .map(|(name, from)| Change { field: name.clone(), from: Some(from), to: RawValue::NULL })
+            .collect();
+        let changes = after.into_iter().filter_map(|(field, to)| {
             let from = before.iter().find(|(name, _)| *name == field).map(|(_, from)| *from);
             (from.map_or("null", RawValue::get) != to.get()).then_some(Change { field, from, to })
         });
-        Self::of(changes)
+        Self::of(changes.chain(gone))
     }
 
     /// All fields of a new record that have a value.
@@ -184,14 +195,14 @@ impl Changes {
     /// All fields of a record that is gone for good.
     pub fn of_deleted<T: Serialize>(before: &T) -> Self {
         let before = text(before);
-        let said = fields(&before).into_iter().filter(|(field, from)| *field != "id" && from.get() != "null");
+        let said = fields(&before).into_iter().filter(|(field, from)| field != "id" && from.get() != "null");
         Self::of(said.map(|(field, from)| Change { field, from: Some(from), to: RawValue::NULL }))
     }
 
     /// One field that was not there before.
     pub fn of_field(field: &str, to: impl Serialize) -> Self {
         let to = to_raw_value(&to).unwrap_or_default();
-        Self::of(std::iter::once(Change { field, from: None, to: &to }))
+        Self::of(std::iter::once(Change { field: field.into(), from: None, to: &to }))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -203,12 +214,24 @@ fn text<T: Serialize>(record: &T) -> String {
     serde_json::to_string(record).unwrap_or_default()
 }
 
-/// The fields of a record in their order, each with its value as text.
-fn fields(record: &str) -> Vec<(&str, &RawValue)> {
-    let mut record = serde_json::Deserializer::from_str(record);
-    let mut fields: Vec<_> = serde_with::Map::<Same, Same>::deserialize_as(&mut record).unwrap_or_default();
-    fields.retain(|(field, _)| !BOOKKEEPING.contains(field));
+/// The fields of a record in their order, each with its value as text. Custom fields are fields like others.
+fn fields(record: &str) -> Vec<(Cow<'_, str>, &RawValue)> {
+    let mut fields = Vec::new();
+    for (name, value) in members(record) {
+        if name == "custom" {
+            fields
+                .extend(members(value.get()).into_iter().map(|(key, value)| (format!("{CUSTOM}{key}").into(), value)));
+        } else if !BOOKKEEPING.contains(&name) {
+            fields.push((Cow::Borrowed(name), value));
+        }
+    }
     fields
+}
+
+/// The members of an object in their order, each with its value as text.
+fn members(object: &str) -> Vec<(&str, &RawValue)> {
+    let mut object = serde_json::Deserializer::from_str(object);
+    serde_with::Map::<Same, Same>::deserialize_as(&mut object).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -230,6 +253,20 @@ mod tests {
             ])
         );
         assert!(Changes::between(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn each_custom_field_changes_by_itself() {
+        let before = json!({"tags": [], "custom": {"a": 1, "b": "x", "c": true}});
+        let after = json!({"tags": [], "custom": {"a": 1, "b": "y", "d": {"e": 1}}});
+        assert_eq!(
+            serde_json::to_value(Changes::between(&before, &after)).unwrap(),
+            json!([
+                {"field": "custom.b", "from": "x", "to": "y"},
+                {"field": "custom.d", "to": {"e": 1}},
+                {"field": "custom.c", "from": true, "to": null},
+            ])
+        );
     }
 
     #[test]

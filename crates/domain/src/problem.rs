@@ -65,6 +65,15 @@ impl Invalid {
         Self(problems)
     }
 
+    /// Both values, or everything that is wrong with either.
+    pub fn or_both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(one), Err(other)) => Err(Self([one.0, other.0].concat())),
+            (Err(invalid), Ok(_)) | (Ok(_), Err(invalid)) => Err(invalid),
+        }
+    }
+
     pub fn into_problems(self) -> Vec<FieldProblem> {
         self.0
     }

@@ -23,6 +23,7 @@ pub enum RecordKind {
     Share,
     Connection,
     View,
+    CustomField,
 }
 
 impl RecordKind {
@@ -40,6 +41,7 @@ impl RecordKind {
             Self::Share => "share",
             Self::Connection => "connection",
             Self::View => "view",
+            Self::CustomField => "custom_field",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The business itself and those who work with Rapport.
 
 pub mod api_key;
+pub mod custom_field;
 pub mod invite;
 pub mod password;
 pub mod role;

@@ -334,6 +334,8 @@ requirements! {
     CompaniesDelete => Some(Permission::CompaniesDelete);
     UsersRead => Some(Permission::UsersRead);
     UsersWrite => Some(Permission::UsersWrite);
+    CustomFieldsRead => Some(Permission::CustomFieldsRead);
+    CustomFieldsWrite => Some(Permission::CustomFieldsWrite);
     TeamsRead => Some(Permission::TeamsRead);
     TeamsWrite => Some(Permission::TeamsWrite);
     RolesRead => Some(Permission::RolesRead);

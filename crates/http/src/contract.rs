@@ -6,10 +6,14 @@ use actix_web::http::Method;
 use jsonschema::Validator;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
-use rapport_domain::{access::Permission, problem::FieldProblem};
+use rapport_domain::{
+    access::{Permission, Resource},
+    problem::FieldProblem,
+};
 use serde_json::{Value, json};
 
 use crate::{
+    fields::{self, FieldDescription},
     problem::ApiError,
     problems,
     schemas::{self, Schemas},
@@ -24,6 +28,8 @@ pub(crate) struct Contract {
     pub(crate) schemas: Schemas,
     /// The document as it is served.
     pub(crate) text: String,
+    /// The fields that records have in every workspace.
+    pub(crate) fields: BTreeMap<Resource, Vec<FieldDescription>>,
     paths: Router<Path>,
 }
 
@@ -90,7 +96,7 @@ impl Contract {
             let allow = allow.join(", ");
             paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
         }
-        Ok(Self { schemas, text: document.to_string(), paths })
+        Ok(Self { schemas, text: document.to_string(), fields: fields::of_document(document), paths })
     }
 
     /// What is at this address, and whether the ids in it can be ids at all.

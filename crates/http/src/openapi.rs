@@ -24,6 +24,7 @@ use rapport_domain::{
     record::{CountryCode, Tag},
     workspace::{
         api_key::{NetworkText, PermissionScope, RevokedInList},
+        custom_field::ArchivedInList,
         user::UserState,
     },
 };
@@ -52,6 +53,7 @@ use crate::{
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),
         (name = "API keys", description = "With what programs sign in."),
+        (name = "Custom fields", description = "What a workspace adds to the fields of its records, and all fields together."),
         (name = "Shares", description = "Single records that somebody else may see or change, too."),
         (name = "Access", description = "Who may do what: explained and audited."),
         (name = "Service", description = "The server itself.")
@@ -59,7 +61,7 @@ use crate::{
     components(
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
-            Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
+            ArchivedInList, Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
             DeletedInList, DeletedInRead, EventName, NetworkText, OnDuplicate, PermissionScope, Resource,
             RevokedInList, Tag, UserState
         ),

@@ -10,6 +10,7 @@ use rapport_domain::{
     people::{company::Company, contact::Contact},
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
+        custom_field::CustomField,
         role::Role,
         session::Session,
         share::Share,
@@ -82,6 +83,12 @@ impl Shown for User {
 }
 
 impl Shown for Team {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for CustomField {
     fn version(&self) -> i64 {
         self.version
     }

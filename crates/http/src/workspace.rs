@@ -2,9 +2,11 @@
 
 mod access;
 pub(crate) mod api_keys;
+mod custom_fields;
 pub(crate) mod invites;
 pub(crate) mod passwords;
 mod roles;
+mod schema;
 pub(crate) mod sessions;
 mod shares;
 mod teams;
@@ -74,5 +76,14 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(views::update_view)
         .service(views::delete_view)
         .service(views::list_view_history);
+    config
+        .service(custom_fields::list_custom_fields)
+        .service(custom_fields::create_custom_field)
+        .service(custom_fields::list_custom_field_history)
+        .service(custom_fields::archive_custom_field)
+        .service(custom_fields::restore_custom_field)
+        .service(custom_fields::get_custom_field)
+        .service(custom_fields::update_custom_field)
+        .service(schema::get_schema);
     config.service(access::explain_access).service(access::list_audit_entries);
 }

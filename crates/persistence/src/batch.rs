@@ -11,6 +11,7 @@ use rapport_domain::{
     people::duplicate::{DuplicateCandidate, OnDuplicate},
     problem::FieldProblem,
     record::{ExternalId, RecordKind, Stamp, WriteResult},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
@@ -171,6 +172,9 @@ impl<R: Bulk> Batch<R> {
             named.companies.extend(of_step.companies);
         }
         self.known = Known::find(writer, &named)?;
+        let given: Vec<&CustomValues> =
+            self.steps.iter().flat_map(Step::given).filter(|given| !given.is_empty()).collect();
+        self.pending.ask_custom(writer, &given)?;
         let keys = self.keys();
         if !keys.is_empty() {
             for (own, candidate) in R::holders(writer, &keys)? {
@@ -211,6 +215,7 @@ impl<R: Bulk> Batch<R> {
     ) -> Result<Outcome<R>, StoreError> {
         require::<R>(writer, Right::Create)?;
         let mut record = fresh.record?;
+        self.pending.judge_new(&mut record)?;
         self.require_known(&record, None)?;
         let keys = record.match_keys();
         if fresh.on_duplicate == OnDuplicate::Refuse {
@@ -273,6 +278,7 @@ impl<R: Bulk> Batch<R> {
         require::<R>(writer, Right::Write)?;
         let before = self.to_change(id, version)?;
         let mut after = before.patched(patch.clone(), self.stamp, self.country.as_deref())?;
+        self.pending.judge_changes(patch, before, &mut after)?;
         self.require_known(&after, Some(before))?;
         let mut patch = patch.clone();
         let (names_owner, names_team) = named(R::place_of_patch(&mut patch));
@@ -468,6 +474,16 @@ impl<R: Bulk> Step<R> {
         match self {
             Self::Create(fresh) | Self::Upsert { fresh, .. } => Some(fresh),
             Self::Update { .. } | Self::Delete { .. } => None,
+        }
+    }
+
+    /// The values of custom fields that it gives.
+    fn given(&self) -> Vec<&CustomValues> {
+        match self {
+            Self::Create(fresh) => fresh.record.as_ref().ok().map(R::custom).into_iter().collect(),
+            Self::Update { patch, .. } => R::given(patch).into_iter().collect(),
+            Self::Upsert { upsert, .. } => R::given(&upsert.patch).into_iter().collect(),
+            Self::Delete { .. } => Vec::new(),
         }
     }
 

@@ -2,6 +2,8 @@
 //! bind for any number of rows, and the database reads each value as the type of its column. New rows go by `COPY`
 //! instead, at half the cost.
 
+mod custom;
+
 use std::collections::{HashMap, HashSet};
 
 use diesel::{
@@ -18,10 +20,12 @@ use rapport_domain::{
     people::duplicate::DuplicateCandidate,
     problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
+use self::custom::Custom;
 use crate::{
     Reader, StoreError, Writer,
     journal::{self, BulkEntry, Entry},
@@ -44,6 +48,11 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn match_keys(&self) -> Vec<String>;
     fn external_ids(&mut self) -> &mut Vec<ExternalId>;
     fn is_deleted(&self) -> bool;
+    /// The values of custom fields. Those of an input are not judged yet.
+    fn custom(&self) -> &CustomValues;
+    fn custom_mut(&mut self) -> &mut CustomValues;
+    /// The values of custom fields that a patch gives.
+    fn given(patch: &Self::Patch) -> Option<&CustomValues>;
     /// The users and companies that it names.
     fn references(&self) -> References;
     /// Who owns it, and the team that it belongs to.
@@ -156,6 +165,7 @@ pub(crate) struct Pending<R: Bulk> {
     entries: Vec<BulkEntry>,
     external_ids: Vec<NewExternalId>,
     records: HashSet<Uuid>,
+    custom: Custom,
 }
 
 /// An external id to be kept.
@@ -178,7 +188,28 @@ impl<R: Bulk> Pending<R> {
             entries: Vec::new(),
             external_ids: Vec::new(),
             records: HashSet::new(),
+            custom: Custom::default(),
         }
+    }
+
+    /// Asks what has to be known to judge the values of custom fields that are given.
+    pub(crate) fn ask_custom(&mut self, writer: &mut Writer<'_>, given: &[&CustomValues]) -> Result<(), StoreError> {
+        self.custom = Custom::prepare(writer, R::RESOURCE, given)?;
+        Ok(())
+    }
+
+    /// Judges the values of custom fields of a new record.
+    pub(crate) fn judge_new(&self, record: &mut R) -> Result<(), Invalid> {
+        *record.custom_mut() = self.custom.judge_new(record.id(), record.custom())?;
+        Ok(())
+    }
+
+    /// Judges the values of custom fields that a patch gave a record.
+    pub(crate) fn judge_changes(&self, patch: &R::Patch, before: &R, after: &mut R) -> Result<(), Invalid> {
+        if let Some(given) = R::given(patch) {
+            *after.custom_mut() = self.custom.judge_changes(before.id(), given, before.custom())?;
+        }
+        Ok(())
     }
 
     /// Whether this record waits to be written.
@@ -190,6 +221,7 @@ impl<R: Bulk> Pending<R> {
     pub(crate) fn create(&mut self, writer: &Writer<'_>, record: &R, stamp: Stamp, origin: Option<Uuid>) {
         let entry = Entry::new(writer, R::kind(), "created", record.id(), Changes::of_new(record), stamp.at);
         self.entries.push(BulkEntry::new(entry.brought_by(origin), record.version()));
+        self.custom.keep(writer.workspace(), record.id(), &CustomValues::new(), record.custom());
         self.inserted.push(record.row(writer.workspace()));
         self.records.insert(record.id());
     }
@@ -205,6 +237,14 @@ impl<R: Bulk> Pending<R> {
     ) {
         let entry = Entry::new(writer, R::kind(), verb, after.id(), Changes::between(before, after), stamp.at);
         self.entries.push(BulkEntry::new(entry.brought_by(origin), after.version()));
+        // What is deleted gives its values free.
+        let (none, is_deleted) = (CustomValues::new(), after.is_deleted());
+        self.custom.keep(
+            writer.workspace(),
+            after.id(),
+            before.custom(),
+            if is_deleted { &none } else { after.custom() },
+        );
         self.updated.push(after.row(writer.workspace()));
         self.records.insert(after.id());
     }
@@ -224,7 +264,8 @@ impl<R: Bulk> Pending<R> {
 
     /// Writes what is pending.
     pub(crate) fn flush(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
-        let pending = std::mem::replace(self, Self::new());
+        let custom = std::mem::take(&mut self.custom);
+        let pending = std::mem::replace(self, Self { custom, ..Self::new() });
         let pg = writer.pg();
         if !pending.inserted.is_empty() {
             R::insert(pg, pending.inserted)?;
@@ -235,7 +276,8 @@ impl<R: Bulk> Pending<R> {
         if !pending.external_ids.is_empty() {
             diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
         }
-        journal::copy(pg, pending.entries)
+        self.custom.flush(writer)?;
+        journal::copy(writer.pg(), pending.entries)
     }
 }
 
@@ -294,6 +336,6 @@ fn replace<R: Serialize>(
 }
 
 /// Written as text at once: a tree of values in between would cost as much again.
-fn document<R: Serialize>(rows: &[R]) -> Result<String, StoreError> {
+pub(crate) fn document<R: Serialize>(rows: &[R]) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::Internal(error.to_string()))
 }

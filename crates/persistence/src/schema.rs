@@ -231,6 +231,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        custom -> Jsonb,
         folded -> Jsonb,
     }
 }
@@ -266,6 +267,7 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         team_id -> Nullable<Uuid>,
+        custom -> Jsonb,
         folded -> Jsonb,
     }
 }
@@ -344,6 +346,39 @@ diesel::table! {
         sort -> Nullable<Text>,
         fields -> Array<Text>,
         visibility -> Text,
+    }
+}
+
+diesel::table! {
+    custom_fields (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        archived_at -> Nullable<Timestamptz>,
+        resource -> Text,
+        key -> Text,
+        label -> Text,
+        description -> Nullable<Text>,
+        kind -> Text,
+        is_required -> Bool,
+        is_unique -> Bool,
+        is_sorted -> Bool,
+        rules -> Jsonb,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    custom_field_values (workspace_id, record_id, field_id) {
+        workspace_id -> Uuid,
+        record_id -> Uuid,
+        field_id -> Uuid,
+        unique_value -> Nullable<Text>,
+        sort_key -> Nullable<Text>,
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod accounts;
 mod administrators;
 pub mod api_keys;
+pub mod custom_fields;
+pub(crate) mod custom_values;
 pub mod explanations;
 pub mod invites;
 pub mod passwords;

@@ -8,7 +8,7 @@ use rapport_domain::{
     id::{CompanyId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
-    workspace::{team::NewTeam, user::NewUser},
+    workspace::{custom_field::NewCustomField, team::NewTeam, user::NewUser},
 };
 use rapport_http::auth::password;
 use rapport_persistence::{
@@ -16,7 +16,7 @@ use rapport_persistence::{
     commerce::connections,
     people::{companies, contacts},
     workspace::{
-        roles, teams, users,
+        custom_fields, roles, teams, users,
         workspaces::{self, Workspace},
     },
 };
@@ -88,6 +88,10 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         ..NewConnection::default()
     };
     db.write(&scope, move |writer| connections::create(writer, shop)).await?;
+    for field in sample_fields() {
+        let new: NewCustomField = read(field)?;
+        db.write(&scope, move |writer| custom_fields::create(writer, &new)).await?;
+    }
     let mut ids: Vec<CompanyId> = Vec::new();
     for (index, company) in sample_companies().into_iter().enumerate() {
         let mut new: NewCompany = read(company)?;
@@ -122,6 +126,17 @@ const TEAMS: &[(&str, &str)] = &[
     ("Key accounts", "Those who buy every month"),
 ];
 
+fn sample_fields() -> Vec<Value> {
+    vec![
+        json!({"resource": "companies", "key": "customer_number", "label": "Customer number", "type": "text",
+            "description": "As it stands on our invoices.", "unique": true, "max_length": 20}),
+        json!({"resource": "companies", "key": "credit_limit", "label": "Credit limit", "type": "money", "min": "0"}),
+        json!({"resource": "contacts", "key": "interests", "label": "Interests", "type": "multi_choice", "options": [
+            {"key": "fairs", "label": "Trade fairs"}, {"key": "samples", "label": "Samples"},
+            {"key": "news", "label": "Newsletter"}]}),
+    ]
+}
+
 fn sample_companies() -> Vec<Value> {
     vec![
         json!({"name": "Lindt & Daughters", "legal_name": "Lindt & Daughters GmbH", "domain": "lindt-daughters.example",
@@ -129,13 +144,14 @@ fn sample_companies() -> Vec<Value> {
             "industry_code": "10.82", "employee_range": "51_200", "annual_revenue_amount": "12500000.00",
             "annual_revenue_currency": "EUR", "tax_id": "DE123456789", "territory": "DACH", "default_currency": "EUR",
             "lifecycle_stage": "customer", "tags": ["key account"], "source_channel": "web",
+            "custom": {"customer_number": "K-10442", "credit_limit": {"amount": "25000", "currency": "EUR"}},
             "emails": [{"address": "office@lindt-daughters.example", "type": "work"}],
             "phones": [{"number": "+49 30 901820", "type": "work"}],
             "addresses": [{"type": "billing", "street": "Torstraße 1", "postal_code": "10119", "city": "Berlin",
                 "country": "DE", "latitude": 52.529, "longitude": 13.401}],
             "social_profiles": [{"network": "linkedin", "profile": "lindt-daughters", "label": "press"}]}),
         json!({"name": "Lindt Logistics", "domain": "lindt-logistics.example", "type": "customer", "industry": "Logistics",
-            "employee_range": "11_50", "lifecycle_stage": "customer",
+            "employee_range": "11_50", "lifecycle_stage": "customer", "custom": {"customer_number": "K-10443"},
             "addresses": [{"type": "visiting", "city": "Leipzig", "postal_code": "04109", "country": "DE"}]}),
         json!({"name": "Harbour Street Books", "domain": "harbourbooks.example", "type": "prospect", "industry": "Retail",
             "employee_range": "1_10", "lifecycle_stage": "prospect", "source_channel": "in_person",
@@ -166,6 +182,7 @@ fn sample_contacts() -> Vec<(Value, Option<usize>)> {
                 "Managing director",
                 json!({"salutation": "Dr.", "birthday": "1979-04-11", "locale": "de-DE",
             "time_zone": "Europe/Berlin", "preferred_channel": "phone", "lifecycle_stage": "customer", "tags": ["vip", "newsletter"],
+            "custom": {"interests": ["fairs", "samples"]},
             "source_channel": "web", "emails": [{"address": "anna@lindt-daughters.example", "type": "work"},
             {"address": "anna.lindt@example.org", "type": "home"}], "phones": [{"number": "+49 30 901821", "type": "work"},
             {"number": "+49 1512 3456789", "type": "mobile"}], "addresses": [{"type": "visiting", "street": "Torstraße 1",

@@ -25,9 +25,13 @@ use rapport_domain::{
     people::{duplicate::OnDuplicate, import::Mapping},
     problem::FieldProblem,
     record::Source as Origin,
+    workspace::custom_field::CustomFields,
 };
 pub use rapport_persistence::import::{MatchBy, Tally};
-use rapport_persistence::{Db, Scope, StoreError, workspace::workspaces::Workspace};
+use rapport_persistence::{
+    Db, Scope, StoreError,
+    workspace::{custom_fields, workspaces::Workspace},
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -179,11 +183,13 @@ pub async fn import(
 ) -> Result<Report, ImportError> {
     let (from, listener) = (Instant::now(), Arc::clone(&progress));
     let (dry_run, clock, country) = (options.dry_run, db.clock().clone(), workspace.country.clone());
+    let (scope, kind) = (Scope::of_system(workspace.id, Origin::Import, workspace.country.clone()), options.kind);
+    let fields = db.read(&scope, move |reader| custom_fields::of(reader, kind)).await?;
     let prepared = tokio::task::spawn_blocking(move || {
         let source = Source::survey(&options.file)?;
         progress.start(source.length);
         let passed = Arc::new(AtomicU64::new(0));
-        let (mapping, rows) = columns(&source, &options, &passed, &*progress)?;
+        let (mapping, rows) = columns(&source, &options, &fields, &passed, &*progress)?;
         let judge = Judge { check, country, matches: options.match_by.is_some() };
         let fingerprint = fingerprint(&source, &options, &mapping);
         Ok(Job { options, fingerprint, mapping, rows, judge, clock, passed, progress })
@@ -191,7 +197,6 @@ pub async fn import(
     let job: Result<Job, ImportError> = prepared.await.map_err(lost)?;
     let job = job.inspect_err(|_| listener.end())?;
     let unmapped = job.mapping.unmapped().to_vec();
-    let scope = Scope::of_system(workspace.id, Origin::Import, workspace.country.clone());
     let ended = db
         .write(&scope, move |writer| {
             Ok(match job.options.kind {
@@ -216,6 +221,7 @@ pub async fn import(
 fn columns(
     source: &Source,
     options: &Options,
+    fields: &CustomFields,
     passed: &Arc<AtomicU64>,
     progress: &dyn Progress,
 ) -> Result<(Mapping, Rows), ImportError> {
@@ -226,7 +232,8 @@ fn columns(
         return Err(ImportError::Columns(detail));
     }
     let headings: Vec<&str> = rows.cells().iter().map(str::trim).collect();
-    let mapping = Mapping::read(options.kind, &headings, &options.map).map_err(ImportError::Columns)?;
+    let fields: Vec<_> = fields.live().cloned().collect();
+    let mapping = Mapping::read(options.kind, &headings, &options.map, &fields).map_err(ImportError::Columns)?;
     let needed = match options.match_by {
         Some(MatchBy::Email) => Some("emails.address"),
         Some(MatchBy::ExternalId) => Some("external_id"),

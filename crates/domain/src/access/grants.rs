@@ -197,6 +197,8 @@ impl Grants {
     pub fn may_read(&self, resource: Resource, field: &str) -> bool {
         let readable = &self.on(resource).readable;
         let may = |field: &str| is_open(field) || readable.allows(field);
+        // Custom fields are open or closed together: `custom.tier` is a part of `custom`.
+        let field = field.split('.').next().unwrap_or(field);
         may(field) && resource.sources(field).iter().all(|source| may(source))
     }
 

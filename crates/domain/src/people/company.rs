@@ -20,7 +20,10 @@ use crate::{
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
-    workspace::user::UserSummary,
+    workspace::{
+        custom_field::{CustomValues, merged, values_schema, values_schema_of_patch},
+        user::UserSummary,
+    },
 };
 
 /// An organisation the business knows.
@@ -56,6 +59,9 @@ pub struct Company {
     /// Free tags.
     #[schema(example = json!(["supplier"]))]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// Ids under which outside systems know the company.
     pub external_ids: Vec<ExternalId>,
     /// Name in daily use.
@@ -163,6 +169,9 @@ pub struct NewCompany {
     /// Free tags.
     #[schema(schema_with = tags)]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// E-mail addresses; the first is the primary one.
     #[schema(max_items = 20)]
     pub emails: Vec<EmailAddress>,
@@ -244,6 +253,9 @@ pub struct CompanyPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(schema_with = tags_or_null)]
     pub tags: Option<Option<Vec<String>>>,
+    /// Values of the workspace's own fields, by key; null clears one.
+    #[schema(schema_with = values_schema_of_patch)]
+    pub custom: Option<CustomValues>,
     /// E-mail addresses; the first is the primary one. Null is an empty list.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(max_items = 20)]
@@ -347,6 +359,7 @@ impl From<CompanyPatch> for NewCompany {
             team_id: patch.team_id,
             source_channel: patch.source_channel.flatten(),
             tags: patch.tags.flatten().unwrap_or_default(),
+            custom: patch.custom.unwrap_or_default(),
             emails: patch.emails.flatten().unwrap_or_default(),
             phones: patch.phones.flatten().unwrap_or_default(),
             addresses: patch.addresses.flatten().unwrap_or_default(),
@@ -379,6 +392,7 @@ impl Company {
         "source",
         "source_channel",
         "tags",
+        "custom",
         "external_ids",
         "name",
         "legal_name",
@@ -416,6 +430,7 @@ impl Company {
             source: stamp.source,
             source_channel: new.source_channel,
             tags: new.tags,
+            custom: merged(&CustomValues::new(), new.custom),
             external_ids: Vec::new(),
             name: new.name,
             legal_name: new.legal_name,
@@ -449,6 +464,7 @@ impl Company {
             team_id: patch.team_id.unwrap_or(self.team_id),
             source_channel: patch.source_channel.unwrap_or(self.source_channel),
             tags: list(patch.tags, &self.tags),
+            custom: merged(&self.custom, patch.custom.unwrap_or_default()),
             name: patch.name.unwrap_or_else(|| self.name.clone()),
             legal_name: patch.legal_name.unwrap_or_else(|| self.legal_name.clone()),
             domain: patch.domain.unwrap_or_else(|| self.domain.clone()),

@@ -20,7 +20,10 @@ use crate::{
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
-    workspace::user::UserSummary,
+    workspace::{
+        custom_field::{CustomValues, merged, values_schema, values_schema_of_patch},
+        user::UserSummary,
+    },
 };
 
 /// A person the business knows.
@@ -55,6 +58,9 @@ pub struct Contact {
     /// Free tags.
     #[schema(example = json!(["newsletter", "vip"]))]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// Ids under which outside systems know the person.
     pub external_ids: Vec<ExternalId>,
     /// The name to show: made of first, middle and last name, else the first e-mail address or telephone number.
@@ -144,6 +150,9 @@ pub struct NewContact {
     /// Free tags.
     #[schema(nullable = false, max_items = 100, schema_with = tags)]
     pub tags: Vec<String>,
+    /// Values of the workspace's own fields, by key.
+    #[schema(schema_with = values_schema)]
+    pub custom: CustomValues,
     /// Form of address.
     #[schema(min_length = 1, max_length = 50)]
     pub salutation: Option<String>,
@@ -212,6 +221,9 @@ pub struct ContactPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(schema_with = tags_or_null)]
     pub tags: Option<Option<Vec<String>>>,
+    /// Values of the workspace's own fields, by key; null clears one.
+    #[schema(schema_with = values_schema_of_patch)]
+    pub custom: Option<CustomValues>,
     /// Form of address.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(min_length = 1, max_length = 50)]
@@ -282,6 +294,7 @@ impl From<ContactPatch> for NewContact {
             team_id: patch.team_id,
             source_channel: patch.source_channel.flatten(),
             tags: patch.tags.flatten().unwrap_or_default(),
+            custom: patch.custom.unwrap_or_default(),
             salutation: patch.salutation.flatten(),
             first_name: patch.first_name.flatten(),
             middle_name: patch.middle_name.flatten(),
@@ -312,6 +325,7 @@ impl Contact {
         "source",
         "source_channel",
         "tags",
+        "custom",
         "external_ids",
         "name",
         "salutation",
@@ -371,6 +385,7 @@ impl Contact {
             source: stamp.source,
             source_channel: new.source_channel,
             tags: new.tags,
+            custom: merged(&CustomValues::new(), new.custom),
             external_ids: Vec::new(),
             name: String::new(),
             salutation: new.salutation,
@@ -402,6 +417,7 @@ impl Contact {
             team_id: patch.team_id.unwrap_or(self.team_id),
             source_channel: patch.source_channel.unwrap_or(self.source_channel),
             tags: list(patch.tags, &self.tags),
+            custom: merged(&self.custom, patch.custom.unwrap_or_default()),
             salutation: patch.salutation.unwrap_or_else(|| self.salutation.clone()),
             first_name: patch.first_name.unwrap_or_else(|| self.first_name.clone()),
             middle_name: patch.middle_name.unwrap_or_else(|| self.middle_name.clone()),

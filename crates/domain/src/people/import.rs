@@ -6,6 +6,7 @@
 //! make several lines. What is wrong with the value is told by JSON Pointer; [`Mapping::locate`] finds the column.
 
 mod cell;
+mod custom;
 mod heading;
 mod marks;
 mod target;
@@ -13,8 +14,11 @@ mod target;
 use serde_json::{Map, Value, json};
 
 pub use self::marks::{keep_addresses, keep_emails, keep_phones, keep_profiles};
-use self::target::{Reading, Target};
-use crate::{access::Resource, problem::FieldProblem};
+use self::{
+    custom::CustomColumn,
+    target::{Reading, Target},
+};
+use crate::{access::Resource, problem::FieldProblem, workspace::custom_field::CustomField};
 
 /// The field that a column is mapped to so that it is not imported.
 const IGNORE: &str = "ignore";
@@ -27,6 +31,8 @@ pub struct Mapping {
     fields: Vec<Column>,
     /// Items of lists, in the order of list and position.
     items: Vec<Item>,
+    /// Custom fields.
+    custom: Vec<CustomColumn>,
     unmapped: Vec<String>,
 }
 
@@ -86,11 +92,30 @@ struct Wish {
 impl Mapping {
     /// Maps the columns with these headings. `wishes` are pairs of heading and field and go before what is recognised;
     /// the field `ignore` leaves a column out. The error is one sentence for the person who asked.
-    pub fn read(kind: Resource, headings: &[&str], wishes: &[(String, String)]) -> Result<Self, String> {
-        let mut asked = explicit(kind, headings, wishes)?;
+    pub fn read(
+        kind: Resource,
+        headings: &[&str],
+        wishes: &[(String, String)],
+        fields: &[CustomField],
+    ) -> Result<Self, String> {
+        let (to_custom, wishes): (Vec<_>, Vec<_>) =
+            wishes.iter().cloned().partition(|(_, field)| field.starts_with(custom::PREFIX));
+        let mut custom = explicit_custom(headings, &to_custom, fields)?;
+        let mut asked = explicit(kind, headings, &wishes)?;
+        if let Some((index, _)) = asked.iter().find(|(index, _)| custom.iter().any(|column| column.index == *index)) {
+            return Err(mapped_twice(headings[*index]));
+        }
         let mut open = Vec::new();
         for (index, heading) in headings.iter().enumerate() {
-            if asked.iter().any(|(wished, _)| *wished == index) {
+            let is_asked = asked.iter().any(|(wished, _)| *wished == index);
+            if is_asked || custom.iter().any(|column| column.index == index) {
+                continue;
+            }
+            // What the workspace has named itself goes before what others mean by such a heading.
+            if let Some(field) = custom::recognise(fields, heading) {
+                if !custom.iter().any(|column| column.field.id == field.id) {
+                    custom.push(CustomColumn { index, field: field.clone() });
+                }
                 continue;
             }
             if let Some(found) = heading::recognise(kind, heading) {
@@ -104,6 +129,7 @@ impl Mapping {
             headings: headings.iter().map(|heading| (*heading).to_owned()).collect(),
             fields: Vec::new(),
             items: Vec::new(),
+            custom,
             unmapped: Vec::new(),
         };
         mapping.place(all)?;
@@ -120,6 +146,11 @@ impl Mapping {
     pub fn has(&self, target: &str) -> bool {
         let inside = self.items.iter().flat_map(|item| &item.columns);
         self.fields.iter().chain(inside).any(|column| column.target.name == target)
+    }
+
+    /// Whether a column goes to a custom field.
+    pub fn has_custom(&self) -> bool {
+        !self.custom.is_empty()
     }
 
     /// The heading of a column.
@@ -140,7 +171,8 @@ impl Mapping {
             columns
                 .map(|column| format!("{}={}/{}/{:?}\n", column.index, column.target.name, item.position, item.marks))
         });
-        fields.chain(items).collect()
+        let custom = self.custom.iter().map(|column| format!("{}=custom.{}\n", column.index, column.field.key));
+        fields.chain(items).chain(custom).collect()
     }
 
     /// What a row says. `cell` gives the text of a column without space at its ends.
@@ -169,7 +201,24 @@ impl Mapping {
                 list.push(Value::Object(read));
             }
         }
+        let custom = self.read_custom(&cell, &mut problems);
+        if !custom.is_empty() {
+            value.insert("custom".to_owned(), Value::Object(custom));
+        }
         if problems.is_empty() { Ok(Row { value: Value::Object(value), external_id }) } else { Err(problems) }
+    }
+
+    fn read_custom<'r>(&self, cell: &impl Fn(usize) -> &'r str, problems: &mut Vec<CellProblem>) -> Map<String, Value> {
+        let mut values = Map::new();
+        for CustomColumn { index, field } in &self.custom {
+            let text = cell(*index);
+            match custom::read(field, text) {
+                _ if text.is_empty() => {}
+                Ok(value) => drop(values.insert(field.key.clone(), value)),
+                Err(problem) => problems.push(CellProblem { column: Some(*index), ..problem }),
+            }
+        }
+        values
     }
 
     /// Finds the column that a problem with a row's value is about.
@@ -184,6 +233,10 @@ impl Mapping {
         let name = path.next()?;
         if let Some(column) = self.fields.iter().find(|column| column.target.name == name) {
             return Some(column.index);
+        }
+        if name == "custom" {
+            let key = path.next()?;
+            return self.custom.iter().find(|column| column.field.key == key).map(|column| column.index);
         }
         let mut present = self.items.iter().filter(|item| item.list == name && item.is_present(cell));
         let position: usize = path.next().and_then(|position| position.parse().ok()).unwrap_or(0);
@@ -259,7 +312,8 @@ impl Mapping {
             item.columns.sort_by_key(|column| column.index);
         }
         let inside = self.items.iter().flat_map(|item| &item.columns);
-        let used: Vec<usize> = self.fields.iter().chain(inside).map(|column| column.index).collect();
+        let custom = self.custom.iter().map(|column| column.index);
+        let used: Vec<usize> = self.fields.iter().chain(inside).map(|column| column.index).chain(custom).collect();
         let unused = self.headings.iter().enumerate().filter(|(index, _)| !used.contains(index));
         self.unmapped = unused.map(|(_, heading)| heading.clone()).collect();
         if used.is_empty() {
@@ -320,19 +374,50 @@ fn explicit(
 ) -> Result<Vec<(usize, Option<Wish>)>, String> {
     let mut asked: Vec<(usize, Option<Wish>)> = Vec::new();
     for (heading, field) in wishes {
-        let same = |other: &&str| heading::normal(other) == heading::normal(heading);
-        let index = headings.iter().position(|other| other == heading).or_else(|| headings.iter().position(same));
-        let index = index.ok_or_else(|| {
-            let headings = headings.iter().map(|heading| format!("{heading:?}")).collect::<Vec<_>>().join(", ");
-            format!("The file has no column {heading:?}. Its columns are {headings}.")
-        })?;
+        let index = column_of(headings, heading)?;
         if asked.iter().any(|(other, _)| *other == index) {
-            return Err(format!("Column {heading:?} is mapped twice. Map it once."));
+            return Err(mapped_twice(heading));
         }
         let wish = (field != IGNORE).then(|| wished(kind, index, field)).transpose()?;
         asked.push((index, wish));
     }
     Ok(asked)
+}
+
+/// Custom fields that are asked for by name, as `custom.tier`.
+fn explicit_custom(
+    headings: &[&str],
+    wishes: &[(String, String)],
+    fields: &[CustomField],
+) -> Result<Vec<CustomColumn>, String> {
+    let mut columns: Vec<CustomColumn> = Vec::new();
+    for (heading, name) in wishes {
+        let index = column_of(headings, heading)?;
+        let field =
+            fields.iter().find(|field| name.strip_prefix(custom::PREFIX) == Some(&field.key)).ok_or_else(|| {
+                let known = fields.iter().map(|field| field.key.as_str()).collect::<Vec<_>>().join(", ");
+                format!("There is no custom field {name:?}. The custom fields are: {known}.")
+            })?;
+        if columns.iter().any(|other| other.index == index || other.field.id == field.id) {
+            return Err(mapped_twice(heading));
+        }
+        columns.push(CustomColumn { index, field: field.clone() });
+    }
+    Ok(columns)
+}
+
+/// The place of the column with this heading.
+fn column_of(headings: &[&str], heading: &str) -> Result<usize, String> {
+    let same = |other: &&str| heading::normal(other) == heading::normal(heading);
+    let index = headings.iter().position(|other| *other == heading).or_else(|| headings.iter().position(same));
+    index.ok_or_else(|| {
+        let headings = headings.iter().map(|heading| format!("{heading:?}")).collect::<Vec<_>>().join(", ");
+        format!("The file has no column {heading:?}. Its columns are {headings}.")
+    })
+}
+
+fn mapped_twice(heading: &str) -> String {
+    format!("Column {heading:?} or its field is mapped twice. Map each once.")
 }
 
 /// Reads `first_name`, `emails.address` or `emails.1.address`; positions count from 0.

@@ -206,10 +206,12 @@ impl Role {
             StandardRole::Admin => ("Does everything.", &[]),
             StandardRole::Manager => (
                 "Does everything with records, and sees who works with them.",
-                &["roles:read", "teams:read", "users:read"],
+                &["custom_fields:read", "roles:read", "teams:read", "users:read"],
             ),
-            StandardRole::Agent => ("Sees, creates and changes records.", &["teams:read", "users:read"]),
-            StandardRole::ReadOnly => ("Sees records.", &["teams:read", "users:read"]),
+            StandardRole::Agent => {
+                ("Sees, creates and changes records.", &["custom_fields:read", "teams:read", "users:read"])
+            }
+            StandardRole::ReadOnly => ("Sees records.", &["custom_fields:read", "teams:read", "users:read"]),
         };
         let records = match role {
             StandardRole::Admin => None,

@@ -7,6 +7,7 @@ use rapport_domain::{
     people::duplicate::OnDuplicate,
     problem::FieldProblem,
     record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
@@ -77,6 +78,7 @@ impl<R: Imported> Chunk<R> {
             known: Known::default(),
             pending: Pending::new(),
         };
+        chunk.pending.ask_custom(writer, &given(drafts))?;
         let mut named = References::default();
         for draft in drafts {
             let of_draft = draft.fresh.as_ref().map_or_else(|_| R::named(&draft.patch), R::references);
@@ -166,6 +168,9 @@ impl<R: Imported> Chunk<R> {
             Err(invalid) => return Ok(Verdict::Refused(invalid.problems().to_vec())),
         };
         let mut problems = self.unknown(&record, None);
+        if let Err(invalid) = self.pending.judge_new(&mut record) {
+            problems.extend(invalid.into_problems());
+        }
         if let Some(id) = &draft.external_id
             && self.by_external_id.contains_key(id)
         {
@@ -204,6 +209,9 @@ impl<R: Imported> Chunk<R> {
             self.place(&mut after);
         }
         let mut problems = self.unknown(&after, Some(&before));
+        if let Err(invalid) = self.pending.judge_changes(&draft.patch, &before, &mut after) {
+            problems.extend(invalid.into_problems());
+        }
         let owner = draft.external_id.as_ref().and_then(|id| self.by_external_id.get(id));
         if owner.is_some_and(|owner| *owner != before.id()) {
             problems.push(taken_external_id());
@@ -279,6 +287,15 @@ impl<R: Imported> Chunk<R> {
         }
         self.records[slot] = record;
     }
+}
+
+/// The values of custom fields that rows give.
+fn given<R: Imported>(drafts: &[Draft<R, R::Patch>]) -> Vec<&CustomValues> {
+    drafts
+        .iter()
+        .flat_map(|draft| draft.fresh.as_ref().ok().map(R::custom).into_iter().chain(R::given(&draft.patch)))
+        .filter(|values| !values.is_empty())
+        .collect()
 }
 
 /// The keys that decide what becomes of the rows.

@@ -21,7 +21,9 @@ use rapport_domain::{
         },
         contact::DeletedInList,
     },
+    problem::Invalid,
     record::{RecordKind, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -41,7 +43,10 @@ use crate::{
     schema::companies,
     search::{self, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
-    workspace::users,
+    workspace::{
+        custom_values::{self, Kept},
+        users,
+    },
 };
 
 const KIND: RecordKind = RecordKind::Company;
@@ -79,6 +84,7 @@ pub fn get(
         .optional()?
         .ok_or(StoreError::Missing(KIND))?;
     let mut company = [row.into_company()?];
+    custom_values::hide_archived(reader, RESOURCE, company.iter_mut().map(|company| &mut company.custom))?;
     embed(reader, &mut company, expand)?;
     let [company] = company;
     Ok(company)
@@ -145,9 +151,14 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) 
 /// Creates a company.
 pub fn create(writer: &mut Writer<'_>, mut new: NewCompany) -> Result<Company, StoreError> {
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
-    let company = Company::create(new, CompanyId::mint(), writer.stamp(), writer.scope().country())?;
-    require(writer, company.parent_id, "/parent_id")?;
-    insert(writer, &company)
+    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
+        let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
+        let company = Company::create(new.clone(), CompanyId::mint(), writer.stamp(), writer.scope().country());
+        let (company, custom) = Invalid::or_both(company, custom)?;
+        let company = Company { custom, ..company };
+        require(writer, company.parent_id, "/parent_id")?;
+        insert(writer, &company)
+    })
 }
 
 /// Changes a company; `expected` is the version that the caller knows. What changes nothing leaves no trace.
@@ -161,10 +172,19 @@ pub fn update(
         // Two changes that would close a circle together must not pass each other.
         return writer.transaction(|writer| {
             lock_parents(writer)?;
-            update_fields(writer, id, expected, patch)
+            update_in_turn(writer, id, expected, patch)
         });
     }
-    update_fields(writer, id, expected, patch)
+    update_in_turn(writer, id, expected, patch)
+}
+
+fn update_in_turn(
+    writer: &mut Writer<'_>,
+    id: CompanyId,
+    expected: Option<i64>,
+    patch: &CompanyPatch,
+) -> Result<Company, StoreError> {
+    custom_values::in_turn(writer, patch.custom.is_some(), |writer| update_fields(writer, id, expected, patch))
 }
 
 fn update_fields(
@@ -176,7 +196,9 @@ fn update_fields(
     change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, _| {
         let mut patch = patch.clone();
         place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
-        let after = before.patch(patch, writer.scope().country())?;
+        let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
+        let (after, custom) = Invalid::or_both(before.patch(patch, writer.scope().country()), custom)?;
+        let after = Company { custom, ..after };
         if after.parent_id != before.parent_id {
             require(writer, after.parent_id, "/parent_id")?;
             refuse_circle(writer, id, after.parent_id)?;
@@ -213,10 +235,32 @@ pub fn history(
 
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
     let entry = Entry::new(writer, KIND, "created", company.id.uuid(), Changes::of_new(company), company.created_at);
-    let write = diesel::insert_into(companies::table)
-        .values(Row::of(writer.workspace(), company))
-        .returning(Row::as_returning());
-    Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_company()
+    let kept = Kept::new(company.id.uuid(), None, Some(&company.custom));
+    custom_values::written_with(writer, RESOURCE, &kept, |writer| {
+        let write = diesel::insert_into(companies::table)
+            .values(Row::of(writer.workspace(), company))
+            .returning(Row::as_returning());
+        let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
+        Ok(Some(row.into_company()?))
+    })?
+    .ok_or(StoreError::Contention)
+}
+
+/// The custom values that have to be kept apart from those of others: what was deleted gives its own free.
+fn living(company: &Company) -> Option<&CustomValues> {
+    company.deleted_at.is_none().then_some(&company.custom)
+}
+
+/// A company without what is in archived fields.
+fn shown(reader: &mut Reader<'_>, mut company: Company) -> Result<Company, StoreError> {
+    custom_values::hide_archived(reader, RESOURCE, [&mut company.custom])?;
+    Ok(company)
+}
+
+/// Those of these companies that the caller may see.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let found = visible(reader, Deleted::Exclude).filter(companies::id.eq_any(ids)).select(companies::id);
+    Ok(found.load(reader.pg())?)
 }
 
 /// One company that the caller may change.
@@ -252,18 +296,23 @@ fn change(
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);
         if changes.is_empty() {
-            return Ok(before);
+            return shown(writer, before);
         }
         after.advance(stamp);
-        let write = diesel::update(companies::table)
-            .filter(companies::workspace_id.eq(writer.workspace()))
-            .filter(companies::id.eq(id.uuid()))
-            .filter(companies::version.eq(before.version))
-            .set(Row::of(writer.workspace(), &after))
-            .returning(Row::as_returning());
         let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
-        if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
-            return row.into_company();
+        let kept = Kept::new(id.uuid(), living(&before), living(&after));
+        let written = custom_values::written_with(writer, RESOURCE, &kept, |writer| {
+            let write = diesel::update(companies::table)
+                .filter(companies::workspace_id.eq(writer.workspace()))
+                .filter(companies::id.eq(id.uuid()))
+                .filter(companies::version.eq(before.version))
+                .set(Row::of(writer.workspace(), &after))
+                .returning(Row::as_returning());
+            let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
+            row.map(Row::into_company).transpose()
+        })?;
+        if let Some(company) = written {
+            return shown(writer, company);
         }
     }
     Err(StoreError::Contention)
@@ -293,6 +342,7 @@ fn whole_page(
         filtered(reader, wanted, search, Policy::reading(reader, RESOURCE).whole())?.select(companies::id),
         wanted.count
     );
+    custom_values::hide_archived(reader, RESOURCE, page.data.iter_mut().map(|company| &mut company.custom))?;
     embed(reader, &mut page.data, wanted.expand)?;
     Ok(page)
 }
@@ -403,7 +453,7 @@ fn embed(reader: &mut Reader<'_>, companies: &mut [Company], expand: &[CompanyRe
     let mut parents = HashMap::new();
     if expand.contains(&CompanyRelation::Parent) {
         let ids: Vec<Uuid> = companies.iter().filter_map(|company| company.parent_id).map(|id| id.uuid()).collect();
-        parents = by_ids(reader, &ids)?.into_iter().map(|company| (company.id, company)).collect();
+        parents = embeddable(reader, &ids)?.into_iter().map(|company| (company.id, company)).collect();
     }
     let mut owners = HashMap::new();
     if expand.contains(&CompanyRelation::Owner) {
@@ -426,6 +476,13 @@ pub(crate) fn by_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Compan
         .select(Row::as_select())
         .load(reader.pg())?;
     rows.into_iter().map(Row::into_company).collect()
+}
+
+/// Companies as they are embedded in others.
+pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Company>, StoreError> {
+    let mut companies = by_ids(reader, ids)?;
+    custom_values::hide_archived(reader, RESOURCE, companies.iter_mut().map(|company| &mut company.custom))?;
+    Ok(companies)
 }
 
 /// Refuses a reference to a company that is not there, or not for this caller.

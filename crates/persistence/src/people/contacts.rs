@@ -22,8 +22,10 @@ use rapport_domain::{
         },
         duplicate::OnDuplicate,
     },
+    problem::Invalid,
     record::{RecordKind, Stamp},
     standards,
+    workspace::custom_field::CustomValues,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -42,7 +44,10 @@ use crate::{
     schema::contacts,
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
-    workspace::users,
+    workspace::{
+        custom_values::{self, Kept},
+        users,
+    },
 };
 
 const KIND: RecordKind = RecordKind::Contact;
@@ -80,6 +85,7 @@ pub fn get(
         .optional()?
         .ok_or(StoreError::Missing(KIND))?;
     let mut contact = [row.into_contact()?];
+    custom_values::hide_archived(reader, RESOURCE, contact.iter_mut().map(|contact| &mut contact.custom))?;
     embed(reader, &mut contact, expand)?;
     let [contact] = contact;
     Ok(contact)
@@ -145,7 +151,14 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
 pub fn create(writer: &mut Writer<'_>, mut new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
-    let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country())?;
+    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| create_in_turn(writer, new.clone(), on_duplicate))
+}
+
+fn create_in_turn(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+    let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
+    let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country());
+    let (contact, custom) = Invalid::or_both(contact, custom)?;
+    let contact = Contact { custom, ..contact };
     companies::require(writer, contact.company_id, "/company_id")?;
     let keys = contact.match_keys();
     if on_duplicate == OnDuplicate::Allow || keys.is_empty() {
@@ -167,10 +180,21 @@ pub fn update(
     expected: Option<i64>,
     patch: &ContactPatch,
 ) -> Result<Contact, StoreError> {
+    custom_values::in_turn(writer, patch.custom.is_some(), |writer| update_in_turn(writer, id, expected, patch))
+}
+
+fn update_in_turn(
+    writer: &mut Writer<'_>,
+    id: ContactId,
+    expected: Option<i64>,
+    patch: &ContactPatch,
+) -> Result<Contact, StoreError> {
     change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, stamp| {
         let mut patch = patch.clone();
         place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
-        let after = before.patch(patch, stamp, writer.scope().country())?;
+        let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
+        let (after, custom) = Invalid::or_both(before.patch(patch, stamp, writer.scope().country()), custom)?;
+        let after = Contact { custom, ..after };
         if after.company_id != before.company_id {
             companies::require(writer, after.company_id, "/company_id")?;
         }
@@ -206,10 +230,32 @@ pub fn history(
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
     let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), Changes::of_new(contact), contact.created_at);
-    let write = diesel::insert_into(contacts::table)
-        .values(Row::of(writer.workspace(), contact))
-        .returning(Row::as_returning());
-    Journalled { write, entry }.get_result::<Row>(writer.pg())?.into_contact()
+    let kept = Kept::new(contact.id.uuid(), None, Some(&contact.custom));
+    custom_values::written_with(writer, RESOURCE, &kept, |writer| {
+        let write = diesel::insert_into(contacts::table)
+            .values(Row::of(writer.workspace(), contact))
+            .returning(Row::as_returning());
+        let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
+        Ok(Some(row.into_contact()?))
+    })?
+    .ok_or(StoreError::Contention)
+}
+
+/// The custom values that have to be kept apart from those of others: what was deleted gives its own free.
+fn living(contact: &Contact) -> Option<&CustomValues> {
+    contact.deleted_at.is_none().then_some(&contact.custom)
+}
+
+/// A contact without what is in archived fields.
+fn shown(reader: &mut Reader<'_>, mut contact: Contact) -> Result<Contact, StoreError> {
+    custom_values::hide_archived(reader, RESOURCE, [&mut contact.custom])?;
+    Ok(contact)
+}
+
+/// Those of these contacts that the caller may see.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let found = visible(reader, Deleted::Exclude).filter(contacts::id.eq_any(ids)).select(contacts::id);
+    Ok(found.load(reader.pg())?)
 }
 
 /// One contact that the caller may change.
@@ -245,18 +291,23 @@ fn change(
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);
         if changes.is_empty() {
-            return Ok(before);
+            return shown(writer, before);
         }
         after.advance(stamp);
-        let write = diesel::update(contacts::table)
-            .filter(contacts::workspace_id.eq(writer.workspace()))
-            .filter(contacts::id.eq(id.uuid()))
-            .filter(contacts::version.eq(before.version))
-            .set(Row::of(writer.workspace(), &after))
-            .returning(Row::as_returning());
         let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
-        if let Some(row) = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
-            return row.into_contact();
+        let kept = Kept::new(id.uuid(), living(&before), living(&after));
+        let written = custom_values::written_with(writer, RESOURCE, &kept, |writer| {
+            let write = diesel::update(contacts::table)
+                .filter(contacts::workspace_id.eq(writer.workspace()))
+                .filter(contacts::id.eq(id.uuid()))
+                .filter(contacts::version.eq(before.version))
+                .set(Row::of(writer.workspace(), &after))
+                .returning(Row::as_returning());
+            let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
+            row.map(Row::into_contact).transpose()
+        })?;
+        if let Some(contact) = written {
+            return shown(writer, contact);
         }
     }
     Err(StoreError::Contention)
@@ -286,6 +337,7 @@ fn whole_page(
         filtered(reader, wanted, search, Policy::reading(reader, RESOURCE).whole())?.select(contacts::id),
         wanted.count
     );
+    custom_values::hide_archived(reader, RESOURCE, page.data.iter_mut().map(|contact| &mut contact.custom))?;
     embed(reader, &mut page.data, wanted.expand)?;
     Ok(page)
 }
@@ -421,7 +473,7 @@ fn embed(reader: &mut Reader<'_>, contacts: &mut [Contact], expand: &[ContactRel
     let mut companies = HashMap::new();
     if expand.contains(&ContactRelation::Company) {
         let ids: Vec<Uuid> = contacts.iter().filter_map(|contact| contact.company_id).map(|id| id.uuid()).collect();
-        companies = companies::by_ids(reader, &ids)?.into_iter().map(|company| (company.id, company)).collect();
+        companies = companies::embeddable(reader, &ids)?.into_iter().map(|company| (company.id, company)).collect();
     }
     let mut owners = HashMap::new();
     if expand.contains(&ContactRelation::Owner) {

@@ -114,8 +114,10 @@ fn run<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError>
     };
     let (sender, receiver) = sync_channel::<Result<Chunk<K>, ImportError>>(WAITING);
     let queue = Arc::new(Mutex::new(Queue::new(receiver, course.first_pass(run, &options)?)));
-    // Changes build on what the rows before have left, and a dry run leaves nothing that another connection could see.
-    let beside = if options.match_by.is_none() && !options.dry_run { writer.beside() } else { None };
+    // Changes build on what the rows before have left, unique values of custom fields wait for each other in the database,
+    // and a dry run leaves nothing that another connection could see.
+    let beside =
+        if options.match_by.is_none() && !options.dry_run && !mapping.has_custom() { writer.beside() } else { None };
     let (pass, stopped) = thread::scope(|scope| {
         let (course, mapping, judge, clock, size) = (&course, &mapping, &judge, &clock, options.chunk_rows.max(1));
         scope.spawn(move || match rows.skip(resumed_at) {

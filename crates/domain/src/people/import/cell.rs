@@ -94,7 +94,7 @@ fn digits(part: &str) -> Option<(u32, usize)> {
     plain.then(|| part.parse().ok()).flatten().map(|number| (number, part.len()))
 }
 
-fn flag(cell: &str) -> Option<bool> {
+pub(super) fn flag(cell: &str) -> Option<bool> {
     match text::fold(cell).as_str() {
         "yes" | "y" | "true" | "t" | "1" | "x" | "ja" | "j" | "wahr" | "oui" | "si" => Some(true),
         "no" | "n" | "false" | "f" | "0" | "-" | "nein" | "falsch" | "non" => Some(false),
@@ -107,7 +107,7 @@ fn degrees(cell: &str) -> Option<f64> {
 }
 
 /// A decimal number. A comma or full stop that may part thousands or decimals is not guessed at.
-fn amount(cell: &str) -> Option<Decimal> {
+pub(super) fn amount(cell: &str) -> Option<Decimal> {
     let plain = cell.replace([' ', '\u{a0}', '\u{202f}', '\''], "");
     let (whole, part) = plain.split_once('.').unwrap_or((&plain, ""));
     let mut groups = whole.split(',');

@@ -1,10 +1,14 @@
 use super::*;
-use crate::people::{company::NewCompany, contact::NewContact};
+use crate::{
+    id::CustomFieldId,
+    people::{company::NewCompany, contact::NewContact},
+    record::{Source, Stamp},
+};
 use proptest::prelude::*;
 
 fn mapping(headings: &[&str], wishes: &[(&str, &str)]) -> Result<Mapping, String> {
     let wishes: Vec<_> = wishes.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
-    Mapping::read(Resource::Contacts, headings, &wishes)
+    Mapping::read(Resource::Contacts, headings, &wishes, &[])
 }
 
 fn row(mapping: &Mapping, cells: &[&str]) -> Result<Row, Vec<CellProblem>> {
@@ -99,7 +103,7 @@ fn what_cannot_be_mapped_is_said_in_a_sentence() {
 
 #[test]
 fn a_currency_without_revenue_is_none() {
-    let mapping = Mapping::read(Resource::Companies, &["Company", "Revenue", "Currency"], &[]).unwrap();
+    let mapping = Mapping::read(Resource::Companies, &["Company", "Revenue", "Currency"], &[], &[]).unwrap();
     let with = row(&mapping, &["Lindt", "1000", "eur"]).unwrap().value;
     assert_eq!(with, json!({"name": "Lindt", "annual_revenue_amount": "1000", "annual_revenue_currency": "EUR"}));
     assert_eq!(row(&mapping, &["Lindt", "", "eur"]).unwrap().value, json!({"name": "Lindt"}));
@@ -111,7 +115,7 @@ fn every_field_can_be_reached() {
     for kind in [Resource::Contacts, Resource::Companies] {
         for target in target::all(kind) {
             let wishes = [("a".to_owned(), target.name.to_owned())];
-            let mapping = Mapping::read(kind, &["a"], &wishes).unwrap();
+            let mapping = Mapping::read(kind, &["a"], &wishes, &[]).unwrap();
             assert!(mapping.has(target.name));
         }
     }
@@ -127,4 +131,43 @@ proptest! {
             Err(problems) => prop_assert!(problems.iter().all(|problem| problem.column.is_some())),
         }
     }
+}
+
+fn custom_field(key: &str, kind: &str, more: Value) -> CustomField {
+    let mut new = json!({"resource": "contacts", "key": key, "label": format!("The {key}"), "type": kind});
+    new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let stamp = Stamp::new(chrono::DateTime::UNIX_EPOCH, None, Source::Api);
+    CustomField::create(serde_json::from_value(new).unwrap(), CustomFieldId::mint(), stamp, 0).unwrap()
+}
+
+#[test]
+fn columns_go_to_custom_fields_by_key_label_or_wish() {
+    let options = json!({"options": [{"key": "gold", "label": "Very good"}, {"key": "tin", "label": "Poor"}]});
+    let fields = [
+        custom_field("size", "number", json!({})),
+        custom_field("budget", "money", json!({})),
+        custom_field("tier", "choice", options.clone()),
+        custom_field("interests", "multi_choice", options),
+        custom_field("since", "date", json!({})),
+        custom_field("agreed", "bool", json!({})),
+    ];
+    let headings = ["first name", "SIZE", "the budget", "x", "interests", "since", "agreed"];
+    let mapping = Mapping::read(Resource::Contacts, &headings, &[("x".into(), "custom.tier".into())], &fields).unwrap();
+    assert!(mapping.unmapped().is_empty() && mapping.has_custom());
+    let cells = ["Anna", "-1,250.50", "EUR 12.50", "very good", "Poor; gold", "31.12.1990", "ja"];
+    assert_eq!(
+        row(&mapping, &cells).unwrap().value["custom"],
+        json!({
+            "size": "-1250.50", "budget": {"amount": "12.50", "currency": "EUR"}, "tier": "gold",
+            "interests": ["tin", "gold"], "since": "1990-12-31", "agreed": true,
+        })
+    );
+    let problems = row(&mapping, &["Anna", "many", "12", "", "", "1.2", "perhaps"]).unwrap_err();
+    let columns: Vec<_> = problems.iter().map(|problem| problem.column.unwrap()).collect();
+    assert_eq!(columns.len(), 4);
+    assert!([1, 2, 5, 6].iter().all(|column| columns.contains(column)), "{columns:?}");
+    let at = mapping.locate(FieldProblem::at("/custom/tier", "unknown_value", ""), |index| cells[index]);
+    assert_eq!(at.column, Some(3));
+    let wishes = [("x".to_owned(), "custom.nothing".to_owned())];
+    assert!(Mapping::read(Resource::Contacts, &["x"], &wishes, &fields).unwrap_err().contains("budget"));
 }

@@ -7,13 +7,14 @@ use rapport_domain::{
     people::company::{Company, CompanyPatch, NewCompany},
     problem::Invalid,
     record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
 use super::{
     Deleted, RESOURCE, by_ids, lock_parents, refuse_circle,
     row::{COLUMNS, Row},
-    within,
+    shown, within,
 };
 use crate::{
     Reader, StoreError, Writer,
@@ -34,7 +35,8 @@ pub fn batch(
 
 /// Creates or changes the company that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<CompanyPatch>) -> Result<Outcome<Company>, StoreError> {
-    batch::upsert(writer, upsert)
+    let outcome = batch::upsert(writer, upsert)?;
+    Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
 impl Bulk for Company {
@@ -63,6 +65,18 @@ impl Bulk for Company {
 
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
         (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &CompanyPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
     }
 
     fn references(&self) -> References {

@@ -11,6 +11,7 @@ use rapport_domain::{
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
     },
     record::ExternalId,
+    workspace::custom_field::CustomValues,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "custom",
     "folded",
 ];
 
@@ -87,6 +89,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
     folded: Json<BTreeMap<String, String>>,
 }
 
@@ -139,6 +142,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: company.team_id.map(TeamId::uuid),
+            custom: Json(company.custom.clone()),
             folded: Json(company.folded()),
             details: Json(Details {
                 legal_name: company.legal_name.clone(),
@@ -171,6 +175,7 @@ impl Row {
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,
+            custom: self.custom.0,
             external_ids: self.external_ids.0,
             name: self.name,
             legal_name: details.legal_name,

@@ -10,13 +10,14 @@ use rapport_domain::{
     },
     problem::Invalid,
     record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
 };
 use uuid::Uuid;
 
 use super::{
     Deleted, RESOURCE,
     row::{COLUMNS, Row},
-    visible, within,
+    shown, visible, within,
 };
 use crate::{
     Reader, StoreError, Writer,
@@ -38,7 +39,8 @@ pub fn batch(
 
 /// Creates or changes the contact that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<ContactPatch>) -> Result<Outcome<Contact>, StoreError> {
-    batch::upsert(writer, upsert)
+    let outcome = batch::upsert(writer, upsert)?;
+    Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
 impl Bulk for Contact {
@@ -67,6 +69,18 @@ impl Bulk for Contact {
 
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
         (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &ContactPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
     }
 
     fn references(&self) -> References {

@@ -11,6 +11,7 @@ use rapport_domain::{
         contact_point::{EmailAddress, PhoneNumber, PostalAddress, SocialProfile},
     },
     record::{Channel, ExternalId},
+    workspace::custom_field::CustomValues,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -48,6 +49,7 @@ pub(crate) const COLUMNS: &[&str] = &[
     "latitude",
     "longitude",
     "team_id",
+    "custom",
     "folded",
 ];
 
@@ -84,6 +86,7 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
     folded: Json<BTreeMap<String, String>>,
 }
 
@@ -134,6 +137,7 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             team_id: contact.team_id.map(TeamId::uuid),
+            custom: Json(contact.custom.clone()),
             folded: Json(contact.folded()),
             details: Json(Details {
                 name: contact.name.clone(),
@@ -165,6 +169,7 @@ impl Row {
             source: codes::value(&self.source)?,
             source_channel: codes::optional(self.source_channel.as_deref())?,
             tags: self.tags,
+            custom: self.custom.0,
             external_ids: self.external_ids.0,
             name: details.name,
             salutation: details.salutation,

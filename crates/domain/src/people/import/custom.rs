@@ -1,0 +1,79 @@
+//! Columns that go to custom fields.
+
+use serde_json::{Value, json};
+
+use super::{CellProblem, cell, heading::normal};
+use crate::workspace::custom_field::{CustomField, CustomFieldType as Type};
+
+/// What the names of custom fields begin with, where a column is mapped to one.
+pub(super) const PREFIX: &str = "custom.";
+
+/// A column and the custom field that it goes to.
+#[derive(Clone, Debug)]
+pub(super) struct CustomColumn {
+    /// Place in the row.
+    pub(super) index: usize,
+    pub(super) field: CustomField,
+}
+
+/// The field that a heading names, by key or label.
+pub(super) fn recognise<'f>(fields: &'f [CustomField], heading: &str) -> Option<&'f CustomField> {
+    let name = normal(heading);
+    let is_key = |field: &&CustomField| normal(&field.key) == name;
+    let is_label = |field: &&CustomField| normal(&field.label) == name;
+    fields.iter().find(is_key).or_else(|| fields.iter().find(is_label)).filter(|_| !name.is_empty())
+}
+
+/// Reads a cell that is not empty, in the words of the API. Whether the field takes the value is for its own rules to say.
+pub(super) fn read(field: &CustomField, text: &str) -> Result<Value, CellProblem> {
+    let unreadable = |code: &str, detail: &str| CellProblem::new(code, detail);
+    match field.kind {
+        Type::Text | Type::Url | Type::Reference | Type::Instant => Ok(json!(text)),
+        Type::Number => number(text).map(Value::from).ok_or_else(|| {
+            unreadable(
+                "unparsable_number",
+                "This is not a number that can be read in one way. Write it like 1250000.5.",
+            )
+        }),
+        Type::Money => money(text).ok_or_else(|| {
+            unreadable("unparsable_number", "This is not an amount with its currency. Write it like 1250.50 EUR.")
+        }),
+        Type::Bool => cell::flag(text).map(Value::from).ok_or_else(|| {
+            unreadable("invalid_choice", "This says neither yes nor no. Write yes or no, true or false, 1 or 0.")
+        }),
+        Type::Date => cell::date(text).map(|day| json!(day)).map_err(|why| unreadable("unparsable_date", why)),
+        Type::Choice => Ok(json!(option(field, text))),
+        Type::MultiChoice => {
+            let parts = text.split([';', ',']).map(str::trim).filter(|part| !part.is_empty());
+            Ok(parts.map(|part| option(field, part)).collect())
+        }
+    }
+}
+
+/// The key of an option that is named by key or label; otherwise what is there, which is then refused.
+fn option(field: &CustomField, text: &str) -> String {
+    let name = normal(text);
+    let is_it = |key: &str, label: &str| normal(key) == name || normal(label) == name;
+    let found = field.options.iter().find(|option| is_it(&option.key, &option.label));
+    found.map_or(text, |option| &option.key).to_owned()
+}
+
+/// A number in the form of the API. A point that may part thousands is not guessed at.
+fn number(text: &str) -> Option<String> {
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    let is_plain = digits.starts_with("0.") && digits[2..].bytes().all(|byte| byte.is_ascii_digit());
+    let read = if is_plain { Some(digits.to_owned()) } else { cell::amount(digits).map(|number| number.to_string()) };
+    read.map(|digits| format!("{sign}{digits}"))
+}
+
+/// `1250.50 EUR` or `EUR 1250.50`.
+fn money(text: &str) -> Option<Value> {
+    let (first, last) = (text.split_whitespace().next()?, text.split_whitespace().next_back()?);
+    let is_code = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let (amount, currency) = match (is_code(first), is_code(last)) {
+        (false, true) => (text.strip_suffix(last)?, last),
+        (true, false) => (text.strip_prefix(first)?, first),
+        _ => return None,
+    };
+    Some(json!({"amount": number(amount.trim())?, "currency": currency.to_uppercase()}))
+}
