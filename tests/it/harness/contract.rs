@@ -65,9 +65,16 @@ impl Operation {
         all.filter(|parameter| parameter["in"] == place).collect()
     }
 
-    /// Its path with this id in place of each parameter.
+    /// Its path with this id in place of each parameter, or one of the words that the parameter takes.
     pub fn path_with(&self, id: &str) -> String {
-        let parts = self.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
+        let word = |name: &str| {
+            let parameter = self.parameters("path").into_iter().find(|parameter| parameter["name"] == name)?;
+            resolve(&parameter["schema"])["enum"][0].as_str()
+        };
+        let parts = self.path.split('/').map(|part| match part.strip_prefix('{') {
+            Some(name) => word(name.trim_end_matches('}')).unwrap_or(id),
+            None => part,
+        });
         parts.collect::<Vec<_>>().join("/")
     }
 
