@@ -1,6 +1,7 @@
 //! The business itself and those who work with Rapport.
 
 mod api_keys;
+mod custom_fields;
 mod limits;
 mod oauth;
 mod outside;

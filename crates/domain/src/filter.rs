@@ -62,6 +62,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether it may name fields that a workspace has added. A value that looks like one counts, too.
+    pub fn names_custom_fields(&self) -> bool {
+        serde_json::to_string(&self.condition).is_ok_and(|text| text.contains("\"custom."))
+    }
+
     /// A filter of this version, with days of UTC.
     pub fn new(entity: Entity, condition: Node) -> Self {
         Self { version: 1, entity, tz: None, condition }

@@ -180,7 +180,7 @@ impl FieldType {
     fn of_schema(value: &Value, given: &Value) -> Self {
         let kind = value["type"].as_str().or_else(|| value["type"][0].as_str()).unwrap_or_default();
         let has_digits = given["pattern"].as_str().is_some_and(|pattern| pattern.starts_with("^[0-9]"));
-        match (kind, value["format"].as_str()) {
+        match (kind, value["format"].as_str().or(given["format"].as_str())) {
             _ if value["enum"].is_array() => Self::Choice,
             ("array", _) => Self::List,
             ("object", _) => Self::Object,

@@ -7,7 +7,7 @@ use jsonschema::{
     error::{TypeKind, ValidationErrorKind},
 };
 use rapport_domain::{problem::FieldProblem, standards};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The most problems that one answer lists.
 const MOST_PROBLEMS: usize = 100;
@@ -87,16 +87,39 @@ fn decide_by_discriminator(schema: &mut Value) {
     }
 }
 
-/// Compiles one schema in the surroundings of a document.
+/// Compiles one schema with those of the document that it names, and they name in turn: all of them would cost each schema
+/// of the document the time that one takes.
 pub(crate) fn compile(document: &Value, schema: &Value) -> Result<Validator, String> {
+    let components = &document["components"]["schemas"];
+    let (mut named, mut waiting) = (Map::new(), Vec::new());
+    references(schema, &mut waiting);
+    while let Some(name) = waiting.pop() {
+        if !named.contains_key(name) {
+            references(&components[name], &mut waiting);
+            named.insert(name.to_owned(), components[name].clone());
+        }
+    }
     let mut schema = schema.clone();
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    schema["components"] = json!({"schemas": document["components"]["schemas"]});
+    schema["components"] = json!({"schemas": named});
     let mut options = jsonschema::options().should_validate_formats(true);
     for (name, is_valid) in standards::FORMATS {
         options = options.with_format(*name, is_valid);
     }
     options.build(&schema).map_err(|error| error.to_string())
+}
+
+/// The names of the components that a schema refers to.
+fn references<'s>(schema: &'s Value, found: &mut Vec<&'s str>) {
+    match schema {
+        Value::Object(fields) => {
+            let reference = fields.get("$ref").and_then(Value::as_str);
+            found.extend(reference.and_then(|reference| reference.strip_prefix("#/components/schemas/")));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
 }
 
 /// Everything that is wrong with a value.

@@ -21,13 +21,14 @@ use diesel::{
     sql_types,
 };
 use rapport_domain::{
-    filter::{self, Catalogue, Checked, Condition, Filter, IndexClass, Refused, Surroundings},
+    access::Resource,
+    filter::{self, Catalogue, Checked, Condition, Definition, Filter, IndexClass, Refused, Surroundings},
     problem::FieldProblem,
 };
 
 pub use self::explain::explain;
 use self::{compile::Compiler, statement::Piece};
-use crate::{Reader, StoreError, expression::expression};
+use crate::{Reader, StoreError, expression::expression, workspace::custom_fields};
 
 /// A condition as SQL. Cloning it is cheap: each lane of a list has its own.
 #[derive(Clone)]
@@ -65,21 +66,32 @@ impl QueryFragment<Pg> for Compiled {
 
 expression!(Compiled, sql_types::Bool);
 
-/// Judges a filter that stands at a place of a request.
-pub(crate) fn checked(reader: &Reader<'_>, filter: &Filter, place: &str) -> Result<Checked, Refused> {
+/// Judges a filter that stands at a place of a request. The fields of the workspace are asked for where it names some.
+pub(crate) fn checked(
+    reader: &mut Reader<'_>,
+    filter: &Filter,
+    place: &str,
+) -> Result<Result<Checked, Refused>, StoreError> {
+    if !filter.names_custom_fields() {
+        return Ok(judged(reader, Catalogue::standard(), filter, place));
+    }
+    let mut definitions: Vec<Definition> = Vec::new();
+    for resource in Resource::ALL {
+        definitions.extend(custom_fields::of(reader, *resource)?.live().map(Definition::from));
+    }
+    Ok(judged(reader, &Catalogue::standard().with(&definitions), filter, place))
+}
+
+fn judged(reader: &Reader<'_>, catalogue: &Catalogue, filter: &Filter, place: &str) -> Result<Checked, Refused> {
     let scope = reader.scope();
-    let surroundings = Surroundings {
-        catalogue: Catalogue::standard(),
-        grants: scope.grants(),
-        as_of: reader.now(),
-        country: scope.country(),
-    };
+    let surroundings =
+        Surroundings { catalogue, grants: scope.grants(), as_of: reader.now(), country: scope.country() };
     filter::check(filter, place, &surroundings)
 }
 
 /// The filter of a search, judged; its problems are told at `/filter`.
 pub(crate) fn of_search(
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
     filter: Option<&Filter>,
     entity: filter::Entity,
 ) -> Result<Option<Checked>, StoreError> {
@@ -88,7 +100,7 @@ pub(crate) fn of_search(
         let detail = format!("Here records of the entity {} are searched.", entity.as_str());
         return Err(StoreError::field("/filter/entity", "wrong_entity", detail));
     }
-    checked(reader, filter, "/filter").map(Some).map_err(refused)
+    checked(reader, filter, "/filter")?.map(Some).map_err(refused)
 }
 
 /// What is closed counts first: nobody learns by trying what else is wrong.
@@ -111,7 +123,7 @@ pub(crate) fn of_parameters(
     }
     let (names, nodes): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
     let tree = Filter::new(entity, filter::Node::All(filter::AllNode { nodes }));
-    let checked = checked(reader, &tree, "").map_err(|refused| {
+    let checked = judged(reader, Catalogue::standard(), &tree, "").map_err(|refused| {
         let problem = refused.closed.into_iter().chain(refused.invalid).next();
         problem.map_or(StoreError::Internal("a list was refused without a reason".to_owned()), |problem| {
             StoreError::Parameter(Box::new(at_parameter(problem, &names)))

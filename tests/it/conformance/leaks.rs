@@ -129,6 +129,15 @@ const TABLE: &[(&str, Row)] = &[
     ("update_role", Row::Behind("roles:write")),
     ("delete_role", Row::Behind("roles:write")),
     ("list_role_history", Row::Behind("roles:read")),
+    ("list_custom_fields", Row::Behind("custom_fields:read")),
+    ("create_custom_field", Row::Behind("custom_fields:write")),
+    ("get_custom_field", Row::Behind("custom_fields:read")),
+    ("update_custom_field", Row::Behind("custom_fields:write")),
+    ("archive_custom_field", Row::Behind("custom_fields:write")),
+    ("restore_custom_field", Row::Behind("custom_fields:write")),
+    ("list_custom_field_history", Row::Behind("custom_fields:read")),
+    // What fields are called, and nothing of records.
+    ("get_schema", Row::Apart),
     ("explain_access", Row::Behind("roles:read")),
     ("list_audit_entries", Row::Behind("audit:read")),
 ];

@@ -32,6 +32,7 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("string", Some("date-time")) => json!("2099-01-01T00:00:00Z"),
         ("string", None) if field == "scopes" => json!("contacts:read"),
         ("string", None) if field == "allowed_addresses" => json!("0.0.0.0/0"),
+        ("string", None) if field == "key" => json!("another"),
         ("string", None) if property["pattern"].is_string() => json!("12.5"),
         ("string", None) if field == "domain" => json!("example.com"),
         ("string", None) if field == "number" => json!("+49 30 901820"),
@@ -41,6 +42,13 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("string", None) => json!("Something else"),
         ("boolean", _) => json!(true),
         ("number", _) => json!(12.5),
+        ("integer", _) => json!(7),
+        ("object", _) if field == "custom" => {
+            let resource = COLLECTION.with(|path| path.borrow().split('/').nth(2).unwrap().to_owned());
+            let mut new = samples::body("NewCustomField", &unique());
+            new["resource"] = json!(resource);
+            json!({caller.create("/v1/custom_fields", &new)["key"].as_str().unwrap(): "Something else"})
+        }
         ("array", _) => json!([sample(field, &property["items"], caller)]),
         ("object", _) if field == "filter" => samples::filter("contact", "something"),
         ("object", _) if property["properties"].is_null() => json!({"some": "text"}),
@@ -118,7 +126,7 @@ fn every_field_is_set_kept_and_cleared() {
         let fields = schema(operation.body().unwrap())["properties"].as_object().unwrap();
         // A view of a program, as here, is for everyone; tests/it/workspace/views.rs changes that of a user.
         for (field, property) in fields.iter().filter(|(field, _)| *field != "visibility") {
-            let path = operation.path_with(&samples::record_for(&operation.path, &admin));
+            let path = operation.path_with(&samples::record_with(field, &operation.path, &admin));
             let mut patch = json!({field: sample(field, property, &admin)});
             for other in companions(field) {
                 patch[other] = sample(other, &fields[*other], &admin);

@@ -32,6 +32,11 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ConnectionPatch" => json!({"name": unique}),
         "NewTeam" => json!({"name": unique}),
         "TeamPatch" => json!({"description": unique}),
+        "NewCustomField" => {
+            let key = format!("f_{}", unique.to_lowercase().replace('-', "_"));
+            json!({"resource": "contacts", "key": key, "label": unique, "type": "text"})
+        }
+        "CustomFieldPatch" => json!({"description": unique}),
         "NewRole" => json!({"name": unique}),
         "RolePatch" => json!({"description": unique}),
         "NewShare" => json!({"resource": "contacts", "record_id": NOBODY, "user_id": NOBODY}),
@@ -105,6 +110,19 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     let unique = uuid::Uuid::now_v7().simple().to_string();
     let body = body_with_records(schema, &unique, caller);
     caller.create(&collection, &body)["id"].as_str().unwrap().to_owned()
+}
+
+/// A record in the collection to which a path belongs that has this field at all; gives its id.
+pub fn record_with(field: &str, path: &str, caller: &Caller) -> String {
+    let kind = match field {
+        _ if !path.starts_with("/v1/custom_fields/") => return record_for(path, caller),
+        "min" | "max" => json!({"type": "number"}),
+        "options" => json!({"type": "choice", "options": [{"key": "one", "label": "One"}]}),
+        _ => return record_for(path, caller),
+    };
+    let mut new = body("NewCustomField", &uuid::Uuid::now_v7().simple().to_string());
+    new.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+    caller.create("/v1/custom_fields", &new)["id"].as_str().unwrap().to_owned()
 }
 
 /// A session of a new user in the workspace of a caller, who has to see users' sessions; gives its id.

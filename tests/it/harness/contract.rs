@@ -1,6 +1,9 @@
 //! The published document, as tests use it: to walk its operations, and to check every answer against it.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use jsonschema::Validator;
 use matchit::Router;
@@ -20,15 +23,19 @@ static PATHS: LazyLock<Router<String>> = LazyLock::new(|| {
 });
 
 /// Schemas of bodies, by operation, status and media type.
-static BODIES: LazyLock<HashMap<(String, String, String), Validator>> = LazyLock::new(|| {
-    let mut bodies = HashMap::new();
+static BODIES: LazyLock<HashMap<(String, String, String), Arc<Validator>>> = LazyLock::new(|| {
+    let (mut bodies, mut compiled) = (HashMap::new(), HashMap::new());
     for operation in operations() {
         for (status, response) in operation.value["responses"].as_object().unwrap() {
             for (kind, content) in resolve(response)["content"].as_object().into_iter().flatten() {
-                let mut schema = content["schema"].clone();
-                schema["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
+                // Problems have one schema everywhere: each is compiled once.
+                let validator = compiled.entry(content["schema"].to_string()).or_insert_with(|| {
+                    let mut schema = content["schema"].clone();
+                    schema["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
+                    Arc::new(jsonschema::validator_for(&schema).unwrap())
+                });
                 let key = (operation.id().to_owned(), status.clone(), kind.clone());
-                bodies.insert(key, jsonschema::validator_for(&schema).unwrap());
+                bodies.insert(key, Arc::clone(validator));
             }
         }
     }
@@ -65,14 +72,18 @@ impl Operation {
         all.filter(|parameter| parameter["in"] == place).collect()
     }
 
-    /// Its path with this id in place of each parameter. Ids of outside systems are those of the connection that is always
-    /// there.
+    /// Its path with this id in place of each parameter, or one of the words that the parameter takes. Ids of outside systems
+    /// are those of the connection that is always there.
     pub fn path_with(&self, id: &str) -> String {
-        let parts = self.path.split('/').map(|part| match part {
-            "{connection}" => "import",
-            "{external_id}" if id.is_empty() => "K-10442",
-            part if part.starts_with('{') => id,
-            part => part,
+        let word = |name: &str| {
+            let parameter = self.parameters("path").into_iter().find(|parameter| parameter["name"] == name)?;
+            resolve(&parameter["schema"])["enum"][0].as_str()
+        };
+        let parts = self.path.split('/').map(|part| match part.strip_prefix('{') {
+            Some("connection}") => "import",
+            Some("external_id}") if id.is_empty() => "K-10442",
+            Some(name) => word(name.trim_end_matches('}')).unwrap_or(id),
+            None => part,
         });
         parts.collect::<Vec<_>>().join("/")
     }

@@ -160,3 +160,61 @@ fn a_record_belongs_to_the_main_team_of_its_owner() {
     );
     assert_eq!(teams(), [south, json!(null)]);
 }
+
+#[test]
+fn columns_go_to_custom_fields_and_keep_their_rules() {
+    let (workspace, admin) = workspace();
+    let field = |new: serde_json::Value| {
+        admin.create("/v1/custom_fields", &new);
+    };
+    field(json!({"resource": "contacts", "key": "number", "label": "Customer number", "type": "text", "unique": true}));
+    field(
+        json!({"resource": "contacts", "key": "size", "label": "Size", "type": "number", "max": "5", "required": true}),
+    );
+    field(json!({"resource": "contacts", "key": "tier", "label": "Tier", "type": "choice",
+        "options": [{"key": "gold", "label": "Very good"}]}));
+    let known = json!({"last_name": "Known", "custom": {"number": "K-9", "size": "1"}});
+    admin.create("/v1/contacts", &known);
+    let folder = tempfile::tempdir().unwrap();
+    let (file, errors) = (folder.path().join("people.csv"), folder.path().join("errors.csv"));
+    let head = "last name,email,Customer number,size,x\n";
+    let rows = "Anna,a@example.com,K-1,4.50,very good\n\
+                Bea,b@example.com,K-1,1,\n\
+                Cora,c@example.com,K-9,1,\n\
+                Dora,d@example.com,K-4,9,\n\
+                Edda,e@example.com,K-5,,\n\
+                Fina,f@example.com,K-6,many,\n\
+                Gina,g@example.com,K-7,1,bronze\n";
+    fs::write(&file, head.to_owned() + rows).unwrap();
+    let more = ["--map", "x=custom.tier", "--errors", errors.to_str().unwrap()];
+    let dry = import(&workspace, &file, &[&more[..], &["--dry-run"]].concat());
+    assert_eq!(result(&dry), "7 rows: would be 1 created, 0 updated, 0 unchanged, 6 failed");
+    assert_eq!(result(&import(&workspace, &file, &more)), "7 rows: 1 created, 0 updated, 0 unchanged, 6 failed");
+    let said = fs::read_to_string(&errors).unwrap();
+    let expected = [
+        "3,Customer number,duplicate_unique_value",
+        "4,Customer number,duplicate_unique_value",
+        "5,size,out_of_range",
+        "6,size,missing_required",
+        "7,size,unparsable_number",
+        "8,x,invalid_choice",
+    ];
+    let places: Vec<String> =
+        said.lines().skip(1).map(|line| line.splitn(4, ',').take(3).collect::<Vec<_>>().join(",")).collect();
+    assert_eq!(places, expected, "{said}");
+    let anna = &admin.get("/v1/contacts?q=anna").body["data"][0];
+    assert_eq!(anna["custom"], json!({"number": "K-1", "size": "4.5", "tier": "gold"}));
+
+    // Rows of known people change what they name, and a value that one gives up can go to the next.
+    fs::write(&file, "email,Customer number\na@example.com,K-2\nh@example.com,K-1\na@example.com,K-2\n").unwrap();
+    let matched = import(&workspace, &file, &["--match", "email", "--errors", errors.to_str().unwrap()]);
+    assert_eq!(result(&matched), "3 rows: 0 created, 1 updated, 1 unchanged, 1 failed");
+    assert!(fs::read_to_string(&errors).unwrap().contains("missing_required"), "a new contact needs its size");
+    let path = format!("/v1/contacts/{}", anna["id"].as_str().unwrap());
+    assert_eq!(admin.get(&path).body["custom"], json!({"number": "K-2", "size": "4.5", "tier": "gold"}));
+    assert_eq!(admin.all(&format!("{path}/history"))[0]["changes"][0]["field"], "custom.number");
+    let taken = json!({"last_name": "Late", "custom": {"number": "K-2", "size": "1"}});
+    admin.post("/v1/contacts", &taken).expect_problem(409, "conflict");
+    let free = json!({"last_name": "Late", "custom": {"number": "K-1", "size": "1"}});
+    admin.create("/v1/contacts", &free);
+}

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields;
-use crate::access::Resource;
+use crate::{
+    access::Resource,
+    workspace::custom_field::{CustomField, CustomFieldType},
+};
 
 /// What kind of record a filter is about. More values will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,6 +150,28 @@ pub struct Definition {
     /// Its key: small letters, digits and underscores.
     pub key: String,
     pub kind: Kind,
+}
+
+impl From<&CustomField> for Definition {
+    fn from(field: &CustomField) -> Self {
+        let options = || Options::Listed(field.options.iter().map(|option| option.key.clone()).collect());
+        let kind = match field.kind {
+            CustomFieldType::Text | CustomFieldType::Url => Kind::Text,
+            CustomFieldType::Number => Kind::Number,
+            CustomFieldType::Money => Kind::Money,
+            CustomFieldType::Bool => Kind::Bool,
+            CustomFieldType::Date => Kind::Date,
+            CustomFieldType::Instant => Kind::Instant,
+            CustomFieldType::Choice => Kind::Choice(options()),
+            CustomFieldType::MultiChoice => Kind::Tags(options()),
+            CustomFieldType::Reference => Kind::Choice(Options::Ids),
+        };
+        let entity = match field.resource {
+            Resource::Contacts => Entity::Contact,
+            Resource::Companies => Entity::Company,
+        };
+        Self { entity, key: field.key.clone(), kind }
+    }
 }
 
 /// All fields and relations.

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::catalogue::{Entity, Field};
+use super::catalogue::{Entity, Field, Kind};
 use crate::people::{
     company::Company,
     contact::Contact,
@@ -70,11 +70,35 @@ impl Record<'_> {
 
     /// The value of a field of the catalogue. A field that the record does not know is missing.
     pub fn value(self, field: &Field) -> Value {
-        match self {
-            Self::Contact(contact) => of_contact(contact, &field.name),
-            Self::Company(company) => of_company(company, &field.name),
+        let custom = match self {
+            Self::Contact(contact) => &contact.custom,
+            Self::Company(company) => &company.custom,
+        };
+        match (field.name.strip_prefix("custom."), self) {
+            (Some(key), _) => custom.get(key).map_or(Value::Missing, |value| of_custom(&field.kind, value)),
+            (None, Self::Contact(contact)) => of_contact(contact, &field.name),
+            (None, Self::Company(company)) => of_company(company, &field.name),
         }
     }
+}
+
+/// The value of a custom field, which is kept as JSON in one form for each type.
+fn of_custom(kind: &Kind, value: &serde_json::Value) -> Value {
+    let (own, amount) = (value.as_str(), value["amount"].as_str());
+    let found = match kind {
+        Kind::Text | Kind::Texts => own.map(|text| Value::Texts(vec![text.to_owned()])),
+        Kind::Number | Kind::Float => own.and_then(|text| text.parse().ok()).map(Value::Number),
+        Kind::Money => amount
+            .and_then(|amount| amount.parse().ok())
+            .zip(value["currency"].as_str())
+            .map(|(amount, currency)| Value::Money(amount, currency.to_owned())),
+        Kind::Bool => value.as_bool().map(Value::Bool),
+        Kind::Choice(_) => own.map(|word| Value::Word(word.to_owned())),
+        Kind::Tags(_) => serde_json::from_value(value.clone()).ok().map(Value::Words),
+        Kind::Date => own.and_then(|text| text.parse().ok()).map(Value::Date),
+        Kind::Instant => own.and_then(|text| text.parse().ok()).map(Value::Instant),
+    };
+    found.unwrap_or(Value::Missing)
 }
 
 fn of_contact(contact: &Contact, field: &str) -> Value {

@@ -21,7 +21,7 @@ use crate::{
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
     workspace::{
-        custom_field::{CustomValues, merged, values_schema, values_schema_of_patch},
+        custom_field::{CustomValues, folded_values, merged, values_schema, values_schema_of_patch},
         user::UserSummary,
     },
 };
@@ -522,7 +522,9 @@ impl Company {
             ("tax_id", self.tax_id.as_ref()),
             ("territory", self.territory.as_ref()),
         ];
-        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
+        let mut folded = text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)));
+        folded.extend(folded_values(&self.custom));
+        folded
     }
 
     /// What the company is sorted by.

@@ -21,7 +21,7 @@ use crate::{
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
     workspace::{
-        custom_field::{CustomValues, merged, values_schema, values_schema_of_patch},
+        custom_field::{CustomValues, folded_values, merged, values_schema, values_schema_of_patch},
         user::UserSummary,
     },
 };
@@ -471,7 +471,9 @@ impl Contact {
             ("last_name", self.last_name.as_ref()),
             ("job_title", self.job_title.as_ref()),
         ];
-        text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)))
+        let mut folded = text::folded(own.into_iter().chain(contact_point::texts(&self.addresses)));
+        folded.extend(folded_values(&self.custom));
+        folded
     }
 
     /// What the person is sorted by: last name first, as in a telephone book.

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 pub use self::values::{CustomFields, CustomValues, MOST_TEXT, merged};
-pub(crate) use self::values::{values_schema, values_schema_of_patch};
+pub(crate) use self::values::{folded_values, values_schema, values_schema_of_patch};
 use crate::{
     access::Resource,
     id::CustomFieldId,

@@ -87,7 +87,8 @@ pub(crate) async fn search_companies(
     tag = "Companies", operation_id = "create_company", request_body = NewCompany,
     responses(
         (status = 201, description = "The company, as it was created", body = Company,
-            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record")))
+            headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict)
     ),
     security(("bearer" = ["companies:create"]))
 )]
@@ -162,6 +163,7 @@ pub(crate) async fn get_company(
     responses(
         (status = 200, description = "The company as it is now", body = Company,
             headers(("ETag" = String, description = "Version of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
         (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["companies:write"]))
@@ -213,13 +215,15 @@ pub(crate) async fn delete_company(
 
 /// Restore company
 ///
-/// Brings a deleted company back. One that lives stays as it is.
+/// Brings a deleted company back. One that lives stays as it is. The answer is 409 when another one has a value by now that is
+/// unique.
 #[utoipa::path(
     tag = "Companies", operation_id = "restore_company",
     params(("company_id" = Uuid, Path, description = "Id of the company"), IfMatchHeader),
     responses(
         (status = 200, description = "The company as it is now", body = Company,
             headers(("ETag" = String, description = "Version of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
         (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["companies:write"]))

@@ -176,6 +176,7 @@ pub(crate) async fn get_contact(
     responses(
         (status = 200, description = "The contact as it is now", body = Contact,
             headers(("ETag" = String, description = "Version of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
         (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["contacts:write"]))
@@ -227,13 +228,15 @@ pub(crate) async fn delete_contact(
 
 /// Restore contact
 ///
-/// Brings a deleted contact back. One that lives stays as it is.
+/// Brings a deleted contact back. One that lives stays as it is. The answer is 409 when another one has a value by now that is
+/// unique.
 #[utoipa::path(
     tag = "Contacts", operation_id = "restore_contact",
     params(("contact_id" = Uuid, Path, description = "Id of the contact"), IfMatchHeader),
     responses(
         (status = 200, description = "The contact as it is now", body = Contact,
             headers(("ETag" = String, description = "Version of the record"))),
+        (status = 409, response = crate::openapi::responses::Conflict),
         (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["contacts:write"]))

@@ -211,6 +211,9 @@ pub(super) fn expression(field: &Field) -> String {
     };
     match &field.place {
         Place::Column(column) | Place::Money(column, _) => format!("{table}.{column}"),
+        Place::Document(column, key) if field.kind == Kind::Money => {
+            format!("({table}.{column} -> '{key}' ->> 'amount')::numeric")
+        }
         Place::Document(column, key) => format!("({table}.{column} ->> '{key}'){cast}"),
         Place::MatchKeys(_) => format!("{table}.match_keys"),
     }

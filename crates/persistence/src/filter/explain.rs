@@ -27,7 +27,7 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
         let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
         return Err(StoreError::Forbidden(detail));
     }
-    let mut judged = checked(reader, &inquiry.filter, "/filter");
+    let mut judged = checked(reader, &inquiry.filter, "/filter")?;
     let sorts_by_name = matches!(inquiry.sort, Some(FilterSort::Name | FilterSort::NameDescending));
     if sorts_by_name && !reader.scope().grants().may_read(entity.resource(), "name") {
         let detail = "Your role keeps the field name from you. Choose another order.";

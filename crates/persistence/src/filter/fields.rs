@@ -31,8 +31,14 @@ impl Compiler<'_> {
             Predicate::Number(numbers) if field.kind == Kind::Float => self.floats(&value, numbers),
             Predicate::Number(numbers) => self.numbers(&value, numbers),
             Predicate::Money(currency, numbers) => {
-                if let Place::Money(_, of) = field.place {
-                    self.sql(format!("{}.{of} = ", table(field.entity)));
+                let table = table(field.entity);
+                let of = match &field.place {
+                    Place::Document(column, key) => Some(format!("{table}.{column} -> '{key}' ->> 'currency'")),
+                    Place::Money(_, of) => Some(format!("{table}.{of}")),
+                    Place::Column(_) | Place::MatchKeys(_) => None,
+                };
+                if let Some(of) = of {
+                    self.sql(format!("{of} = "));
                     self.bind(Piece::Text(currency.clone()));
                     self.sql(" AND ");
                 }

@@ -210,7 +210,7 @@ fn require_manager(reader: &Reader<'_>, view: &View) -> Result<(), StoreError> {
 }
 
 /// Refuses a view of what the caller may not see, or whose filter does not fit.
-fn check(reader: &Reader<'_>, view: &View) -> Result<(), StoreError> {
+fn check(reader: &mut Reader<'_>, view: &View) -> Result<(), StoreError> {
     let permission = view.resource.permission(Right::Read);
     if !reader.grants().allow(permission) {
         let detail = format!("This needs the permission {}, which you don't have.", permission.scope());

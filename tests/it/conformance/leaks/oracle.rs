@@ -162,10 +162,10 @@ impl Mask {
     fn listed(self, resource: &str) -> (&'static str, &'static [&'static str]) {
         match (self, resource) {
             (Self::Nothing | Self::ToWrite, _) => ("all_but", &[]),
-            (Self::Addresses, "contacts") => ("all_but", &["emails", "tags"]),
+            (Self::Addresses, "contacts") => ("all_but", &["emails", "tags", "custom"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
             (Self::Names, "contacts") => ("all_but", &["last_name", "addresses"]),
-            (Self::Names, _) => ("all_but", &["name"]),
+            (Self::Names, _) => ("all_but", &["name", "custom"]),
             (Self::Most, "contacts") => ("only", &["first_name", "name", "owner_id"]),
             (Self::Most, _) => ("only", &["name", "tags"]),
         }
@@ -229,8 +229,8 @@ impl Mask {
     /// Some fields that have to be there.
     pub fn open_among(self, resource: &str) -> Vec<&'static str> {
         let fields: &[&str] = match resource {
-            "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses"],
-            _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags"],
+            "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses", "custom"],
+            _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags", "custom"],
         };
         fields.iter().copied().filter(|field| self.shows(resource, field)).collect()
     }

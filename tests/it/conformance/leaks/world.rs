@@ -83,6 +83,15 @@ impl World {
             shares: Vec::new(),
             role,
         };
+        for (whose, resource) in [
+            (&world.admin, "contacts"),
+            (&world.admin, "companies"),
+            (&elsewhere, "contacts"),
+            (&elsewhere, "companies"),
+        ] {
+            let note = json!({"resource": resource, "key": "note", "label": "Note", "type": "text", "unique": true});
+            whose.create("/v1/custom_fields", &note);
+        }
         for resource in ["companies", "contacts"] {
             for place in Place::ALL {
                 let whose = if place.is_here() { &world.admin.clone() } else { &elsewhere };
@@ -105,12 +114,12 @@ impl World {
             "contacts" => json!({
                 "first_name": word("first_name"), "last_name": word("last_name"), "job_title": word("job_title"),
                 "emails": [{"address": format!("{}@example.com", word("emails"))}], "tags": [word("tags")],
-                "addresses": [{"city": word("addresses")}],
+                "addresses": [{"city": word("addresses")}], "custom": {"note": word("custom")},
             }),
             _ => json!({
                 "name": word("name"), "legal_name": word("legal_name"), "industry": word("industry"),
                 "tax_id": word("tax_id"), "emails": [{"address": format!("{}@example.com", word("emails"))}],
-                "tags": [word("tags")],
+                "tags": [word("tags")], "custom": {"note": word("custom")},
             }),
         };
         if place.is_here() {

@@ -14,12 +14,21 @@ use utoipa::openapi::{
 };
 
 use super::{CustomField, CustomFieldType, MOST_FIELDS};
-use crate::problem::{FieldProblem, Invalid};
+use crate::{
+    problem::{FieldProblem, Invalid},
+    text,
+};
 
 pub(super) use self::canonical::{bound, rank_of_bound};
 
 /// The values of a record, by the keys of their fields.
 pub type CustomValues = BTreeMap<String, Value>;
+
+/// The texts among values as filters compare them, by the names of their fields.
+pub(crate) fn folded_values(values: &CustomValues) -> impl Iterator<Item = (String, String)> {
+    let text = |(key, value): (&String, &Value)| Some((format!("custom.{key}"), text::fold(value.as_str()?)));
+    values.iter().filter_map(text)
+}
 
 /// The most characters of a text.
 pub const MOST_TEXT: i64 = 10_000;
