@@ -270,7 +270,8 @@ fn a_filter_is_explained_by_its_plan() {
 fn a_search_that_takes_too_long_is_given_up() {
     let url = fresh_database("test_filter_budget");
     migrations::run(&url).unwrap();
-    let server = Rapport::serve(&["--database-url", &url, "--demo"]);
+    let folder = tempfile::tempdir().unwrap();
+    let server = Rapport::serve(&["--database-url", &url, "--demo", "--data-dir", folder.path().to_str().unwrap()]);
     let key = server.welcome.split_whitespace().find(|word| word.starts_with("rk_")).unwrap().to_owned();
     let caller = Caller::new(&server.base, Some(key));
     let mut pg = PgConnection::establish(&url).unwrap();
