@@ -100,7 +100,7 @@ impl Mapping {
     ) -> Result<Self, String> {
         let (to_custom, wishes): (Vec<_>, Vec<_>) =
             wishes.iter().cloned().partition(|(_, field)| field.starts_with(custom::PREFIX));
-        let mut custom = explicit_custom(headings, &to_custom, fields)?;
+        let mut custom = custom::explicit(headings, &to_custom, fields)?;
         let mut asked = explicit(kind, headings, &wishes)?;
         if let Some((index, _)) = asked.iter().find(|(index, _)| custom.iter().any(|column| column.index == *index)) {
             return Err(mapped_twice(headings[*index]));
@@ -382,28 +382,6 @@ fn explicit(
         asked.push((index, wish));
     }
     Ok(asked)
-}
-
-/// Custom fields that are asked for by name, as `custom.tier`.
-fn explicit_custom(
-    headings: &[&str],
-    wishes: &[(String, String)],
-    fields: &[CustomField],
-) -> Result<Vec<CustomColumn>, String> {
-    let mut columns: Vec<CustomColumn> = Vec::new();
-    for (heading, name) in wishes {
-        let index = column_of(headings, heading)?;
-        let field =
-            fields.iter().find(|field| name.strip_prefix(custom::PREFIX) == Some(&field.key)).ok_or_else(|| {
-                let known = fields.iter().map(|field| field.key.as_str()).collect::<Vec<_>>().join(", ");
-                format!("There is no custom field {name:?}. The custom fields are: {known}.")
-            })?;
-        if columns.iter().any(|other| other.index == index || other.field.id == field.id) {
-            return Err(mapped_twice(heading));
-        }
-        columns.push(CustomColumn { index, field: field.clone() });
-    }
-    Ok(columns)
 }
 
 /// The place of the column with this heading.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CellProblem, cell, heading::normal};
+use super::{CellProblem, cell, column_of, heading::normal, mapped_twice};
 use crate::workspace::custom_field::{CustomField, CustomFieldType as Type};
 
 /// What the names of custom fields begin with, where a column is mapped to one.
@@ -22,6 +22,27 @@ pub(super) fn recognise<'f>(fields: &'f [CustomField], heading: &str) -> Option<
     let is_key = |field: &&CustomField| normal(&field.key) == name;
     let is_label = |field: &&CustomField| normal(&field.label) == name;
     fields.iter().find(is_key).or_else(|| fields.iter().find(is_label)).filter(|_| !name.is_empty())
+}
+
+/// Custom fields that are asked for by name, as `custom.tier`.
+pub(super) fn explicit(
+    headings: &[&str],
+    wishes: &[(String, String)],
+    fields: &[CustomField],
+) -> Result<Vec<CustomColumn>, String> {
+    let mut columns: Vec<CustomColumn> = Vec::new();
+    for (heading, name) in wishes {
+        let index = column_of(headings, heading)?;
+        let field = fields.iter().find(|field| name.strip_prefix(PREFIX) == Some(&field.key)).ok_or_else(|| {
+            let known = fields.iter().map(|field| field.key.as_str()).collect::<Vec<_>>().join(", ");
+            format!("There is no custom field {name:?}. The custom fields are: {known}.")
+        })?;
+        if columns.iter().any(|other| other.index == index || other.field.id == field.id) {
+            return Err(mapped_twice(heading));
+        }
+        columns.push(CustomColumn { index, field: field.clone() });
+    }
+    Ok(columns)
 }
 
 /// Reads a cell that is not empty, in the words of the API. Whether the field takes the value is for its own rules to say.

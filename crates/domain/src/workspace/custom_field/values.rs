@@ -86,7 +86,7 @@ impl CustomFields {
             let problem = |code: &str, detail: String| FieldProblem::at(pointer(key), code, detail);
             match self.find(key) {
                 None => {
-                    problems.push(problem("unknown_field", format!("There is no custom field {key}. Leave it out.")))
+                    problems.push(problem("unknown_field", format!("There is no custom field {key}. Leave it out.")));
                 }
                 Some(field) if field.is_archived() => {
                     problems.push(problem("archived_field", format!("{} is archived. Leave it out.", field.label)));
