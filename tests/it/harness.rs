@@ -3,11 +3,14 @@
 mod caller;
 pub mod contract;
 pub mod forge;
+mod listener;
 mod process;
 
 use std::{
     env,
     sync::{LazyLock, atomic::AtomicU32, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
@@ -26,6 +29,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 pub use caller::{Answer, Caller};
+pub use listener::{Listener, events};
 pub use process::{Rapport, rapport, start};
 
 /// The server that all tests share. Its private Postgres goes when the tests are over, however they end; with
@@ -180,6 +184,15 @@ impl Workspace {
 pub fn end_share(id: &str) {
     let id: uuid::Uuid = id.parse().unwrap();
     change_database(&format!("UPDATE record_shares SET expires_at = created_at WHERE id = '{id}'"));
+}
+
+/// Waits until every change in the workspace of a caller has its place in the feed.
+pub fn wait_for_positions(caller: &Caller) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while caller.get("/v1/changes?from=head").body["lag_ms"] != 0 {
+        assert!(Instant::now() < deadline, "no positions were given");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A workspace and a program that may do everything in it.

@@ -2,6 +2,7 @@
 //! real Postgres. Each test has a workspace of its own, so all of them run side by side.
 
 mod conformance;
+mod feed;
 mod harness;
 mod people;
 mod server;

@@ -10,6 +10,7 @@ mod body;
 mod conditional;
 mod contract;
 mod envelope;
+mod feed;
 mod gate;
 mod health;
 mod limits;

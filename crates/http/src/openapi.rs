@@ -14,6 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
     access::{Permission, Resource},
+    feed::{FeedKind, FeedStart, StreamEnd},
     journal::EventName,
     page::Count,
     people::{
@@ -45,6 +46,7 @@ use crate::{
         (name = "Authentication", description = "Signing in, and who one is then."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),
@@ -57,12 +59,13 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, EventName, NetworkText, OnDuplicate, PermissionScope, Resource,
-            RevokedInList, Tag, UserState
+            DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope,
+            Resource, RevokedInList, StreamEnd, Tag, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
-            responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,
+            responses::RequestTimeout, responses::Conflict, responses::Gone, responses::PreconditionFailed,
+            responses::PayloadTooLarge,
             responses::UnsupportedMediaType, responses::ValidationFailed, responses::TooManyRequests,
             responses::InternalError, responses::Unavailable
         )

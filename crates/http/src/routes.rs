@@ -6,12 +6,12 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::{health, people, problems, render::ListPage, workspace};
+use crate::{feed, health, people, problems, render::ListPage, workspace};
 
 /// Feeds the server and the document alike.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
-        .service(scope("/v1").configure(workspace::configure).configure(people::configure))
+        .service(scope("/v1").configure(workspace::configure).configure(people::configure).configure(feed::configure))
         .service(workspace::tokens::issue_token)
         .service(workspace::tokens::list_token_keys)
         .service(problems::get_problem)

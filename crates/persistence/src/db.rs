@@ -17,7 +17,7 @@ use diesel::{
 };
 use rapport_domain::{id::WorkspaceId, record::Stamp};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     task::spawn_blocking,
     time::timeout,
 };
@@ -61,6 +61,8 @@ pub struct Db {
     sealer: Option<Sealer>,
     /// Rings after each write of this process.
     bell: Arc<Notify>,
+    /// Counts the rounds in which this process gave positions in the change feed.
+    positions: watch::Sender<u64>,
     /// Counts the changes of this process to who may do what.
     access_changes: Arc<AtomicU64>,
 }
@@ -83,6 +85,7 @@ impl Db {
             clock,
             sealer: None,
             bell: Arc::default(),
+            positions: watch::Sender::default(),
             access_changes: Arc::default(),
         }
     }
@@ -137,6 +140,15 @@ impl Db {
     /// Ends when this process has written something.
     pub async fn written(&self) {
         self.bell.notified().await;
+    }
+
+    /// Changes whenever this process has given positions in the change feed.
+    pub fn positions(&self) -> watch::Receiver<u64> {
+        self.positions.subscribe()
+    }
+
+    pub(crate) fn positions_given(&self) {
+        self.positions.send_modify(|rounds| *rounds += 1);
     }
 
     /// Lets whatever was remembered of callers be asked again. Writes of somebody do so by themselves, see

@@ -34,6 +34,9 @@ pub enum StoreError {
     /// Somebody else did the same thing first.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
+    /// What the cursor leads to is not kept any more.
+    #[error("the cursor is not good any more: {0}")]
+    ResyncRequired(&'static str),
     /// No connection came free in time.
     #[error("all database connections are in use")]
     Busy,

@@ -12,6 +12,7 @@ mod cursor;
 mod db;
 mod error;
 mod expression;
+pub mod feed;
 pub mod import;
 pub mod journal;
 mod json;

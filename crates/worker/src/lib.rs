@@ -1,5 +1,5 @@
-//! What happens on its own: the sequencer, which gives journal entries their places in the change feed, and the upkeep of
-//! the search indexes.
+//! What happens on its own: the sequencer, which gives journal entries their places in the change feed and lets old ones leave
+//! it, and the upkeep of the search indexes.
 
 use std::time::Duration;
 
@@ -14,6 +14,17 @@ const QUIET: Duration = Duration::from_secs(5);
 
 /// How long to leave the database alone after it failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// How often to look for entries that are to leave the change feed.
+const RETIRING: Duration = Duration::from_secs(60);
+
+/// How to work.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerOptions {
+    pub beside: Beside,
+    /// How long entries stay in the change feed.
+    pub feed_retention: Duration,
+}
 
 /// How often to look for entries that other processes wrote. Those of this process are noticed at once.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +45,14 @@ impl Beside {
 }
 
 /// Works until `stop` turns true. Any number of workers may run: they take turns.
-pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
+pub async fn run(db: Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
     let mut busy_since_tidying = false;
+    let mut retire_at = Instant::now();
     let mut last_busy = Instant::now();
     while !*stop.borrow() {
+        if retire_at <= Instant::now() {
+            retire_at = retire(&db, options.feed_retention).await;
+        }
         let pause = match sequencer::number(&db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
@@ -47,7 +62,7 @@ pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
                     busy_since_tidying = false;
                     tidy(&db).await;
                 }
-                beside.interval()
+                options.beside.interval()
             }
             Err(error) => {
                 tracing::warn!(%error, "the change feed stands still");
@@ -58,6 +73,19 @@ pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
             () = sleep(pause) => {}
             () = db.written(), if pause > Duration::ZERO => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Lets a part of the old entries leave the feed, and says when to do so again.
+async fn retire(db: &Db, retention: Duration) -> Instant {
+    match sequencer::retire(db, db.clock().now() - retention).await {
+        Ok(Some(true)) => Instant::now(),
+        Ok(Some(false)) => Instant::now() + RETIRING,
+        Ok(None) => Instant::now() + AFTER_FAILURE,
+        Err(error) => {
+            tracing::warn!(%error, "nothing leaves the change feed");
+            Instant::now() + RETIRING
         }
     }
 }

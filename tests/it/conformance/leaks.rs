@@ -17,7 +17,7 @@ use self::{
     oracle::{Mask, Place, Rule},
     world::World,
 };
-use crate::harness::{Answer, contract::operations};
+use crate::harness::{Answer, contract::operations, events};
 
 /// What an operation is about, which says what has to come of it. A new operation needs a row here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +26,8 @@ enum Row {
     Apart,
     Behind(&'static str),
     List(&'static str),
+    Changes,
+    StreamOfChanges,
     Create(&'static str),
     Get(&'static str),
     Update(&'static str),
@@ -81,6 +83,8 @@ const TABLE: &[(&str, Row)] = &[
     ("delete_company", Row::Delete("companies")),
     ("restore_company", Row::Restore("companies")),
     ("list_company_history", Row::History("companies")),
+    ("list_changes", Row::Changes),
+    ("stream_changes", Row::StreamOfChanges),
     ("list_shares", Row::ListShares),
     ("create_share", Row::CreateShare),
     ("get_share", Row::GetShare),
@@ -165,6 +169,8 @@ impl Case<'_> {
                 }
                 Row::List(resource) => self.list(resource),
                 Row::Create(resource) => self.create(resource),
+                Row::Changes => self.changes(),
+                Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
                 Row::CreateShare => self.create_shares(),
                 row => Place::ALL.iter().for_each(|place| self.one(id, row, *place)),
@@ -352,18 +358,7 @@ impl Case<'_> {
                 self.has_open_fields_alone(resource, &answer.body);
                 self.expand(resource, place);
             }
-            Row::History(resource) if status == 200 => {
-                for change in answer.body["data"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .flat_map(|entry| entry["changes"].as_array().unwrap())
-                {
-                    let field = change["field"].as_str().unwrap();
-                    let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
-                    assert!(is_open, "history tells {field} with {:?}", self.mask);
-                }
-            }
+            Row::History(_) if status == 200 => self.have_open_fields_alone(answer.body["data"].as_array().unwrap()),
             Row::Delete(_) if status == 204 => {
                 self.world.admin.send("POST", &format!("{path}/restore"), &[], None).expect(200);
             }
@@ -396,6 +391,47 @@ impl Case<'_> {
         if is_open && resource == "contacts" && place.is_here() {
             let is_seen = self.companies.sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
+        }
+    }
+
+    /// Whoever may see a record hears of all of its changes, and nobody else of any.
+    fn changes(&self) {
+        self.world.wait_for_positions();
+        let mut path = "/v1/changes?limit=200".to_owned();
+        let mut changes = Vec::new();
+        loop {
+            let page = self.world.caller.get(&path);
+            self.expect("list_changes", None, &page, 200);
+            changes.extend(page.body["data"].as_array().unwrap().iter().cloned());
+            if page.body["has_more"] == false {
+                break;
+            }
+            path = format!("/v1/changes?limit=200&cursor={}", page.body["next_cursor"].as_str().unwrap());
+        }
+        for record in &self.world.records {
+            let is_heard_of = changes.iter().any(|change| change["record"]["id"] == record.id);
+            let is_seen = self.rule(record.resource).sees(record.place);
+            assert_eq!(is_heard_of, is_seen, "{:?} of {} with {:?}", record.place, record.resource, self.contacts);
+        }
+        self.have_open_fields_alone(&changes);
+    }
+
+    fn stream_of_changes(&self) {
+        let stream = self.world.caller.get("/v1/changes/stream?until=head");
+        self.expect("stream_changes", None, &stream, 200);
+        let changes: Vec<Value> =
+            events(&stream.text).into_iter().filter(|event| event.name == "change").map(|event| event.data).collect();
+        assert_eq!(changes, self.world.caller.all("/v1/changes?limit=200"));
+    }
+
+    fn have_open_fields_alone(&self, changes: &[Value]) {
+        for entry in changes {
+            let resource = if entry["record"]["kind"] == "contact" { "contacts" } else { "companies" };
+            for change in entry["changes"].as_array().unwrap() {
+                let field = change["field"].as_str().unwrap();
+                let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
+                assert!(is_open, "{entry} tells {field} with {:?}", self.mask);
+            }
         }
     }
 
