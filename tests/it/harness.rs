@@ -28,7 +28,7 @@ use rapport_persistence::{
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-pub use caller::{Answer, Caller};
+pub use caller::{Answer, Caller, JSON};
 pub use listener::{Listener, events};
 pub use process::{Rapport, rapport, start};
 

@@ -34,6 +34,9 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
                        SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET jit = off; \
                        SET application_name = 'rapport'";
 
+/// Connections that are kept for background work, so that it goes on however many requests wait for one.
+const BACKGROUND: u32 = 1;
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct DbOptions {
@@ -54,7 +57,7 @@ impl Default for DbOptions {
 #[derive(Clone)]
 pub struct Db {
     lender: Lender,
-    /// As many as there are connections, so that no blocking thread ever waits for one.
+    /// Never more than there are connections, so that no blocking thread ever waits for one.
     slots: Arc<Semaphore>,
     patience: Duration,
     clock: Clock,
@@ -71,7 +74,7 @@ impl Db {
     /// Prepares connections without making one: whether the database is there shows on first use.
     pub fn open(url: &str, options: &DbOptions, clock: Clock) -> Self {
         let pool = Pool::builder()
-            .max_size(options.connections)
+            .max_size(options.connections + BACKGROUND)
             .min_idle(Some(1))
             .connection_timeout(options.patience)
             .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
@@ -88,6 +91,12 @@ impl Db {
             positions: watch::Sender::default(),
             access_changes: Arc::default(),
         }
+    }
+
+    /// The same database for background work, which waits for no request.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { slots: Arc::new(Semaphore::new(BACKGROUND as usize)), ..self.clone() }
     }
 
     /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.

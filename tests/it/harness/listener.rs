@@ -42,11 +42,16 @@ impl Listener {
 
     /// The next event; none when the stream has ended.
     pub fn next(&self) -> Option<Event> {
-        match self.events.recv_timeout(PATIENCE) {
+        match self.next_within(PATIENCE) {
             Ok(event) => Some(event),
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => panic!("nothing was heard for {PATIENCE:?}"),
         }
+    }
+
+    /// The next event, if it comes soon enough.
+    pub fn next_within(&self, patience: Duration) -> Result<Event, RecvTimeoutError> {
+        self.events.recv_timeout(patience)
     }
 
     /// The next event of a change.

@@ -46,7 +46,7 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
     }
     let (stop, stopped) = watch::channel(false);
     let work = options.feed.worker(Beside::Server);
-    let worker = (!options.no_worker).then(|| tokio::spawn(rapport_worker::run(db.clone(), work, stopped)));
+    let worker = (!options.no_worker).then(|| tokio::spawn(rapport_worker::run(db.in_background(), work, stopped)));
     welcome(&running, database, &db, key.as_deref()).await?;
 
     tokio::select! {
