@@ -166,7 +166,7 @@ impl Soak {
         while Instant::now() < end {
             let version = pg.transaction(|pg| {
                 let version = self.change(pg, contact)?;
-                if round % HELD == 0 {
+                if round.is_multiple_of(HELD) {
                     thread::sleep(Duration::from_millis(200));
                 }
                 diesel::QueryResult::Ok(version)

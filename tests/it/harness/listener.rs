@@ -35,7 +35,7 @@ impl Listener {
         let (heard, events) = channel();
         thread::spawn(move || {
             let lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
-            let _nobody_listens = read(lines, |event| heard.send(event).is_ok());
+            read(lines, |event| heard.send(event).is_ok());
         });
         Self { status, encoding, events }
     }
@@ -81,20 +81,15 @@ pub fn events(body: &str) -> Vec<Event> {
 }
 
 /// Hands over each event as soon as it is whole, for as long as somebody wants more.
-fn read(lines: impl Iterator<Item = String>, mut hear: impl FnMut(Event) -> bool) -> bool {
+fn read(lines: impl Iterator<Item = String>, mut hear: impl FnMut(Event) -> bool) {
     let mut event = Event::default();
     for line in lines {
         match line.split_once(": ") {
             Some(("event", name)) => event.name = name.to_owned(),
             Some(("id", id)) => event.id = id.to_owned(),
             Some(("data", data)) => event.data = serde_json::from_str(data).unwrap(),
-            _ if line.is_empty() && !event.name.is_empty() => {
-                if !hear(std::mem::take(&mut event)) {
-                    return false;
-                }
-            }
+            _ if line.is_empty() && !event.name.is_empty() && !hear(std::mem::take(&mut event)) => return,
             _ => {}
         }
     }
-    true
 }
