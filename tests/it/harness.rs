@@ -3,11 +3,14 @@
 pub mod caller;
 pub mod contract;
 pub mod forge;
+mod listener;
 mod process;
 
 use std::{
     env,
     sync::{LazyLock, atomic::AtomicU32, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
 };
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
@@ -25,7 +28,8 @@ use rapport_persistence::{
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-pub use caller::{Answer, Caller};
+pub use caller::{Answer, Caller, JSON};
+pub use listener::{Listener, events};
 pub use process::{Rapport, rapport, start};
 
 /// The server that all tests share. Its private Postgres goes when the tests are over, however they end; with
@@ -234,6 +238,15 @@ pub fn give_external_id(resource: &str, id: &str) {
         "INSERT INTO external_ids (workspace_id, connection, record_kind, external_id, record_id) \
          SELECT workspace_id, 'import', '{kind}', id::text, id FROM {resource} WHERE id = '{id}'"
     ));
+}
+
+/// Waits until every change in the workspace of a caller has its place in the feed.
+pub fn wait_for_positions(caller: &Caller) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while caller.get("/v1/changes?from=head").body["lag_ms"] != 0 {
+        assert!(Instant::now() < deadline, "no positions were given");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A workspace and a program that may do everything in it.

@@ -3,6 +3,7 @@
 
 mod commerce;
 mod conformance;
+mod feed;
 mod harness;
 mod people;
 mod server;

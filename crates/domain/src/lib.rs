@@ -4,6 +4,7 @@
 //! of the house; what they share stands here at the root, one word each.
 
 pub mod access;
+pub mod feed;
 pub mod filter;
 pub mod id;
 pub mod journal;

@@ -3,6 +3,7 @@
 pub mod api_key;
 mod outside;
 pub mod password;
+mod proof;
 pub(crate) mod refresh_token;
 pub mod signing;
 pub(crate) mod throttle;
@@ -19,7 +20,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{self, HeaderMap, HeaderName},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
     web::Data,
 };
 use chrono::{DateTime, Utc};
@@ -50,6 +51,7 @@ use uuid::Uuid;
 pub use self::outside::OutsideOptions;
 pub(crate) use self::{
     outside::Outside,
+    proof::Proof,
     token::{Bearer, LIFETIME, Tokens},
 };
 use crate::{
@@ -64,6 +66,11 @@ const TRUST: Duration = Duration::from_secs(5);
 
 /// The header with which an administrator reads as a user would.
 pub(crate) const ON_BEHALF_OF: HeaderName = HeaderName::from_static("on-behalf-of");
+
+/// The user whom the header names; none when it holds something else.
+pub(crate) fn named_user(on_behalf_of: &HeaderValue) -> Option<UserId> {
+    on_behalf_of.to_str().ok().and_then(|text| Uuid::try_parse(text).ok()).map(UserId::from_uuid)
+}
 
 /// How many credentials are remembered at once.
 const REMEMBERED: usize = 10_000;
@@ -89,7 +96,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         let actor = Actor { kind: self.kind, id: Some(self.id) };
         Scope::of_caller(self.workspace.id, actor, Arc::clone(&self.grants), self.workspace.country.clone())
             .for_request(self.request_id.clone(), self.address.clone())
@@ -163,14 +170,6 @@ impl Authenticator {
 
     /// The caller with the rights of a user, to see what they see. For administrators, and noted in the audit each time.
     pub(crate) async fn on_behalf_of(&self, caller: Caller, user: UserId, operation: &str) -> ApiResult<Caller> {
-        if !caller.grants.is_admin {
-            let detail = format!("Only who may do everything may read on somebody's behalf. Leave out {ON_BEHALF_OF}.");
-            return Err(ApiError::new("forbidden", detail));
-        }
-        let account = accounts::get(&self.db, caller.workspace.id, user).await?.ok_or_else(|| {
-            let detail = "There is no active user with this id. Name another, or leave the header out.";
-            ApiError::header(FieldProblem::header(ON_BEHALF_OF.as_str(), "unknown_reference", detail))
-        })?;
         let event = AuditEvent {
             workspace: caller.workspace.id,
             actor: Actor { kind: caller.kind, id: Some(caller.id) },
@@ -180,7 +179,21 @@ impl Authenticator {
             address: caller.address.clone(),
             request_id: Some(caller.request_id.clone()),
         };
+        let caller = self.with_rights_of(caller, user).await?;
         audit::note(&self.db, event).await?;
+        Ok(caller)
+    }
+
+    /// The same without a note, for a request that was noted when it began.
+    async fn with_rights_of(&self, caller: Caller, user: UserId) -> ApiResult<Caller> {
+        if !caller.grants.is_admin {
+            let detail = format!("Only who may do everything may read on somebody's behalf. Leave out {ON_BEHALF_OF}.");
+            return Err(ApiError::new("forbidden", detail));
+        }
+        let account = accounts::get(&self.db, caller.workspace.id, user).await?.ok_or_else(|| {
+            let detail = "There is no active user with this id. Name another, or leave the header out.";
+            ApiError::header(FieldProblem::header(ON_BEHALF_OF.as_str(), "unknown_reference", detail))
+        })?;
         Ok(Caller { grants: account.grants, roles: account.roles, ..caller })
     }
 

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     address::ClientAddress,
+    feed,
     metrics::Metrics,
     problem::{ApiError, PROBLEM_JSON},
     problems,
@@ -54,13 +55,17 @@ pub(crate) async fn wrap(
     request.extensions_mut().insert(RequestId(id.clone()));
     let address = ClientAddress::find(&request);
     request.extensions_mut().insert(address);
-    if request.method() == Method::HEAD {
-        // The server leaves out the body of the answer to a HEAD by itself.
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        // The server leaves out the body of the answer to a HEAD by itself, once it has come to its end.
         request.head_mut().method = Method::GET;
     }
     let metrics = request.app_data::<Data<Metrics>>().cloned();
     let answered = CURRENT_REQUEST_ID.scope(id.clone(), async {
         match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+            Ok(Ok(response)) if is_head && feed::is_stream(response.headers()) => {
+                Ok(response.map_body(|_, _| BoxBody::new(())))
+            }
             Ok(Ok(response)) => Ok(in_shape(response)),
             Ok(Err(error)) => Err(shaped(&error)),
             Err(_) => Err(ApiError::internal("a handler panicked").error_response()),

@@ -15,14 +15,12 @@ use actix_web::{
 };
 use rapport_domain::{
     access::{Permission, Resource, Right},
-    id::UserId,
     problem::FieldProblem,
 };
-use uuid::Uuid;
 
 use crate::{
     address::ClientAddress,
-    auth::{Authenticator, Caller, ON_BEHALF_OF},
+    auth::{self, Authenticator, Caller, ON_BEHALF_OF},
     contract::{Access, Contract, Found},
     envelope::{OperationId, RequestId},
     limits::{self, Limiter, Standing},
@@ -132,8 +130,8 @@ async fn on_behalf(request: &ServiceRequest, caller: Caller, operation: &str) ->
     if request.method() != Method::GET {
         return refused("only_to_read", "On somebody's behalf you can only read. Leave the header out to write.");
     }
-    match value.to_str().ok().and_then(|text| Uuid::try_parse(text).ok()) {
-        Some(user) => data::<Authenticator>(request)?.on_behalf_of(caller, UserId::from_uuid(user), operation).await,
+    match auth::named_user(value) {
+        Some(user) => data::<Authenticator>(request)?.on_behalf_of(caller, user, operation).await,
         None => refused("invalid", "This is not the id of a user, which is a UUID."),
     }
 }

@@ -12,6 +12,7 @@ mod body;
 mod conditional;
 mod contract;
 mod envelope;
+mod feed;
 mod fields;
 mod filters;
 mod gate;

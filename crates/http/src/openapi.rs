@@ -14,6 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
     access::{Permission, Resource},
+    feed::{FeedKind, FeedStart, StreamEnd},
     journal::EventName,
     page::Count,
     people::{
@@ -49,6 +50,7 @@ use crate::{
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
+        (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),
         (name = "Users", description = "People who work with Rapport."),
         (name = "Teams", description = "Users who work together, as a tree."),
         (name = "Roles", description = "What users may do."),
@@ -62,12 +64,13 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
-            DeletedInList, DeletedInRead, EventName, NetworkText, OnDuplicate, PermissionScope, Resource,
-            RevokedInList, Tag, UserState
+            DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope, Resource,
+            RevokedInList, StreamEnd, Tag, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,
-            responses::RequestTimeout, responses::Conflict, responses::PreconditionFailed, responses::PayloadTooLarge,
+            responses::RequestTimeout, responses::Conflict, responses::Gone, responses::PreconditionFailed,
+            responses::PayloadTooLarge,
             responses::UnsupportedMediaType, responses::ValidationFailed, responses::TooManyRequests,
             responses::InternalError, responses::Unavailable
         )

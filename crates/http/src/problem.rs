@@ -174,7 +174,7 @@ impl ApiError {
         self
     }
 
-    fn retry_after(self, seconds: u16) -> Self {
+    pub(crate) fn retry_after(self, seconds: u16) -> Self {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
@@ -264,6 +264,13 @@ impl From<StoreError> for ApiError {
             StoreError::KeyInUse => {
                 let detail = "A request with this idempotency key has not come to its end. Send it again in a moment.";
                 Self::new("idempotency_key_in_use", detail).retry_after(1)
+            }
+            StoreError::ResyncRequired(why) => {
+                let detail = format!(
+                    "This cursor is not good any more: {why}. Begin anew: take a cursor with from=head, list what you keep, \
+                     and go on from that cursor."
+                );
+                Self::new("resync_required", detail)
             }
             StoreError::Busy => {
                 Self::new("busy", "All database connections are in use. Try again in a moment.").retry_after(1)

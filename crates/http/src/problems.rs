@@ -137,6 +137,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "A contact with one of these e-mail addresses or telephone numbers exists; candidates names them. Change that contact, or send on_duplicate=allow to create a second one.",
     ),
     kind(
+        "resync_required",
+        410,
+        "The cursor is too old",
+        "Changes after this cursor have left the change feed, or the database was restored from a backup that is older than it. Following on from it would leave changes out. Begin anew: take a cursor with GET /v1/changes?from=head, then list all records that you keep, and then follow from that cursor.",
+    ),
+    kind(
         "precondition_failed",
         412,
         "The record has changed",
@@ -183,6 +189,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         429,
         "Too many requests",
         "More requests came than are allowed in a minute. Wait for the seconds in Retry-After. The headers RateLimit-Policy and RateLimit of every answer tell how many there may be and how many are left.",
+    ),
+    kind(
+        "too_many_streams",
+        429,
+        "Too many streams",
+        "One API key or user can have 10 streams of changes open at once on a server, all callers of a workspace together 100. End one, or share one among the parts of your program, and try again after the seconds in Retry-After.",
     ),
     kind(
         "internal",

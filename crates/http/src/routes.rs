@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::{commerce, filters, health, people, problems, render::ListPage, workspace};
+use crate::{commerce, feed, filters, health, people, problems, render::ListPage, workspace};
 
 /// Feeds the server and the document alike.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
@@ -16,7 +16,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
                 .configure(workspace::configure)
                 .configure(people::configure)
                 .configure(commerce::configure)
-                .configure(filters::configure),
+                .configure(filters::configure)
+                .configure(feed::configure),
         )
         .service(workspace::tokens::issue_token)
         .service(workspace::tokens::list_token_keys)

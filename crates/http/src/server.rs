@@ -16,6 +16,7 @@ use actix_web::{
 };
 use ipnet::IpNet;
 use rapport_persistence::Db;
+use tokio::sync::watch;
 use tracing::Span;
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
 use utoipa_actix_web::AppExt;
@@ -30,6 +31,7 @@ use crate::{
     },
     contract::Contract,
     envelope::{self, RequestId},
+    feed::{self, Places},
     gate,
     limits::{Limiter, RateLimits},
     mail::{Mailer, Post},
@@ -74,11 +76,14 @@ pub struct Running {
     /// Where measurements are read.
     pub metrics_address: Option<SocketAddr>,
     handles: Vec<ServerHandle>,
+    /// Tells answers that have no end of their own to come to one.
+    stopping: watch::Sender<bool>,
 }
 
 impl Running {
     /// Lets requests that are under way come to their end, and stops.
     pub async fn stop(self) {
+        self.stopping.send_replace(true);
         for handle in self.handles {
             handle.stop(true).await;
         }
@@ -98,6 +103,8 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
     let limiter = web::Data::new(Limiter::new(options.rate_limits));
     let (sign_ins, resets) = (web::Data::new(SignIns::new()), web::Data::new(Resets::new()));
     let room = web::Data::new(ResetRoom::new());
+    let (stopping, stops) = watch::channel(false);
+    let places = web::Data::new(Places::new(stops));
     let post = web::Data::new(Post::new(Arc::clone(&options.mailer), options.public_url.as_deref()));
 
     let server = HttpServer::new(move || {
@@ -114,12 +121,13 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .app_data(resets.clone())
             .app_data(post.clone())
             .app_data(room.clone())
+            .app_data(places.clone())
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
             .route("/openapi.json", web::get().to(document))
             .route("/docs", web::get().to(|| async { moved("/docs/") }))
             .service(SwaggerUi::new("/docs/{_:.*}").config(reference_page()))
             .wrap(from_fn(gate::wrap))
-            .wrap(from_fn(leave_small_alone))
+            .wrap(from_fn(leave_alone))
             .wrap(Compress::default())
             .wrap(cors(&cors_origins))
             .wrap(TracingLogger::<Spans>::new())
@@ -140,7 +148,7 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
         handles.push(run(server));
     }
     handles.push(run(server.run()));
-    Ok(Running { address, metrics_address, handles })
+    Ok(Running { address, metrics_address, handles, stopping })
 }
 
 fn run(server: actix_web::dev::Server) -> ServerHandle {
@@ -213,6 +221,7 @@ fn cors(origins: &[String]) -> Cors {
         "idempotency-key",
         "if-match",
         "if-none-match",
+        "last-event-id",
         "on-behalf-of",
         "x-api-key",
         "x-request-id",
@@ -224,15 +233,15 @@ fn cors(origins: &[String]) -> Cors {
     origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// Marks small answers as not to be compressed; the envelope takes the mark away again.
-async fn leave_small_alone(
+/// Marks small answers, and streams, which nothing may hold back, as not to be compressed; the envelope takes the mark away
+/// again.
+async fn leave_alone(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let mut response = next.call(request).await?.map_into_boxed_body();
-    if let BodySize::Sized(size) = response.response().body().size()
-        && size < WORTH_COMPRESSING
-    {
+    let is_small = matches!(response.response().body().size(), BodySize::Sized(size) if size < WORTH_COMPRESSING);
+    if is_small || feed::is_stream(response.headers()) {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
     }
     Ok(response)

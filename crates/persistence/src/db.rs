@@ -18,7 +18,7 @@ use diesel::{
 use rapport_domain::{access::Grants, id::WorkspaceId, record::Stamp};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     task::spawn_blocking,
     time::timeout,
 };
@@ -43,6 +43,8 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
 /// Said before a search by a filter, and what takes it back.
 const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
 const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
+/// Connections that are kept for background work, so that it goes on however many requests wait for one.
+const BACKGROUND: u32 = 1;
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -64,13 +66,15 @@ impl Default for DbOptions {
 #[derive(Clone)]
 pub struct Db {
     lender: Lender,
-    /// As many as there are connections, so that no blocking thread ever waits for one.
+    /// Never more than there are connections, so that no blocking thread ever waits for one.
     slots: Arc<Semaphore>,
     patience: Duration,
     clock: Clock,
     sealer: Option<Sealer>,
     /// Rings after each write of this process.
     bell: Arc<Notify>,
+    /// Counts the rounds in which this process gave positions in the change feed.
+    positions: watch::Sender<u64>,
     /// Counts the changes of this process to who may do what.
     access_changes: Arc<AtomicU64>,
 }
@@ -79,7 +83,7 @@ impl Db {
     /// Prepares connections without making one: whether the database is there shows on first use.
     pub fn open(url: &str, options: &DbOptions, clock: Clock) -> Self {
         let pool = Pool::builder()
-            .max_size(options.connections)
+            .max_size(options.connections + BACKGROUND)
             .min_idle(Some(1))
             .connection_timeout(options.patience)
             .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
@@ -93,8 +97,15 @@ impl Db {
             clock,
             sealer: None,
             bell: Arc::default(),
+            positions: watch::Sender::default(),
             access_changes: Arc::default(),
         }
+    }
+
+    /// The same database for background work, which waits for no request.
+    #[must_use]
+    pub fn in_background(&self) -> Self {
+        Self { slots: Arc::new(Semaphore::new(BACKGROUND as usize)), ..self.clone() }
     }
 
     /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
@@ -165,6 +176,15 @@ impl Db {
     /// Ends when this process has written something.
     pub async fn written(&self) {
         self.bell.notified().await;
+    }
+
+    /// Changes whenever this process has given positions in the change feed.
+    pub fn positions(&self) -> watch::Receiver<u64> {
+        self.positions.subscribe()
+    }
+
+    pub(crate) fn positions_given(&self) {
+        self.positions.send_modify(|rounds| *rounds += 1);
     }
 
     /// Lets whatever was remembered of callers be asked again. Writes of somebody do so by themselves, see

@@ -43,6 +43,9 @@ pub enum StoreError {
     /// Another write with the same idempotency key has not come to its end.
     #[error("the idempotency key is in use")]
     KeyInUse,
+    /// What the cursor leads to is not kept any more.
+    #[error("the cursor is not good any more: {0}")]
+    ResyncRequired(&'static str),
     /// No connection came free in time.
     #[error("all database connections are in use")]
     Busy,

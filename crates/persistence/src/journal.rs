@@ -249,6 +249,19 @@ pub(crate) fn list(
     Ok(page)
 }
 
+/// The entries at these positions of the feed, in their order. Whether the caller may see their records has been asked.
+pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<JournalEntry>, StoreError> {
+    let query = journal::table
+        .select(Row::as_select())
+        .filter(journal::workspace_id.eq(reader.workspace()))
+        .filter(journal::position.eq_any(positions))
+        .order(journal::position);
+    let rows: Vec<Row> = query.load(reader.pg())?;
+    let mut entries = rows.into_iter().map(Row::into_entry).collect::<Result<Vec<_>, _>>()?;
+    entries.iter_mut().for_each(|entry| close(reader, entry));
+    Ok(entries)
+}
+
 /// Takes out the changes of fields that the caller may not read.
 fn close(reader: &Reader<'_>, entry: &mut JournalEntry) {
     if let Some(resource) = Resource::of(entry.record.kind) {

@@ -13,6 +13,7 @@ mod cursor;
 mod db;
 mod error;
 mod expression;
+pub mod feed;
 pub mod filter;
 pub mod idempotency;
 pub mod import;

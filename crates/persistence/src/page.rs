@@ -69,6 +69,11 @@ impl PageRequest {
         (self.after.is_none() && likeness < self.likeness).then_some(anew)
     }
 
+    /// How many records the page holds at most.
+    pub(crate) fn limit(&self) -> i64 {
+        self.limit
+    }
+
     /// How many rows to ask the database for: one more than the page holds tells whether there is a next one.
     pub(crate) fn fetch(&self) -> i64 {
         self.limit + 1
@@ -99,7 +104,12 @@ impl PageRequest {
         Ok(Page { data, next_cursor, total: None })
     }
 
-    fn cursor_after<K: Serialize>(&self, reader: &Reader<'_>, (key, id): (K, Uuid)) -> Result<String, StoreError> {
+    /// Leads on from the record with this key and id.
+    pub(crate) fn cursor_after<K: Serialize>(
+        &self,
+        reader: &Reader<'_>,
+        (key, id): (K, Uuid),
+    ) -> Result<String, StoreError> {
         let key = serde_json::to_value(key).map_err(|error| StoreError::Internal(error.to_string()))?;
         let position = Position { binding: self.binding.clone(), key, id, likeness: self.likeness };
         reader.sealer().seal(reader.workspace_id(), &position)

@@ -196,6 +196,7 @@ diesel::table! {
     feed_heads (workspace_id) {
         workspace_id -> Uuid,
         position -> BigInt,
+        tail -> BigInt,
     }
 }
 

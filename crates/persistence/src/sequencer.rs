@@ -4,8 +4,15 @@
 //! that commit late. So entries are numbered afterwards, by one sequencer at a time. Entries of open transactions are not
 //! seen yet: they hold nobody up and leave no gap.
 
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+mod order;
 
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use uuid::Uuid;
+
+use self::order::Waiting;
 use crate::{Db, StoreError};
 
 /// How many entries are numbered in one short transaction.
@@ -14,30 +21,53 @@ const BATCH: i32 = 2_000;
 /// Whoever numbers holds the lock of this number, for the time of a batch.
 const LOCK: i64 = 0x7261_7070_6f72_7402;
 
-/// The order within a batch is that of time, but never against the versions of a record: clocks of several servers may
-/// differ, so an entry counts as late as the latest one of the same record before it.
-const NUMBER: &str = "
-WITH fresh AS (
-    SELECT workspace_id, id, record_kind, record_id, version, at FROM journal WHERE position IS NULL ORDER BY id LIMIT $1
-), dated AS (
-    SELECT workspace_id, id, record_id, version,
-           max(at) OVER (PARTITION BY workspace_id, record_kind, record_id ORDER BY version, id) AS effective_at
-      FROM fresh
-), steps AS (
-    SELECT workspace_id, id, row_number() OVER (PARTITION BY workspace_id ORDER BY effective_at, record_id, version, id) AS step
-      FROM dated
-), heads AS (
-    INSERT INTO feed_heads AS head (workspace_id, position)
-    SELECT workspace_id, max(step) FROM steps GROUP BY workspace_id
-    ON CONFLICT (workspace_id) DO UPDATE SET position = head.position + excluded.position
-    RETURNING workspace_id, position
-), bases AS (
-    SELECT heads.workspace_id, heads.position - max(steps.step) AS base
-      FROM heads JOIN steps USING (workspace_id) GROUP BY heads.workspace_id, heads.position
+/// What is to be numbered next. Ids tell what time it was for the servers that minted them.
+const CHOOSE: &str = "
+SELECT workspace_id, id, record_kind, record_id, version, at FROM journal WHERE position IS NULL ORDER BY id LIMIT $1";
+
+/// The versions of records below these that have no position, as far down as there are any: what has one is always a
+/// record's first versions.
+const EARLIER: &str = "
+WITH RECURSIVE earlier AS (
+    SELECT top.workspace_id, NULL::uuid AS id, top.record_kind, top.record_id, top.version, NULL::timestamptz AS at
+      FROM unnest($1, $2, $3, $4) AS top (workspace_id, record_kind, record_id, version)
+    UNION
+    SELECT earlier.workspace_id, below.id, earlier.record_kind, earlier.record_id, below.version, below.at
+      FROM earlier CROSS JOIN LATERAL (
+           SELECT entry.id, entry.version, entry.at, entry.position FROM journal AS entry
+            WHERE entry.workspace_id = earlier.workspace_id AND entry.record_kind = earlier.record_kind
+              AND entry.record_id = earlier.record_id AND entry.version < earlier.version
+            ORDER BY entry.version DESC LIMIT 1) AS below
+     WHERE below.position IS NULL
 )
-UPDATE journal SET position = bases.base + steps.step
-  FROM steps JOIN bases USING (workspace_id)
- WHERE journal.workspace_id = steps.workspace_id AND journal.id = steps.id";
+SELECT workspace_id, id, record_kind, record_id, version, at FROM earlier WHERE id IS NOT NULL";
+
+/// Moves the heads of feeds on by so many positions.
+const ADVANCE: &str = "
+INSERT INTO feed_heads AS head (workspace_id, position) SELECT workspace_id, steps FROM unnest($1, $2) AS new (workspace_id, steps)
+    ON CONFLICT (workspace_id) DO UPDATE SET position = head.position + excluded.position
+RETURNING workspace_id, position";
+
+const NUMBER: &str = "
+UPDATE journal SET position = given.position FROM unnest($1, $2, $3) AS given (workspace_id, id, position)
+ WHERE journal.workspace_id = given.workspace_id AND journal.id = given.id";
+
+/// How many positions of a workspace leave the feed at once.
+const STEP: i64 = 10_000;
+
+/// Moves the tail of each feed to the first entry that is young enough, a step at most. Where the entry at the tail is,
+/// that is one look into an index.
+const RETIRE: &str = "
+UPDATE feed_heads SET tail = moved.tail
+  FROM (SELECT head.workspace_id, head.tail AS tail_before, coalesce(
+               (SELECT entry.position FROM journal AS entry
+                 WHERE entry.workspace_id = head.workspace_id AND entry.position >= head.tail
+                   AND entry.position < head.tail + $2 AND entry.at >= $1
+                 ORDER BY entry.position LIMIT 1),
+               least(head.tail + $2, head.position + 1)) AS tail
+          FROM feed_heads AS head WHERE head.tail <= head.position) AS moved
+ WHERE moved.workspace_id = feed_heads.workspace_id AND moved.tail > feed_heads.tail
+RETURNING moved.tail - moved.tail_before AS steps";
 
 #[derive(QueryableByName)]
 struct Locked {
@@ -47,7 +77,17 @@ struct Locked {
 
 /// Numbers up to one batch of entries and says how many there were. None when another sequencer is at work.
 pub async fn number(db: &Db) -> Result<Option<usize>, StoreError> {
-    db.directory(|pg| pg.transaction(number_batch)).await
+    let numbered = db.directory(|pg| pg.transaction(number_batch)).await?;
+    if numbered.is_some_and(|numbered| numbered > 0) {
+        db.positions_given();
+    }
+    Ok(numbered)
+}
+
+/// Lets entries of the time before this leave the feed, though not the histories of their records, and says whether there
+/// are more of them. None when a sequencer is at work, who writes the same rows.
+pub async fn retire(db: &Db, before: DateTime<Utc>) -> Result<Option<bool>, StoreError> {
+    db.directory(move |pg| pg.transaction(|pg| retire_step(pg, before))).await
 }
 
 /// Whether a full batch was numbered, so that more may be waiting.
@@ -67,11 +107,96 @@ SELECT gin_clean_pending_list(indexes.oid) FROM pg_class AS indexes JOIN pg_am O
    AND 'fastupdate=on' = ANY (indexes.reloptions)";
 
 fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
+    if !try_lock(pg)? {
+        return Ok(None);
+    }
+    let mut batch: Vec<Waiting> = sql_query(CHOOSE).bind::<sql_types::Integer, _>(BATCH).load(pg)?;
+    if was_full(batch.len()) {
+        take_along(pg, &mut batch)?;
+    }
+    if batch.is_empty() {
+        return Ok(Some(0));
+    }
+    let batch = order::in_order(batch);
+    let first = advance(pg, &batch)?;
+    let (mut workspaces, mut ids, mut positions) = (Vec::new(), Vec::new(), Vec::new());
+    for entries in batch.chunk_by(Waiting::is_of_workspace_of) {
+        let first = entries.first().and_then(|entry| first.get(&entry.workspace_id)).copied().unwrap_or_default();
+        for (entry, position) in entries.iter().zip(first..) {
+            workspaces.push(entry.workspace_id);
+            ids.push(entry.id);
+            positions.push(position);
+        }
+    }
+    let number = sql_query(NUMBER)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(workspaces)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(positions);
+    Ok(Some(number.execute(pg)?))
+}
+
+/// Takes earlier versions of the records in a full batch along, which clocks of servers that are apart may have given later
+/// ids. Looked for is right below those versions whose predecessor is not in the batch.
+fn take_along(pg: &mut PgConnection, batch: &mut Vec<Waiting>) -> Result<(), StoreError> {
+    let tops = order::without_predecessor(batch);
+    if tops.is_empty() {
+        return Ok(());
+    }
+    let earlier: Vec<Waiting> = sql_query(EARLIER)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(tops.iter().map(|top| top.workspace_id).collect::<Vec<_>>())
+        .bind::<sql_types::Array<sql_types::Text>, _>(tops.iter().map(|top| &top.record_kind).collect::<Vec<_>>())
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(tops.iter().map(|top| top.record_id).collect::<Vec<_>>())
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(tops.iter().map(|top| top.version).collect::<Vec<_>>())
+        .load(pg)?;
+    let known: HashSet<Uuid> = batch.iter().map(|entry| entry.id).collect();
+    batch.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.id)));
+    Ok(())
+}
+
+/// Moves the feeds of a batch on, and gives the first of the new positions of each workspace.
+fn advance(pg: &mut PgConnection, batch: &[Waiting]) -> Result<HashMap<Uuid, i64>, StoreError> {
+    let of_workspaces = batch.chunk_by(Waiting::is_of_workspace_of).filter_map(|entries| {
+        let first = entries.first()?;
+        Some((first.workspace_id, entries.len() as i64))
+    });
+    let (workspaces, steps): (Vec<Uuid>, Vec<i64>) = of_workspaces.unzip();
+    let heads: Vec<Head> = sql_query(ADVANCE)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(&workspaces)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(&steps)
+        .load(pg)?;
+    let steps: HashMap<Uuid, i64> = workspaces.into_iter().zip(steps).collect();
+    let first = |head: Head| Some((head.workspace_id, head.position - steps.get(&head.workspace_id)? + 1));
+    Ok(heads.into_iter().filter_map(first).collect())
+}
+
+/// The last position of a feed.
+#[derive(QueryableByName)]
+struct Head {
+    #[diesel(sql_type = sql_types::Uuid)]
+    workspace_id: Uuid,
+    #[diesel(sql_type = sql_types::BigInt)]
+    position: i64,
+}
+
+#[derive(QueryableByName)]
+struct Moved {
+    #[diesel(sql_type = sql_types::BigInt)]
+    steps: i64,
+}
+
+fn retire_step(pg: &mut PgConnection, before: DateTime<Utc>) -> Result<Option<bool>, StoreError> {
+    if !try_lock(pg)? {
+        return Ok(None);
+    }
+    let moved: Vec<Moved> =
+        sql_query(RETIRE).bind::<sql_types::Timestamptz, _>(before).bind::<sql_types::BigInt, _>(STEP).load(pg)?;
+    Ok(Some(moved.iter().any(|moved| moved.steps >= STEP)))
+}
+
+/// Takes the lock for the time of the transaction, unless somebody else has it.
+fn try_lock(pg: &mut PgConnection) -> Result<bool, StoreError> {
     let lock: Locked = sql_query("SELECT pg_try_advisory_xact_lock($1) AS locked")
         .bind::<sql_types::BigInt, _>(LOCK)
         .get_result(pg)?;
-    if !lock.locked {
-        return Ok(None);
-    }
-    Ok(Some(sql_query(NUMBER).bind::<sql_types::Integer, _>(BATCH).execute(pg)?))
+    Ok(lock.locked)
 }

@@ -6,6 +6,8 @@
 //! long for somebody who may see few; so lists are read in lanes instead: one for the owner, one for each team, one for
 //! what is shared. Each lane is a range of an index in the order of the list, and the page is what comes first in all.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::{
     OptionalExtension, QueryResult, RunQueryDsl,
@@ -384,6 +386,50 @@ pub(crate) fn require_seen(reader: &mut Reader<'_>, resource: Resource, id: Uuid
     match may_read && seen(reader, resource, id)? != Seen::Not {
         true => Ok(()),
         false => Err(StoreError::Missing(resource.kind())),
+    }
+}
+
+/// Which of these records the caller may see now, also of those that were deleted.
+pub(crate) fn readable(
+    reader: &mut Reader<'_>,
+    resource: Resource,
+    ids: Vec<Uuid>,
+) -> Result<HashSet<Uuid>, StoreError> {
+    let reading = Policy::reading(reader, resource).whole();
+    if ids.is_empty() || reading.is_everything() {
+        return Ok(ids.into_iter().collect());
+    }
+    let among = Among { workspace: reader.workspace(), table: resource.as_str(), ids, reading };
+    Ok(among.load::<Uuid>(reader.pg())?.into_iter().collect())
+}
+
+/// Finds the records of these ids in whatever table that are within a condition.
+struct Among {
+    workspace: Uuid,
+    table: &'static str,
+    ids: Vec<Uuid>,
+    reading: Within,
+}
+
+impl Query for Among {
+    type SqlType = sql_types::Uuid;
+}
+impl QueryId for Among {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl RunQueryDsl<PgConnection> for Among {}
+
+impl QueryFragment<Pg> for Among {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT id FROM ");
+        out.push_sql(self.table);
+        out.push_sql(" WHERE workspace_id = ");
+        out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
+        out.push_sql(" AND id = ANY(");
+        out.push_bind_param::<sql_types::Array<sql_types::Uuid>, _>(&self.ids)?;
+        out.push_sql(") AND ");
+        self.reading.walk_ast(out)
     }
 }
 

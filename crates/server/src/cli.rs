@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use ipnet::IpNet;
 use rapport_domain::access::Permission;
 use rapport_http::auth::OutsideOptions;
+use rapport_worker::Beside;
 
 /// A headless CRM: one central, lasting record of every customer, spoken over HTTP.
 #[derive(Debug, Parser)]
@@ -56,6 +57,29 @@ impl DatabaseOptions {
     }
 }
 
+/// How the change feed is kept
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FeedOptions {
+    /// Days after which changes leave the change feed, so that who follows it from before that has to begin anew. They stay
+    /// in the histories of their records
+    #[arg(
+        long = "feed-retention-days",
+        value_name = "DAYS",
+        env = "RAPPORT_FEED_RETENTION_DAYS",
+        default_value = "90",
+        value_parser = clap::value_parser!(u32).range(1..=36500)
+    )]
+    feed_retention_days: u32,
+}
+
+impl FeedOptions {
+    /// What the worker has to know.
+    pub(crate) fn worker(&self, beside: Beside) -> rapport_worker::WorkerOptions {
+        let feed_retention = Duration::from_secs(u64::from(self.feed_retention_days) * 24 * 60 * 60);
+        rapport_worker::WorkerOptions { beside, feed_retention }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
     /// Address and port of the API
@@ -69,6 +93,8 @@ pub(crate) struct ServeOptions {
     /// Leave the background work to `rapport worker`
     #[arg(long, env = "RAPPORT_NO_WORKER")]
     pub(crate) no_worker: bool,
+    #[command(flatten)]
+    pub(crate) feed: FeedOptions,
     /// How log lines look
     #[arg(long, value_name = "FORMAT", env = "RAPPORT_LOG_FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,
@@ -171,6 +197,8 @@ impl OutsideIssuerOptions {
 pub(crate) struct WorkerOptions {
     #[command(flatten)]
     pub(crate) database: DatabaseOptions,
+    #[command(flatten)]
+    pub(crate) feed: FeedOptions,
     /// How log lines look
     #[arg(long, value_name = "FORMAT", env = "RAPPORT_LOG_FORMAT", default_value = "pretty")]
     pub(crate) log_format: LogFormat,

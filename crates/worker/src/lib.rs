@@ -1,5 +1,5 @@
-//! What happens on its own: the sequencer, which gives journal entries their places in the change feed, and the upkeep of
-//! the search indexes.
+//! What happens on its own: the sequencer, which gives journal entries their places in the change feed and lets old ones leave
+//! it, and the upkeep of the search indexes.
 
 use std::time::Duration;
 
@@ -17,6 +17,17 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// How often what is old is forgotten.
 const BETWEEN_FORGETTING: Duration = Duration::from_secs(3600);
+
+/// How often to look for entries that are to leave the change feed.
+const RETIRING: Duration = Duration::from_secs(60);
+
+/// How to work.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerOptions {
+    pub beside: Beside,
+    /// How long entries stay in the change feed.
+    pub feed_retention: Duration,
+}
 
 /// How often to look for entries that other processes wrote. Those of this process are noticed at once.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +48,18 @@ impl Beside {
 }
 
 /// Works until `stop` turns true. Any number of workers may run: they take turns.
-pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
+pub async fn run(db: Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
     let mut forgotten: Option<Instant> = None;
     let mut busy_since_tidying = false;
+    let mut retire_at = Instant::now();
     let mut last_busy = Instant::now();
     while !*stop.borrow() {
         if forgotten.is_none_or(|last| last.elapsed() > BETWEEN_FORGETTING) {
             forgotten = Some(Instant::now());
             forget(&db).await;
+        }
+        if retire_at <= Instant::now() {
+            retire_at = retire(&db, options.feed_retention).await;
         }
         let pause = match sequencer::number(&db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
@@ -55,7 +70,7 @@ pub async fn run(db: Db, beside: Beside, mut stop: watch::Receiver<bool>) {
                     busy_since_tidying = false;
                     tidy(&db).await;
                 }
-                beside.interval()
+                options.beside.interval()
             }
             Err(error) => {
                 tracing::warn!(%error, "the change feed stands still");
@@ -77,6 +92,19 @@ async fn forget(db: &Db) {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => return tracing::warn!(%error, "old idempotency keys were not forgotten"),
+        }
+    }
+}
+
+/// Lets a part of the old entries leave the feed, and says when to do so again.
+async fn retire(db: &Db, retention: Duration) -> Instant {
+    match sequencer::retire(db, db.clock().now() - retention).await {
+        Ok(Some(true)) => Instant::now(),
+        Ok(Some(false)) => Instant::now() + RETIRING,
+        Ok(None) => Instant::now() + AFTER_FAILURE,
+        Err(error) => {
+            tracing::warn!(%error, "nothing leaves the change feed");
+            Instant::now() + RETIRING
         }
     }
 }

@@ -17,7 +17,7 @@ use self::{
     oracle::{Mask, Place, Rule},
     world::World,
 };
-use crate::harness::{Answer, contract::operations};
+use crate::harness::{Answer, contract::operations, events};
 
 /// What an operation is about, which says what has to come of it. A new operation needs a row here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +28,8 @@ enum Row {
     List(&'static str),
     Search(&'static str),
     Explain,
+    Changes,
+    StreamOfChanges,
     Create(&'static str),
     Get(&'static str),
     Update(&'static str),
@@ -105,6 +107,8 @@ const TABLE: &[(&str, Row)] = &[
     ("batch_companies", Row::Batch("companies")),
     ("list_company_history", Row::History("companies")),
     ("explain_filter", Row::Explain),
+    ("list_changes", Row::Changes),
+    ("stream_changes", Row::StreamOfChanges),
     ("list_shares", Row::ListShares),
     ("create_share", Row::CreateShare),
     ("get_share", Row::GetShare),
@@ -202,6 +206,8 @@ impl Case<'_> {
                 Row::Create(resource) => self.create(resource),
                 Row::Upsert(resource) => self.upsert(resource),
                 Row::Batch(resource) => self.batch(resource),
+                Row::Changes => self.changes(),
+                Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
                 Row::CreateShare => self.create_shares(),
                 row => Place::ALL.iter().for_each(|place| self.one(id, row, *place)),
@@ -225,16 +231,20 @@ impl Case<'_> {
     /// No word of a record that the caller may not see, and of no field that is closed to them.
     #[track_caller]
     fn no_leak(&self, about: &str, answer: &Answer) {
-        for word in &self.world.words {
-            let rule = self.rule(word.resource);
-            let is_open = rule.sees(word.place) && self.mask.shows(word.resource, word.field);
-            let is_there = answer.text.contains(&word.text);
-            assert!(is_open || !is_there, "{about} tells {} of {:?}: {}", word.field, word.place, answer.text);
-        }
+        self.no_closed_word(about, &answer.text);
         for record in &self.world.records {
             let is_named = answer.status < 300 && answer.text.contains(&format!("\"id\":\"{}\"", record.id));
             let is_seen = self.rule(record.resource).sees(record.place);
             assert!(is_seen || !is_named, "{about} tells of {:?}: {}", record.place, answer.text);
+        }
+    }
+
+    #[track_caller]
+    fn no_closed_word(&self, about: &str, text: &str) {
+        for word in &self.world.words {
+            let rule = self.rule(word.resource);
+            let is_open = rule.sees(word.place) && self.mask.shows(word.resource, word.field);
+            assert!(is_open || !text.contains(&word.text), "{about} tells {} of {:?}: {text}", word.field, word.place);
         }
     }
 
@@ -530,18 +540,7 @@ impl Case<'_> {
                 self.has_open_fields_alone(resource, &answer.body);
                 self.expand(resource, place);
             }
-            Row::History(resource) if status == 200 => {
-                for change in answer.body["data"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .flat_map(|entry| entry["changes"].as_array().unwrap())
-                {
-                    let field = change["field"].as_str().unwrap();
-                    let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
-                    assert!(is_open, "history tells {field} with {:?}", self.mask);
-                }
-            }
+            Row::History(_) if status == 200 => self.have_open_fields_alone(answer.body["data"].as_array().unwrap()),
             Row::Delete(_) if status == 204 => {
                 self.world.admin.send("POST", &format!("{path}/restore"), &[], None).expect(200);
             }
@@ -574,6 +573,40 @@ impl Case<'_> {
         if is_open && resource == "contacts" && place.is_here() {
             let is_seen = self.companies.sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
+        }
+    }
+
+    /// Whoever may see a record hears of all of its changes, and nobody else of any.
+    fn changes(&self) {
+        self.world.wait_for_positions();
+        let changes = self.world.caller.all("/v1/changes?limit=200");
+        for record in &self.world.records {
+            let of_record: Vec<Value> =
+                changes.iter().filter(|change| change["record"]["id"] == record.id).cloned().collect();
+            let about = format!("the feed of {:?} in {} with {:?}", record.place, record.resource, self.contacts);
+            assert_eq!(!of_record.is_empty(), self.rule(record.resource).sees(record.place), "{about}");
+            // Of what the caller has created in between with words of others, they know anyway.
+            self.no_closed_word(&about, &json!(of_record).to_string());
+        }
+        self.have_open_fields_alone(&changes);
+    }
+
+    fn stream_of_changes(&self) {
+        let stream = self.world.caller.get("/v1/changes/stream?until=head");
+        stream.expect(200);
+        let changes: Vec<Value> =
+            events(&stream.text).into_iter().filter(|event| event.name == "change").map(|event| event.data).collect();
+        assert_eq!(changes, self.world.caller.all("/v1/changes?limit=200"));
+    }
+
+    fn have_open_fields_alone(&self, changes: &[Value]) {
+        for entry in changes {
+            let resource = if entry["record"]["kind"] == "contact" { "contacts" } else { "companies" };
+            for change in entry["changes"].as_array().unwrap() {
+                let field = change["field"].as_str().unwrap();
+                let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
+                assert!(is_open, "{entry} tells {field} with {:?}", self.mask);
+            }
         }
     }
 

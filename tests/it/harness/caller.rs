@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use ureq::{
     Agent, Body,
-    http::{Request, Response, header::HeaderMap},
+    http::{Request, Response, header::HeaderMap, request::Builder},
 };
 
-use super::contract;
+use super::{contract, listener::Listener};
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
     Agent::config_builder()
@@ -19,6 +19,9 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         .build()
         .into()
 });
+
+/// Where changes are streamed.
+const STREAM: &str = "/v1/changes/stream";
 
 /// Somebody who calls the API.
 #[derive(Clone)]
@@ -102,8 +105,29 @@ impl Caller {
         answer
     }
 
-    /// Sends a request whose answer the document need not know.
+    /// Sends a request whose answer the document need not know. A stream is read up to the head of the feed: it has no other
+    /// end, and whoever wants to hear more of it is a [`Listener`].
     pub fn send_unchecked(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Vec<u8>>) -> Answer {
+        let path = &match path.split_once('?') {
+            None if path == STREAM => format!("{path}?until=head"),
+            Some((STREAM, query)) if !query.contains("until=") => format!("{path}&until=head"),
+            _ => path.to_owned(),
+        };
+        let request = self.request(method, path, headers);
+        let answered = match body {
+            Some(body) => AGENT.run(request.body(body).unwrap()),
+            None => AGENT.run(request.body(()).unwrap()),
+        };
+        Answer::read(answered.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+    }
+
+    /// Listens to the stream of changes, from the answer on. Fails when the answer is none.
+    pub fn listen(&self, query: &str, headers: &[(&str, &str)]) -> Listener {
+        let request = self.request("GET", &format!("{STREAM}{query}"), headers);
+        Listener::new(AGENT.run(request.body(()).unwrap()).unwrap())
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Builder {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(credential) = &self.credential {
             request = request.header("Authorization", format!("Bearer {credential}"));
@@ -114,11 +138,7 @@ impl Caller {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answered = match body {
-            Some(body) => AGENT.run(request.body(body).unwrap()),
-            None => AGENT.run(request.body(()).unwrap()),
-        };
-        Answer::read(answered.unwrap_or_else(|error| panic!("{method} {path}: {error}")))
+        request
     }
 
     /// Sends a request and gives nothing when the server is gone.
@@ -142,7 +162,7 @@ impl Caller {
         Some(Answer { status, headers: answered.headers().clone(), body, text })
     }
 
-    /// Everything in a list, page by page.
+    /// Everything in a list, page by page; of the change feed, everything so far.
     pub fn all(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
@@ -155,6 +175,7 @@ impl Caller {
             page.expect(200);
             all.extend(page.body["data"].as_array().unwrap().iter().cloned());
             match page.body["next_cursor"].as_str() {
+                Some(_) if page.body["has_more"] == false => return all,
                 Some(next) => cursor = Some(next.to_owned()),
                 None => return all,
             }

@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use matchit::Router;
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::{Answer, listener::events};
 
 /// The document of this build.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(rapport_http::openapi::document);
@@ -134,8 +134,18 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     assert!(!answer.header("x-request-id").is_empty(), "{id} answered without a request id");
     let kind = answer.header("content-type").split(';').next().unwrap().to_owned();
     if let Some(schema) = BODIES.get(&(id.to_owned(), status.clone(), kind.clone())) {
-        if let Err(error) = schema.validate(&answer.body) {
-            panic!("{id} {status}: {error} at {}: {}", error.instance_path(), answer.text);
+        // The schema of a stream is that of the data of its changes.
+        let bodies = match kind.as_str() {
+            "text/event-stream" => {
+                let changes = events(&answer.text).into_iter().filter(|event| event.name == "change");
+                changes.map(|event| event.data).collect()
+            }
+            _ => vec![answer.body.clone()],
+        };
+        for body in &bodies {
+            if let Err(error) = schema.validate(body) {
+                panic!("{id} {status}: {error} at {}: {}", error.instance_path(), answer.text);
+            }
         }
     } else {
         assert!(answer.text.is_empty(), "{id} answered {status} as {kind:?}, which the document does not know");

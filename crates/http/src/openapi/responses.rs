@@ -20,6 +20,7 @@ problem_responses! {
     NotFound "Nothing is there, or it is not for the caller to see"
     RequestTimeout "The body did not arrive in time"
     Conflict "What was asked for contradicts what is there"
+    Gone "The cursor is too old to go on from"
     PreconditionFailed "The record has moved on from the version in If-Match"
     PayloadTooLarge "The body is too large"
     UnsupportedMediaType "The body is not JSON in UTF-8"

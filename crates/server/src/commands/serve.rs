@@ -45,7 +45,8 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
         embedded.announce(&format!("http://{}", reachable(running.address)))?;
     }
     let (stop, stopped) = watch::channel(false);
-    let worker = (!options.no_worker).then(|| tokio::spawn(rapport_worker::run(db.clone(), Beside::Server, stopped)));
+    let work = options.feed.worker(Beside::Server);
+    let worker = (!options.no_worker).then(|| tokio::spawn(rapport_worker::run(db.in_background(), work, stopped)));
     welcome(&running, database, &db, key.as_deref()).await?;
 
     tokio::select! {

@@ -14,7 +14,7 @@ pub(crate) fn run(options: WorkerOptions) -> Result<(), Failure> {
     let done = block_on(async {
         let db = database.open(None).await?;
         let (stop, stopped) = watch::channel(false);
-        let worker = tokio::spawn(rapport_worker::run(db, Beside::Nobody, stopped));
+        let worker = tokio::spawn(rapport_worker::run(db, options.feed.worker(Beside::Nobody), stopped));
         tracing::info!("the worker is running");
         asked_to_stop().await?;
         stop.send_replace(true);

@@ -8,7 +8,7 @@ use super::{
     super::samples,
     oracle::{Mask, Place, Rule},
 };
-use crate::harness::{Answer, Caller, Workspace, contract::Operation, workspace};
+use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 pub struct World {
     pub admin: Caller,
@@ -204,6 +204,11 @@ impl World {
         if answer.status == 201 {
             self.admin.delete(&format!("/v1/{resource}/{}", answer.body["id"].as_str().unwrap())).expect(204);
         }
+    }
+
+    /// Waits until every change so far has its place in the feed.
+    pub fn wait_for_positions(&self) {
+        wait_for_positions(&self.admin);
     }
 
     /// Gives a field the value back that it had.

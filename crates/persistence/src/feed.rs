@@ -1,0 +1,200 @@
+//! The change feed: the journal entries of records with an owner, in the order of their positions, as far as the caller
+//! may see the records now.
+//!
+//! A page looks at a bounded part of the feed, however little of it is for the caller: first at which entries fit the
+//! filters, then, with one query for each kind, at which of their records the caller may see, and only then at the entries
+//! themselves.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::{dsl::min, prelude::*};
+use rapport_domain::{
+    access::{Resource, Right},
+    feed::{ChangePage, ChangeQuery, FeedStart},
+    journal::JournalEntry,
+};
+use uuid::Uuid;
+
+use crate::{
+    Reader, StoreError, journal as entries,
+    page::PageRequest,
+    schema::{feed_heads, journal},
+    visibility,
+};
+
+/// A page looks at this many positions at most.
+const EXAMINED: i64 = 10_000;
+
+/// And asks of this many entries at most whether the caller may see their records.
+const ASKED: i64 = 1_000;
+
+/// Changes with the cursors that lead on from each of them.
+#[derive(Clone, Debug)]
+pub struct Stretch {
+    /// Each with its cursor.
+    pub changes: Vec<(String, JournalEntry)>,
+    /// Leads on from the end of the stretch, which may be behind its last change.
+    pub next_cursor: String,
+    /// The position at its end.
+    pub through: i64,
+    /// Whether there is more to read at once.
+    pub has_more: bool,
+    /// The last position given in the workspace.
+    pub head: i64,
+}
+
+/// A page of the feed.
+pub fn list(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<ChangePage, StoreError> {
+    let request = page_request(reader, query)?;
+    let part = Part::read(reader, query, &request)?;
+    let next_cursor = cursor(reader, &request, part.through)?;
+    let lag_ms = lag(reader)?;
+    Ok(ChangePage { has_more: part.through < part.head, data: part.entries, next_cursor, head: part.head, lag_ms })
+}
+
+/// A page of the feed for a reader who may stop after each change.
+pub fn follow(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<Stretch, StoreError> {
+    let request = page_request(reader, query)?;
+    let Part { entries, through, head } = Part::read(reader, query, &request)?;
+    let next_cursor = cursor(reader, &request, through)?;
+    let with_cursor = |entry: JournalEntry| {
+        let position = entry.position.unwrap_or(through);
+        Ok((cursor(reader, &request, position)?, entry))
+    };
+    let changes = entries.into_iter().map(with_cursor).collect::<Result<_, StoreError>>()?;
+    Ok(Stretch { changes, next_cursor, through, has_more: through < head, head })
+}
+
+/// Pages and streams go on with each other's cursors.
+fn page_request(reader: &Reader<'_>, query: &ChangeQuery) -> Result<PageRequest, StoreError> {
+    let filter = (&query.kind, &query.event, &query.exclude_origin);
+    PageRequest::read(reader, "list_changes", &filter, query.limit, query.cursor.as_deref())
+}
+
+fn cursor(reader: &Reader<'_>, request: &PageRequest, position: i64) -> Result<String, StoreError> {
+    request.cursor_after(reader, (position, Uuid::nil()))
+}
+
+/// What was found between two positions.
+struct Part {
+    entries: Vec<JournalEntry>,
+    /// The position up to which was looked.
+    through: i64,
+    head: i64,
+}
+
+impl Part {
+    fn read(reader: &mut Reader<'_>, query: &ChangeQuery, request: &PageRequest) -> Result<Self, StoreError> {
+        let (head, tail) = ends(reader)?;
+        let after = match request.after::<i64>()? {
+            Some((after, _)) => still_there(after, head, tail)?,
+            None if query.from == FeedStart::Head => head,
+            None => tail - 1,
+        };
+        let resources = resources(reader, query);
+        if after == head || resources.is_empty() {
+            return Ok(Self { entries: Vec::new(), through: head, head });
+        }
+        let until = head.min(after + EXAMINED);
+        let found = find(reader, query, &resources, after, until)?;
+        let examined = match found.last() {
+            Some(last) if found.len() as i64 == ASKED => last.position,
+            _ => until,
+        };
+        let mut positions = visible(reader, &resources, &found)?;
+        let is_full = positions.len() as i64 > request.limit();
+        positions.truncate(request.limit() as usize);
+        let through = positions.last().copied().filter(|_| is_full).unwrap_or(examined);
+        Ok(Self { entries: entries::at(reader, &positions)?, through, head })
+    }
+}
+
+/// The last position given in the workspace, and the first one that is still served.
+fn ends(reader: &mut Reader<'_>) -> Result<(i64, i64), StoreError> {
+    let ends = feed_heads::table
+        .select((feed_heads::position, feed_heads::tail))
+        .filter(feed_heads::workspace_id.eq(reader.workspace()))
+        .first(reader.pg())
+        .optional()?;
+    Ok(ends.unwrap_or((0, 1)))
+}
+
+/// How long the oldest entry without a position has been waiting for one, in milliseconds.
+fn lag(reader: &mut Reader<'_>) -> Result<i64, StoreError> {
+    let oldest: Option<DateTime<Utc>> = journal::table
+        .select(min(journal::at))
+        .filter(journal::workspace_id.eq(reader.workspace()))
+        .filter(journal::position.is_null())
+        .get_result(reader.pg())?;
+    Ok(oldest.map_or(0, |oldest| (reader.now() - oldest).num_milliseconds().max(1)))
+}
+
+/// Refuses a cursor behind which entries have left the feed, or that comes from a future that a backup has taken back.
+fn still_there(after: i64, head: i64, tail: i64) -> Result<i64, StoreError> {
+    match after {
+        _ if after + 1 < tail => Err(StoreError::ResyncRequired("changes after it have left the feed")),
+        _ if after > head => {
+            Err(StoreError::ResyncRequired("it is ahead of the feed, which was restored from a backup"))
+        }
+        after => Ok(after),
+    }
+}
+
+/// The resources whose changes are asked for, of those that the caller may read at all.
+fn resources(reader: &Reader<'_>, query: &ChangeQuery) -> Vec<Resource> {
+    let grants = reader.scope().grants();
+    let is_wanted = |resource: &Resource| query.kind.is_empty() || query.kind.contains(&resource.kind());
+    let may_read = |resource: &Resource| grants.allow(resource.permission(Right::Read));
+    Resource::ALL.iter().copied().filter(is_wanted).filter(may_read).collect()
+}
+
+/// An entry of the feed before it is known whether the caller may see it.
+#[derive(Queryable)]
+struct Found {
+    position: i64,
+    record_kind: String,
+    record_id: Uuid,
+}
+
+/// The entries between two positions that fit the filters. Users, teams, roles, keys and shares have no place in the feed,
+/// and what was only noted for the audit has none either.
+fn find(
+    reader: &mut Reader<'_>,
+    query: &ChangeQuery,
+    resources: &[Resource],
+    after: i64,
+    until: i64,
+) -> Result<Vec<Found>, StoreError> {
+    let kinds: Vec<&str> = resources.iter().map(|resource| resource.kind().as_str()).collect();
+    let mut select = journal::table
+        .select((journal::position.assume_not_null(), journal::record_kind, journal::record_id))
+        .filter(journal::workspace_id.eq(reader.workspace()))
+        .filter(journal::position.gt(after))
+        .filter(journal::position.le(until))
+        .filter(journal::record_kind.eq_any(kinds))
+        .filter(journal::version.gt(0))
+        .into_boxed();
+    if !query.event.is_empty() {
+        select = select.filter(journal::event.eq_any(query.event.clone()));
+    }
+    if !query.exclude_origin.is_empty() {
+        let is_other = journal::origin.ne_all(query.exclude_origin.clone());
+        select = select.filter(journal::origin.is_null().or(is_other.assume_not_null()));
+    }
+    Ok(select.order(journal::position).limit(ASKED).load(reader.pg())?)
+}
+
+/// The positions of those whose records the caller may see now.
+fn visible(reader: &mut Reader<'_>, resources: &[Resource], found: &[Found]) -> Result<Vec<i64>, StoreError> {
+    let mut seen: HashMap<&str, HashSet<Uuid>> = HashMap::new();
+    for resource in resources {
+        let kind = resource.kind().as_str();
+        let ids: HashSet<Uuid> =
+            found.iter().filter(|entry| entry.record_kind == kind).map(|entry| entry.record_id).collect();
+        seen.insert(kind, visibility::readable(reader, *resource, ids.into_iter().collect())?);
+    }
+    let is_seen =
+        |entry: &&Found| seen.get(entry.record_kind.as_str()).is_some_and(|ids| ids.contains(&entry.record_id));
+    Ok(found.iter().filter(is_seen).map(|entry| entry.position).collect())
+}

@@ -1,0 +1,2 @@
+DROP INDEX journal_waiting_index;
+ALTER TABLE feed_heads DROP COLUMN tail;
