@@ -683,6 +683,7 @@ fn node(word: &world::Word) -> Value {
             json!({"type": "text", "field": "email", "op": "eq", "value": format!("{}@example.com", word.text)})
         }
         "addresses" => json!({"type": "text", "field": "city", "op": "eq", "value": word.text}),
+        "custom" => json!({"type": "text", "field": "custom.note", "op": "eq", "value": word.text}),
         field => json!({"type": "text", "field": field, "op": "eq", "value": word.text}),
     }
 }
