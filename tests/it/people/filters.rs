@@ -24,7 +24,7 @@ use crate::harness::{Caller, Rapport, change_database, database_url, fresh_datab
 
 /// How many trees are compared for each of the moments.
 fn cases() -> usize {
-    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(700)
+    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(800)
 }
 
 /// Moments at which calendars are difficult: clocks go forward and back, leap days, the turn of a year.
@@ -66,15 +66,15 @@ fn entity(tree: &Value) -> Entity {
 }
 
 fn expected(world: &World, tree: &Value, as_of: DateTime<Utc>) -> BTreeSet<Uuid> {
-    let checked = checked(tree, as_of);
+    let checked = checked(&world.catalogue, tree, as_of);
     let records = world.records(checked.entity).into_iter();
     records.filter(|record| holds(&checked.condition, *record, &world)).map(|record| record.id()).collect()
 }
 
-fn checked(tree: &Value, as_of: DateTime<Utc>) -> Checked {
+fn checked(catalogue: &Catalogue, tree: &Value, as_of: DateTime<Utc>) -> Checked {
     let filter: Filter = serde_json::from_value(tree.clone()).unwrap_or_else(|error| panic!("{error}: {tree}"));
     let grants = Grants::everything();
-    let surroundings = Surroundings { catalogue: Catalogue::standard(), grants: &grants, as_of, country: Some("DE") };
+    let surroundings = Surroundings { catalogue, grants: &grants, as_of, country: Some("DE") };
     check(&filter, "", &surroundings).unwrap_or_else(|refused| panic!("{refused:?}: {tree}"))
 }
 

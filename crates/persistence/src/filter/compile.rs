@@ -131,9 +131,8 @@ impl<'r> Compiler<'r> {
         };
         let (one, other) = (expression(left), expression(right));
         self.sql(format!("{one}{cast} {compares} {other}{cast}"));
-        if let (Place::Money(_, of), Place::Money(_, of_other)) = (&left.place, &right.place) {
-            let table = table(left.entity);
-            self.sql(format!(" AND {table}.{of} = {table}.{of_other}"));
+        if let (Some(of), Some(of_other)) = (currency(left), currency(right)) {
+            self.sql(format!(" AND {of} = {of_other}"));
         }
     }
 
@@ -196,6 +195,18 @@ impl<'r> Compiler<'r> {
 /// The table of an entity. Subqueries name it anew, so it always means the innermost one.
 pub(super) fn table(entity: Entity) -> &'static str {
     entity.resource().as_str()
+}
+
+/// The currency of an amount as SQL; none where the field is no money.
+pub(super) fn currency(field: &Field) -> Option<String> {
+    let table = table(field.entity);
+    match &field.place {
+        Place::Money(_, of) => Some(format!("{table}.{of}")),
+        Place::Document(column, key) if field.kind == Kind::Money => {
+            Some(format!("({table}.{column} -> '{key}' ->> 'currency')"))
+        }
+        _ => None,
+    }
 }
 
 /// The value of a field as SQL, in the type in which it is compared.

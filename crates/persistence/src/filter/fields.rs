@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::{
-    compile::{Compiler, expression, table},
+    compile::{Compiler, currency, expression, table},
     statement::Piece,
 };
 use crate::search::escape;
@@ -30,16 +30,10 @@ impl Compiler<'_> {
             Predicate::EndsWith(end) => self.like(field, end, |end| format!("%{end}")),
             Predicate::Number(numbers) if field.kind == Kind::Float => self.floats(&value, numbers),
             Predicate::Number(numbers) => self.numbers(&value, numbers),
-            Predicate::Money(currency, numbers) => {
-                let table = table(field.entity);
-                let of = match &field.place {
-                    Place::Document(column, key) => Some(format!("{table}.{column} -> '{key}' ->> 'currency'")),
-                    Place::Money(_, of) => Some(format!("{table}.{of}")),
-                    Place::Column(_) | Place::MatchKeys(_) => None,
-                };
-                if let Some(of) = of {
+            Predicate::Money(wanted, numbers) => {
+                if let Some(of) = currency(field) {
                     self.sql(format!("{of} = "));
-                    self.bind(Piece::Text(currency.clone()));
+                    self.bind(Piece::Text(wanted.clone()));
                     self.sql(" AND ");
                 }
                 self.numbers(&value, numbers);

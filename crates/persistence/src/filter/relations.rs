@@ -1,12 +1,10 @@
 //! Conditions on related records, as sets.
 
-use rapport_domain::filter::{
-    Aggregate, AggregateFunction, Condition, Latest, Numbers, Place, Related, Relation, Span,
-};
+use rapport_domain::filter::{Aggregate, AggregateFunction, Condition, Latest, Numbers, Related, Relation, Span};
 use rust_decimal::Decimal;
 
 use super::{
-    compile::{Compiler, expression, table},
+    compile::{Compiler, currency, expression, table},
     statement::Piece,
 };
 
@@ -91,10 +89,10 @@ impl Compiler<'_> {
     fn over(&mut self, start: &'static str, aggregate: &Aggregate, end: &'static str) {
         let value = expression(&aggregate.field);
         self.sql(start);
-        match (&aggregate.field.place, &aggregate.currency) {
-            (Place::Money(_, of), Some(currency)) => {
-                self.sql(format!("CASE WHEN {}.{of} = ", table(aggregate.field.entity)));
-                self.bind(Piece::Text(currency.clone()));
+        match (currency(&aggregate.field), &aggregate.currency) {
+            (Some(of), Some(wanted)) => {
+                self.sql(format!("CASE WHEN {of} = "));
+                self.bind(Piece::Text(wanted.clone()));
                 self.sql(format!(" THEN {value} END"));
             }
             _ => self.sql(value),

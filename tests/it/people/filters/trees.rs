@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rapport_domain::filter::{Catalogue, Entity, Field, Kind, Options, Value as Known};
+use rapport_domain::filter::{Entity, Field, Kind, Options, Value as Known};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -113,9 +113,9 @@ impl<'w> Trees<'w> {
         add("compare", COMPARE);
         add("related", COUNT);
         for entity in ENTITIES {
-            let fields = Catalogue::standard().fields(entity);
+            let fields = self.world.catalogue.fields(entity);
             all.extend(fields.map(|field| format!("present/{}/{}", entity.as_str(), field.name)));
-            let relations = Catalogue::standard().relations(entity);
+            let relations = self.world.catalogue.relations(entity);
             all.extend(relations.map(|relation| format!("related/{}/{}", entity.as_str(), relation.name)));
         }
         all.into_iter().filter(|one| !self.tried.contains(one)).collect()
@@ -170,9 +170,9 @@ impl<'w> Trees<'w> {
         }
     }
 
-    fn field(&mut self, entity: Entity, fits: impl Fn(&Field) -> bool) -> &'static Field {
-        let fields: Vec<&Field> =
-            Catalogue::standard().fields(entity).map(|field| &**field).filter(|field| fits(field)).collect();
+    fn field(&mut self, entity: Entity, fits: impl Fn(&Field) -> bool) -> &'w Field {
+        let fields: Vec<&'w Field> =
+            self.world.catalogue.fields(entity).map(|field| &**field).filter(|field| fits(field)).collect();
         fields[self.chance.below(fields.len())]
     }
 
@@ -303,7 +303,8 @@ impl<'w> Trees<'w> {
             values.push(match options {
                 Options::Words(words) => (*self.chance.of(words)).to_owned(),
                 Options::Ids => "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b".to_owned(),
-                Options::Open | Options::Listed(_) => "XX".to_owned(),
+                Options::Listed(keys) => self.chance.of(keys).clone(),
+                Options::Open => "XX".to_owned(),
             });
         }
         json!({"type": "choice", "field": field.name, "op": op, "values": values})
@@ -315,8 +316,9 @@ impl<'w> Trees<'w> {
         if op == "count" {
             return json!({"type": "tags", "field": field.name, "op": op, "count": self.count(4)});
         }
-        let values: Vec<&str> =
-            (0..1 + self.chance.below(2)).map(|_| *self.chance.of(&["vip", "VIP", "ä", "x", "none"])).collect();
+        let free = ["vip", "VIP", "ä", "x", "none"].map(ToOwned::to_owned);
+        let words = if let Kind::Tags(Options::Listed(keys)) = &field.kind { keys } else { &free[..] };
+        let values: Vec<&String> = (0..1 + self.chance.below(2)).map(|_| self.chance.of(words)).collect();
         json!({"type": "tags", "field": field.name, "op": op, "values": values})
     }
 
@@ -422,7 +424,7 @@ impl<'w> Trees<'w> {
     }
 
     fn relation(&mut self, entity: Entity) -> (&'static str, Entity) {
-        let relations: Vec<_> = Catalogue::standard().relations(entity).collect();
+        let relations: Vec<_> = self.world.catalogue.relations(entity).collect();
         let relation = self.chance.of(&relations);
         self.tried(format!("related/{}/{}", entity.as_str(), relation.name));
         (relation.name, relation.to)

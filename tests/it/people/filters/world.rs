@@ -10,8 +10,8 @@ use std::{
 
 use chrono::{DateTime, Duration, Utc};
 use rapport_domain::{
-    access::StandardRole,
-    filter::{Entity, Record, Relation, Surrounds},
+    access::{Resource, StandardRole},
+    filter::{Catalogue, Definition, Entity, Record, Relation, Surrounds},
     id::{CompanyId, ContactId},
     people::{
         company::{Company, CompanyQuery, NewCompany},
@@ -22,12 +22,13 @@ use rapport_domain::{
 use rapport_persistence::{
     Clock, Scope,
     people::{companies, contacts},
+    workspace::custom_fields,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::trees::Chance;
-use crate::harness::{Workspace, in_database_at};
+use crate::harness::{Caller, Workspace, in_database_at};
 
 pub struct World {
     workspace: Workspace,
@@ -36,6 +37,8 @@ pub struct World {
     at: HashMap<Uuid, usize>,
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
+    /// The fields that every workspace has, and one of each type of this one.
+    pub catalogue: Catalogue,
 }
 
 const COMPANIES: usize = 70;
@@ -71,12 +74,13 @@ impl World {
             .collect();
         let admin = workspace.admin();
         let team = admin.create("/v1/teams", &json!({"name": "North"}))["id"].clone();
+        add_custom_fields(&admin);
         let now = Arc::new(AtomicI64::new(0));
         let told = Arc::clone(&now);
         let clock = Clock::of(move || DateTime::from_timestamp_micros(told.load(Ordering::Relaxed)).unwrap());
         let mut chance = Chance::new(7);
         let scope = workspace.scope();
-        let (contacts, companies) = in_database_at(clock, async |db| {
+        let (contacts, companies, catalogue) = in_database_at(clock, async |db| {
             let mut made: Vec<CompanyId> = Vec::new();
             let move_clock = |chance: &mut Chance| {
                 let moment = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));
@@ -114,12 +118,18 @@ impl World {
             let of_companies = CompanyQuery { limit: Some(200), ..CompanyQuery::default() };
             let companies = db.read(&scope, move |reader| companies::list(reader, &of_companies)).await.unwrap();
             assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none());
-            (contacts.data, companies.data)
+            let mut definitions: Vec<Definition> = Vec::new();
+            for resource in Resource::ALL {
+                let fields = db.read(&scope, move |reader| custom_fields::of(reader, *resource)).await.unwrap();
+                definitions.extend(fields.live().map(Definition::from));
+            }
+            let catalogue = Catalogue::standard().with(&definitions);
+            (contacts.data, companies.data, catalogue)
         });
-        Self::of(workspace, contacts, companies)
+        Self::of(workspace, contacts, companies, catalogue)
     }
 
-    fn of(workspace: Workspace, contacts: Vec<Contact>, companies: Vec<Company>) -> Self {
+    fn of(workspace: Workspace, contacts: Vec<Contact>, companies: Vec<Company>, catalogue: Catalogue) -> Self {
         let at = companies.iter().enumerate().map(|(index, company)| (company.id.uuid(), index)).collect();
         let (mut people_of, mut children_of) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (index, contact) in contacts.iter().enumerate() {
@@ -128,7 +138,7 @@ impl World {
         for (index, company) in companies.iter().enumerate() {
             company.parent_id.into_iter().for_each(|id| children_of.entry(id).or_default().push(index));
         }
-        Self { workspace, contacts, companies, at, people_of, children_of }
+        Self { workspace, contacts, companies, at, people_of, children_of, catalogue }
     }
 
     pub fn scope(&self) -> Scope {
@@ -199,6 +209,48 @@ const PLACES: &[(f64, f64)] = &[
 const TAGS: &[&str] = &["vip", "VIP", "news letter", "ä", "x"];
 const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
 
+/// A field of each type, for contacts and for companies.
+fn add_custom_fields(admin: &Caller) {
+    let types = ["text", "number", "money", "bool", "date", "instant", "choice", "multi_choice", "url", "reference"];
+    for resource in ["contacts", "companies"] {
+        for kind in types {
+            let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
+            if kind.ends_with("choice") {
+                new["options"] = ["one", "two", "three"].map(|key| json!({"key": key, "label": key})).into();
+            }
+            if kind == "reference" {
+                new["referenced_resource"] = json!("users");
+            }
+            admin.create("/v1/custom_fields", &new);
+        }
+    }
+}
+
+fn custom(chance: &mut Chance, users: &[String]) -> Value {
+    let mut values = json!({});
+    let money = |amount: &str, currency: &str| json!({"amount": amount, "currency": currency});
+    for (key, value) in [
+        ("a_text", json!(chance.of(WORDS))),
+        ("a_number", json!(chance.of(&["0", "-1.5", "2", "12.5", "999999999999999999.9999999999"]))),
+        ("a_money", money(chance.of::<&str>(&["0", "1000", "1000.50", "33.3333"]), chance.of::<&str>(&["EUR", "USD"]))),
+        ("a_bool", json!(chance.one_in(2))),
+        ("a_date", json!(chance.of(&["2024-02-29", "2025-12-31", "2026-01-01", "1984-02-29"]))),
+        (
+            "a_instant",
+            json!(chance.of(&["2026-03-29T01:00:00Z", "2026-03-28T23:59:59.999999Z", "2024-02-29T10:59:00Z"])),
+        ),
+        ("a_choice", json!(chance.of(&["one", "two"]))),
+        ("a_multi_choice", json!(chance.of(&[&["one"][..], &["one", "three"], &["two", "three"]]))),
+        ("a_url", json!(chance.of(&["https://example.com/Ä", "http://example.com/b"]))),
+        ("a_reference", json!(chance.of(users))),
+    ] {
+        if !chance.one_in(3) {
+            values[key] = value;
+        }
+    }
+    values
+}
+
 fn maybe<T: Into<Value>>(chance: &mut Chance, value: T) -> Value {
     if chance.one_in(3) { Value::Null } else { value.into() }
 }
@@ -212,6 +264,7 @@ fn shared(chance: &mut Chance, users: &[String], team: &Value) -> Value {
         "owner_id": maybe(chance, owner), "team_id": maybe(chance, team.clone()), "tags": tags,
         "source_channel": maybe(chance, channel),
         "lifecycle_stage": *chance.of(&["lead", "customer", "prospect"]),
+        "custom": custom(chance, users),
     });
     if !chance.one_in(3) {
         let (latitude, longitude) = *chance.of(PLACES);
