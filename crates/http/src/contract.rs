@@ -6,14 +6,11 @@ use actix_web::http::Method;
 use jsonschema::Validator;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
-use rapport_domain::{
-    access::{Permission, Resource},
-    problem::FieldProblem,
-};
+use rapport_domain::{access::Permission, problem::FieldProblem};
 use serde_json::{Value, json};
 
 use crate::{
-    fields::{self, FieldDescription},
+    fields::DocumentedFields,
     problem::ApiError,
     problems,
     schemas::{self, Schemas},
@@ -29,7 +26,7 @@ pub(crate) struct Contract {
     /// The document as it is served.
     pub(crate) text: String,
     /// The fields that records have in every workspace.
-    pub(crate) fields: BTreeMap<Resource, Vec<FieldDescription>>,
+    pub(crate) fields: DocumentedFields,
     paths: Router<Path>,
 }
 
@@ -96,7 +93,7 @@ impl Contract {
             let allow = allow.join(", ");
             paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
         }
-        Ok(Self { schemas, text: document.to_string(), fields: fields::of_document(document), paths })
+        Ok(Self { schemas, text: document.to_string(), fields: DocumentedFields::of(document), paths })
     }
 
     /// What is at this address, and whether the ids in it can be ids at all.

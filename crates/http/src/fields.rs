@@ -1,10 +1,11 @@
 //! What fields records have: those of every workspace as the published document describes them, and those that a
 //! workspace has added.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rapport_domain::{
     access::{Grants, Resource},
+    filter::{Catalogue, Definition, Entity, Field, Kind},
     workspace::custom_field::{CustomField, CustomFieldType, MOST_TEXT, ReferencedResource},
 };
 use serde::Serialize;
@@ -43,9 +44,8 @@ pub(crate) struct FieldDescription {
     /// Whether lists can be sorted by it.
     #[schema(example = false)]
     pub(crate) sortable: bool,
-    /// Whether lists have a parameter for it.
-    #[schema(example = false)]
-    pub(crate) filterable: bool,
+    /// What filters can ask of it.
+    pub(crate) filters: Vec<FieldFilter>,
     /// The values that it can have, where they are listed.
     pub(crate) options: Vec<FieldOption>,
     /// Fewest characters of a text.
@@ -61,6 +61,21 @@ pub(crate) struct FieldDescription {
     pub(crate) max_items: Option<i64>,
     /// The records that a reference names, where the workspace has said it.
     pub(crate) referenced_resource: Option<ReferencedResource>,
+}
+
+/// A kind of condition that a filter can put to a field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct FieldFilter {
+    /// How filters call the field: the record's `emails` are `email` there, its `addresses` are `city` and others.
+    #[schema(example = "custom.tier")]
+    field: String,
+    /// The `type` of the node.
+    #[serde(rename = "type")]
+    #[schema(example = "choice")]
+    node: &'static str,
+    /// The values that its `op` can have; none where it has no `op`.
+    #[schema(example = json!(["in", "not_in"]))]
+    operators: Vec<String>,
 }
 
 /// What the values of a field are. More values will follow.
@@ -97,22 +112,114 @@ pub(crate) struct FieldOption {
     archived: bool,
 }
 
-/// The fields that the records of each resource have in every workspace.
-pub(crate) fn of_document(document: &Value) -> BTreeMap<Resource, Vec<FieldDescription>> {
-    let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company")];
-    records.into_iter().map(|(resource, name)| (resource, built_in(document, resource, name))).collect()
+/// What the published document says of fields.
+pub(crate) struct DocumentedFields {
+    /// Those that the records of each resource have in every workspace.
+    built_in: BTreeMap<Resource, Vec<FieldDescription>>,
+    operators: Operators,
 }
 
-fn built_in(document: &Value, resource: Resource, name: &str) -> Vec<FieldDescription> {
+impl DocumentedFields {
+    pub(crate) fn of(document: &Value) -> Self {
+        let operators = Operators::of(document);
+        let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company")];
+        let built_in = records.into_iter().map(|(resource, name)| {
+            let mut fields = built_in(document, name);
+            for field in &mut fields {
+                field.filters = operators.of_built_in(resource, &field.name);
+            }
+            (resource, fields)
+        });
+        Self { built_in: built_in.collect(), operators }
+    }
+
+    /// All fields of a resource: those of every workspace, and those that this one has added.
+    pub(crate) fn all<'f>(
+        &'f self,
+        resource: Resource,
+        custom: impl Iterator<Item = &'f CustomField>,
+    ) -> impl Iterator<Item = FieldDescription> {
+        let built_in = self.built_in.get(&resource).into_iter().flatten().cloned();
+        built_in.chain(custom.map(|field| {
+            let definition = Definition::from(field);
+            let description = FieldDescription::of_custom(field);
+            FieldDescription { filters: self.operators.of_field(&description.name, &definition.kind), ..description }
+        }))
+    }
+}
+
+/// The operators of the nodes of filters, by their type.
+struct Operators(BTreeMap<&'static str, Vec<String>>);
+
+/// The nodes that compare a field, with the names of their schemas.
+const NODES: &[(&str, &str)] = &[
+    ("text", "TextNode"),
+    ("number", "NumberNode"),
+    ("money", "MoneyNode"),
+    ("bool", "BoolNode"),
+    ("choice", "ChoiceNode"),
+    ("tags", "TagsNode"),
+    ("date", "DateNode"),
+    ("instant", "InstantNode"),
+    ("rolling", "RollingNode"),
+    ("calendar", "CalendarNode"),
+    ("anniversary", "AnniversaryNode"),
+    ("present", "PresentNode"),
+];
+
+impl Operators {
+    fn of(document: &Value) -> Self {
+        let words = |schema: &str| {
+            let place = format!("/components/schemas/{schema}/properties/op/$ref");
+            let reference = document.pointer(&place).and_then(Value::as_str).unwrap_or_default();
+            let words = document.pointer(&format!("{}/enum", reference.trim_start_matches('#')));
+            let words = words.and_then(Value::as_array).into_iter().flatten();
+            words.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+        };
+        Self(NODES.iter().map(|(node, schema)| (*node, words(schema))).collect())
+    }
+
+    /// A field of every workspace: by its own name, or by the names of what filters know of it.
+    fn of_built_in(&self, resource: Resource, name: &str) -> Vec<FieldFilter> {
+        let catalogue = Catalogue::standard();
+        let entity = match resource {
+            Resource::Contacts => Entity::Contact,
+            Resource::Companies => Entity::Company,
+        };
+        let own = catalogue.field(entity, name).map(|field| vec![field]);
+        // A part of the record's field, or an amount with its currency.
+        let is_part =
+            |field: &&Arc<Field>| field.access.len() <= 2 && field.access.first().is_some_and(|of| of == name);
+        let parts = || catalogue.fields(entity).filter(is_part).collect();
+        let known: Vec<_> = own.unwrap_or_else(parts);
+        known.into_iter().flat_map(|field| self.of_field(&field.name, &field.kind)).collect()
+    }
+
+    fn of_field(&self, name: &str, kind: &Kind) -> Vec<FieldFilter> {
+        let nodes: &[&str] = match kind {
+            Kind::Text | Kind::Texts => &["text"],
+            Kind::Number | Kind::Float => &["number"],
+            Kind::Money => &["money"],
+            Kind::Bool => &["bool"],
+            Kind::Choice(_) => &["choice"],
+            Kind::Tags(_) => &["tags"],
+            Kind::Date => &["date", "rolling", "calendar", "anniversary"],
+            Kind::Instant => &["instant", "rolling", "calendar"],
+        };
+        let of_node = |(node, operators): (&&'static str, &Vec<String>)| {
+            (nodes.contains(node) || *node == "present").then(|| FieldFilter {
+                field: name.to_owned(),
+                node,
+                operators: operators.clone(),
+            })
+        };
+        self.0.iter().filter_map(of_node).collect()
+    }
+}
+
+fn built_in(document: &Value, name: &str) -> Vec<FieldDescription> {
     let schemas = &document["components"]["schemas"];
     let (record, new) = (&schemas[name], &schemas[&format!("New{name}")]);
-    let list = &document["paths"][&format!("/v1/{}", resource.as_str())]["get"];
-    let parameters: Vec<&str> = list["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|parameter| parameter["name"].as_str())
-        .collect();
     let orders = schemas[&format!("{name}Sort")]["enum"].as_array();
     let shown = record["properties"].as_object().into_iter().flatten();
     // Custom fields are described one by one, and what is embedded is asked for.
@@ -125,18 +232,10 @@ fn built_in(document: &Value, resource: Resource, name: &str) -> Vec<FieldDescri
                 required,
                 writable: given.is_some(),
                 sortable: orders.is_some_and(|orders| orders.iter().any(|order| order == field)),
-                filterable: parameters.iter().any(|parameter| tells_of(parameter, field)),
                 ..described(document, field, property, given.unwrap_or(property))
             }
         })
         .collect()
-}
-
-/// Whether a parameter of a list is about a field: `tag` about `tags`, `created_after` about `created_at`.
-fn tells_of(parameter: &str, field: &str) -> bool {
-    let is_one_of = |singular: &str| ["s", "es"].iter().any(|ending| format!("{singular}{ending}") == field);
-    let moment = parameter.strip_suffix("_after").map(|moment| format!("{moment}_at"));
-    parameter == field || is_one_of(parameter) || moment.as_deref() == Some(field)
 }
 
 /// A field as its schemas describe it: that of the record says what it is, that of the input which values it takes.
@@ -165,7 +264,7 @@ fn described(document: &Value, field: &str, property: &Value, given: &Value) -> 
         readable: true,
         writable: false,
         sortable: false,
-        filterable: false,
+        filters: Vec::new(),
         options,
         min_length: number("minLength"),
         max_length: number("maxLength"),
@@ -198,7 +297,7 @@ impl FieldType {
 
 impl FieldDescription {
     /// A field that the workspace has added.
-    pub(crate) fn of_custom(field: &CustomField) -> Self {
+    fn of_custom(field: &CustomField) -> Self {
         let option = |option: &rapport_domain::workspace::custom_field::CustomFieldOption| FieldOption {
             value: option.key.clone(),
             label: Some(option.label.clone()),
@@ -216,7 +315,7 @@ impl FieldDescription {
             readable: true,
             writable: true,
             sortable: false,
-            filterable: false,
+            filters: Vec::new(),
             options: field.options.iter().map(option).collect(),
             min_length: field.min_length,
             max_length: field.max_length.or(is_text.then_some(MOST_TEXT)),

@@ -18,8 +18,12 @@ use uuid::Uuid;
 use crate::{
     Reader, StoreError, Writer,
     bulk::{Bulk, Known, Pending, References},
+    commerce::connections,
     people::duplicates,
 };
+
+/// Each key is a lock, and the locks of all who write share one table of the database.
+const MOST_KEYS: usize = 5_000;
 
 /// One operation of a batch.
 #[derive(Clone, Debug)]
@@ -150,7 +154,18 @@ impl<R: Bulk> Batch<R> {
     fn lock(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         let mut keys = self.keys();
         keys.extend(self.external_ids().map(|(connection, id)| format!("external:{}:{connection}:{id}", R::TABLE)));
-        if keys.is_empty() { Ok(()) } else { duplicates::lock_keys(writer, &keys) }
+        keys.sort_unstable();
+        keys.dedup();
+        match keys.len() {
+            0 => Ok(()),
+            1..=MOST_KEYS => duplicates::lock_keys(writer, &keys),
+            _ => {
+                let detail = format!(
+                    "A batch names at most {MOST_KEYS} e-mail addresses, telephone numbers and external ids. Send several."
+                );
+                Err(StoreError::field("/operations", "too_many_keys", detail))
+            }
+        }
     }
 
     /// Asks for everything that the operations are about: one statement for each kind of question.
@@ -170,11 +185,13 @@ impl<R: Bulk> Batch<R> {
         for of_step in self.steps.iter().map(Step::references) {
             named.users.extend(of_step.users);
             named.companies.extend(of_step.companies);
+            named.teams.extend(of_step.teams);
         }
         self.known = Known::find(writer, &named)?;
         let given: Vec<&CustomValues> =
             self.steps.iter().flat_map(Step::given).filter(|given| !given.is_empty()).collect();
-        self.pending.ask_custom(writer, &given)?;
+        let deletes = self.steps.iter().any(|step| matches!(step, Step::Delete { .. }));
+        self.pending.ask_custom(writer, &given, deletes)?;
         let keys = self.keys();
         if !keys.is_empty() {
             for (own, candidate) in R::holders(writer, &keys)? {
@@ -186,7 +203,15 @@ impl<R: Bulk> Batch<R> {
 
     /// The keys that nobody else may have.
     fn keys(&self) -> Vec<String> {
-        let fresh = self.steps.iter().filter_map(Step::fresh).filter(|fresh| fresh.on_duplicate == OnDuplicate::Refuse);
+        let is_new = |step: &&Step<R>| match step {
+            Step::Upsert { upsert, .. } => {
+                let name = (upsert.connection.clone(), upsert.external_id.clone());
+                self.named.get(&name).is_none_or(|named| named.record.is_none())
+            }
+            _ => true,
+        };
+        let fresh = self.steps.iter().filter(is_new).filter_map(Step::fresh);
+        let fresh = fresh.filter(|fresh| fresh.on_duplicate == OnDuplicate::Refuse);
         fresh.filter_map(|fresh| fresh.record.as_ref().ok()).flat_map(R::match_keys).collect()
     }
 
@@ -306,6 +331,8 @@ impl<R: Bulk> Batch<R> {
         };
         let after = before.deleted(self.stamp);
         let outcome = self.note(writer, "deleted", &before, after, None)?;
+        self.holders.retain(|_, holder| holder.id.uuid() != id);
+        self.known.forget(id);
         Ok(Ok(Outcome { result: WriteResult::Deleted, ..outcome }))
     }
 
@@ -399,6 +426,13 @@ impl<R: Bulk> Batch<R> {
         after.advance(self.stamp);
         self.pending.update(writer, verb, (before, &after), self.stamp, origin);
         self.records.insert(after.id(), (after.clone(), true));
+        if before.clone().owner_and_team() != after.clone().owner_and_team() {
+            // Who gave it away may not change it any more.
+            self.pending.flush(writer)?;
+            self.records.remove(&after.id());
+            let found = R::to_change(writer, &[after.id()])?;
+            self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (record, may))));
+        }
         Ok(Outcome { result: WriteResult::Updated, is_late: false, record: after })
     }
 
@@ -414,6 +448,17 @@ impl<R: Bulk> Batch<R> {
         if problems.is_empty() { Ok(()) } else { Err(StoreError::fields(problems)) }
     }
 
+    /// Lets nobody delete the connections by which something came, until the end of the transaction.
+    fn keep_connections(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+        let mut ids: Vec<Uuid> = self.named.values().filter_map(|named| named.connection).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() || connections::keep(writer, &ids)? == ids.len() {
+            return Ok(());
+        }
+        Err(StoreError::Contention) // one was deleted meanwhile; who looks again sees that it is gone
+    }
+
     fn main_team(&self, reader: &Reader<'_>, owner: UserId) -> Option<TeamId> {
         let grants = reader.grants();
         match grants.user == Some(owner.uuid()) {
@@ -424,6 +469,7 @@ impl<R: Bulk> Batch<R> {
 
     fn finish(mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         self.pending.flush(writer)?;
+        self.keep_connections(writer)?;
         if self.versions.is_empty() {
             return Ok(());
         }

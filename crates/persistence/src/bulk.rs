@@ -31,7 +31,7 @@ use crate::{
     journal::{self, BulkEntry, Entry},
     people::companies,
     schema::external_ids,
-    workspace::users,
+    workspace::{teams, users},
 };
 
 /// Records of which many can be written at once: what their kind has to tell.
@@ -113,11 +113,12 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
 /// Owner and team in an input: absent, null, or named.
 pub(crate) type Place<'i> = (&'i mut Option<Option<UserId>>, &'i mut Option<Option<TeamId>>);
 
-/// Users and companies by the pointer of the field that names them.
+/// Users, companies and teams by the pointer of the field that names them.
 #[derive(Debug, Default)]
 pub(crate) struct References {
     pub(crate) users: Vec<(&'static str, Uuid)>,
     pub(crate) companies: Vec<(&'static str, Uuid)>,
+    pub(crate) teams: Vec<(&'static str, Uuid)>,
 }
 
 /// Users and companies that are there.
@@ -141,6 +142,9 @@ impl Known {
             let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();
             known.ids.extend(companies::by_ids(reader, &ids)?.into_iter().map(|company| company.id.uuid()));
         }
+        if !named.teams.is_empty() {
+            known.ids.extend(teams::known(reader, named.teams.iter().map(|(_, id)| *id).collect())?);
+        }
         Ok(known)
     }
 
@@ -149,8 +153,14 @@ impl Known {
     pub(crate) fn missing(&self, named: &References, before: &References) -> Vec<(&'static str, &'static str)> {
         let users = named.users.iter().filter(|user| !before.users.contains(user)).map(|user| (user, "user"));
         let companies = named.companies.iter().filter(|company| !before.companies.contains(company));
-        let all = users.chain(companies.map(|company| (company, "company")));
+        let teams = named.teams.iter().filter(|team| !before.teams.contains(team)).map(|team| (team, "team"));
+        let all = users.chain(companies.map(|company| (company, "company"))).chain(teams);
         all.filter(|((_, id), _)| !self.ids.contains(id)).map(|((pointer, _), what)| (*pointer, what)).collect()
+    }
+
+    /// A record that is gone by now.
+    pub(crate) fn forget(&mut self, id: Uuid) {
+        self.ids.remove(&id);
     }
 
     pub(crate) fn main_team(&self, owner: UserId) -> Option<TeamId> {
@@ -193,8 +203,13 @@ impl<R: Bulk> Pending<R> {
     }
 
     /// Asks what has to be known to judge the values of custom fields that are given.
-    pub(crate) fn ask_custom(&mut self, writer: &mut Writer<'_>, given: &[&CustomValues]) -> Result<(), StoreError> {
-        self.custom = Custom::prepare(writer, R::RESOURCE, given)?;
+    pub(crate) fn ask_custom(
+        &mut self,
+        writer: &mut Writer<'_>,
+        given: &[&CustomValues],
+        deletes: bool,
+    ) -> Result<(), StoreError> {
+        self.custom = Custom::prepare(writer, R::RESOURCE, given, deletes)?;
         Ok(())
     }
 

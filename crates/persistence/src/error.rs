@@ -303,6 +303,7 @@ fn by_message(message: &str) -> StoreError {
     match message {
         "deadlock detected" => StoreError::Contention,
         "canceling statement due to lock timeout" => StoreError::Contention,
+        "out of shared memory" => StoreError::Busy,
         "canceling statement due to statement timeout" => StoreError::TooSlow,
         _ if message.contains("server closed the connection")
             || message.contains("terminating connection")

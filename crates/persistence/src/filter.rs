@@ -30,6 +30,9 @@ pub use self::explain::explain;
 use self::{compile::Compiler, statement::Piece};
 use crate::{Reader, StoreError, expression::expression, workspace::custom_fields};
 
+/// A statement has 65,535 values at most, and a list of up to 18 lanes repeats those of the filter in each.
+const MOST_VALUES: usize = 3_000;
+
 /// A condition as SQL. Cloning it is cheap: each lane of a list has its own.
 #[derive(Clone)]
 pub(crate) struct Compiled {
@@ -40,13 +43,18 @@ pub(crate) struct Compiled {
 
 impl Compiled {
     /// The condition of a tree that a caller wrote. Its text is one of many.
-    pub(crate) fn of_tree(reader: &Reader<'_>, condition: &Condition) -> Self {
-        Self { pieces: Arc::new(Compiler::compiled(reader, condition)), is_common: false }
+    pub(crate) fn of_tree(reader: &Reader<'_>, condition: &Condition) -> Result<Self, StoreError> {
+        let pieces = Compiler::compiled(reader, condition);
+        if pieces.iter().filter(|piece| piece.is_value()).count() > MOST_VALUES {
+            let detail = "The filter compares with too much. Leave conditions out, or put values into one list.";
+            return Err(StoreError::field("/filter/where", "too_many_values", detail));
+        }
+        Ok(Self { pieces: Arc::new(pieces), is_common: false })
     }
 
     /// The condition of the parameters of a list. There are few texts of it.
-    pub(crate) fn of_parameters(reader: &Reader<'_>, condition: &Condition) -> Self {
-        Self { is_common: true, ..Self::of_tree(reader, condition) }
+    pub(crate) fn of_parameters(reader: &Reader<'_>, condition: &Condition) -> Result<Self, StoreError> {
+        Ok(Self { is_common: true, ..Self::of_tree(reader, condition)? })
     }
 }
 
@@ -129,7 +137,7 @@ pub(crate) fn of_parameters(
             StoreError::Parameter(Box::new(at_parameter(problem, &names)))
         })
     })?;
-    Ok(Some(Compiled::of_parameters(reader, &checked.condition)))
+    Compiled::of_parameters(reader, &checked.condition).map(Some)
 }
 
 /// A problem of the tree of a list, told of the parameter that its node comes from.

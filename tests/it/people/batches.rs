@@ -1,5 +1,6 @@
 //! Batches.
 
+use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Caller, workspace};
@@ -180,4 +181,86 @@ fn a_thousand_are_created_in_one_call() {
     assert_eq!(admin.get("/v1/contacts?count=exact&limit=1").body["total"]["value"], 1000);
     let rehearsed = admin.post("/v1/contacts/batch?dry_run=true", &json!({"operations": [operations[0]]}));
     assert_eq!(statuses(&rehearsed), [409]);
+}
+
+#[test]
+fn an_operation_that_names_what_is_not_there_fails_alone() {
+    let (_, admin) = workspace();
+    let nobody = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b";
+    let create = |field: &str| json!({"op": "create", "data": {"first_name": "Ada", field: nobody}});
+    let batch = json!({"operations": [
+        {"op": "create", "data": {"first_name": "Ada"}}, create("team_id"), create("owner_id"), create("company_id")]});
+    let answer = admin.post("/v1/contacts/batch", &batch);
+    assert_eq!(statuses(&answer), [201, 422, 422, 422], "{}", answer.text);
+    assert_eq!(answer.body["results"][1]["error"]["errors"][0]["pointer"], "/data/team_id");
+}
+
+#[test]
+fn what_was_given_away_is_not_changed_any_more() {
+    let (workspace, admin) = workspace();
+    let own = json!([{"resource": "contacts", "read": "all", "write": "own", "create": true, "delete": true}]);
+    let role = admin.create("/v1/roles", &json!({"name": "Own", "rules": own}))["id"].clone();
+    let agent = workspace.user("agent@example.com", StandardRole::Agent, "a long enough password");
+    let other = workspace.user("other@example.com", StandardRole::Agent, "a long enough password");
+    admin.patch(&format!("/v1/users/{agent}"), &json!({"role_ids": [role]})).expect(200);
+    let agent = workspace.sign_in("agent@example.com", "a long enough password");
+    let id = create(&agent, "Given away");
+    let batch = json!({"operations": [
+        {"op": "update", "id": id, "data": {"owner_id": other}}, {"op": "delete", "id": id}]});
+    assert_eq!(statuses(&agent.post("/v1/contacts/batch", &batch)), [200, 403]);
+    admin.get(&format!("/v1/contacts/{id}")).expect(200);
+}
+
+#[test]
+fn what_is_deleted_gives_its_place_free_within_a_batch() {
+    let (_, admin) = workspace();
+    let ada = json!({"emails": [{"address": "ada@example.com"}]});
+    let id = admin.create("/v1/contacts", &ada)["id"].clone();
+    let batch = json!({"operations": [{"op": "delete", "id": id}, {"op": "create", "data": ada}]});
+    assert_eq!(statuses(&admin.post("/v1/contacts/batch", &batch)), [204, 201]);
+    let company = admin.create("/v1/companies", &json!({"name": "Gone"}))["id"].clone();
+    let batch = json!({"operations": [
+        {"op": "delete", "id": company}, {"op": "create", "data": {"name": "Child", "parent_id": company}}]});
+    assert_eq!(statuses(&admin.post("/v1/companies/batch", &batch)), [204, 422]);
+}
+
+#[test]
+fn values_that_a_rule_forbids_by_now_do_not_hold_up_others() {
+    let (_, admin) = workspace();
+    let field =
+        |new: Value| format!("/v1/custom_fields/{}", admin.create("/v1/custom_fields", &new)["id"].as_str().unwrap());
+    let options = |archived: bool| json!([{"key": "old", "label": "Old", "archived": archived}]);
+    let tier = field(
+        json!({"resource": "contacts", "key": "tier", "label": "Tier", "type": "choice", "options": options(false)}),
+    );
+    field(json!({"resource": "contacts", "key": "number", "label": "Number", "type": "text", "unique": true}));
+    field(
+        json!({"resource": "contacts", "key": "agent", "label": "Agent", "type": "reference", "referenced_resource": "companies"}),
+    );
+    let company = admin.create("/v1/companies", &json!({"name": "Agency"}))["id"].clone();
+    let upsert = |id: &str, custom: Value| json!({"op": "upsert", "connection": "import", "external_id": id, "data": {"first_name": id, "custom": custom}});
+    let send = |operations: Value| statuses(&admin.post("/v1/contacts/batch", &json!({"operations": operations})));
+    assert_eq!(
+        send(json!([upsert("1", json!({"tier": "old", "number": "A"})), upsert("2", json!({"number": "B"}))])),
+        [201, 201]
+    );
+    admin.patch(&tier, &json!({"options": options(true)})).expect(200);
+    let again = json!([
+        upsert("1", json!({"tier": "old", "agent": company})),
+        upsert("1", json!({"tier": "old", "number": "B"}))
+    ]);
+    assert_eq!(send(again), [200, 422]);
+}
+
+#[test]
+fn a_batch_with_too_many_keys_is_refused() {
+    let (_, admin) = workspace();
+    let emails = |number: usize| -> Vec<Value> {
+        (0..20).map(|index| json!({"address": format!("a{number}-{index}@b.example")})).collect()
+    };
+    let operations: Vec<Value> =
+        (0..300).map(|number| json!({"op": "create", "data": {"emails": emails(number)}})).collect();
+    let refused = admin.post("/v1/contacts/batch", &json!({"operations": operations}));
+    refused.expect_problem(422, "validation_failed");
+    refused.expect_errors(&[("/operations", "too_many_keys")]);
 }

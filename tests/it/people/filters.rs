@@ -305,3 +305,18 @@ fn records_of_versions_that_did_not_fold_are_folded_by_migrating() {
     let company = json!({"filter": {"version": 1, "entity": "company", "where": tree}});
     assert_eq!(admin.post("/v1/companies/search", &company).names(), ["Größenwahn"]);
 }
+
+#[test]
+fn a_filter_with_too_many_values_is_refused() {
+    let (_, admin) = workspace();
+    let words = |start: usize| (0..60).map(|word| format!("word{}", start + word)).collect::<Vec<_>>().join(" ");
+    let node = |number: usize| {
+        let values: Vec<String> = (0..8).map(|value| words(number * 1_000 + value * 100)).collect();
+        json!({"type": "text", "field": "last_name", "op": "in", "values": values})
+    };
+    let nodes: Vec<Value> = (0..190).map(node).collect();
+    let condition = json!({"type": "any", "nodes": nodes});
+    let refused = admin.post("/v1/contacts/search", &contact(condition));
+    refused.expect_problem(422, "validation_failed");
+    refused.expect_errors(&[("/filter/where", "too_many_values")]);
+}

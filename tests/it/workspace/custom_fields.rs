@@ -318,7 +318,21 @@ fn the_schema_lists_all_fields_with_their_rules() {
     assert_eq!((&named("id")["type"], &named("version")["type"]), (&json!("reference"), &json!("number")));
     assert_eq!((&named("website")["type"], &named("website")["nullable"]), (&json!("url"), &json!(true)));
     assert_eq!(named("type")["options"][0], json!({"value": "prospect", "label": null, "archived": false}));
-    assert_eq!((&named("tags")["type"], &named("tags")["filterable"]), (&json!("list"), &json!(true)));
+    assert_eq!(named("tags")["type"], "list");
+    let asked = |field: &str| {
+        let filters = named(field)["filters"].as_array().unwrap().clone();
+        let of_filter =
+            |filter: &Value| format!("{} {}", filter["field"].as_str().unwrap(), filter["type"].as_str().unwrap());
+        filters.iter().map(of_filter).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("tags"), ["tags present", "tags tags"]);
+    assert_eq!(asked("emails"), ["email present", "email text"]);
+    assert!(asked("addresses").contains(&"city text".to_owned()));
+    assert!(asked("social_profiles").is_empty());
+    assert_eq!(
+        named("created_at")["filters"][3]["operators"],
+        json!(["in_last", "not_in_last", "in_next", "more_than_ago"])
+    );
     assert_eq!(named("annual_revenue_amount")["type"], "number");
     let custom: Vec<&str> =
         fields.iter().map(|field| field["name"].as_str().unwrap()).filter(|name| name.starts_with("custom")).collect();
@@ -334,4 +348,33 @@ fn the_schema_lists_all_fields_with_their_rules() {
     };
     assert!(writable(&admin) > 20);
     admin.send_unchecked("GET", "/v1/schema/users", &[], None).expect_problem(404, "not_found");
+}
+
+#[test]
+fn all_values_of_a_record_together_have_a_limit() {
+    let (_, admin) = workspace();
+    for number in 0..8 {
+        field(&admin, "contacts", &format!("t{number}"), "text", json!({}));
+    }
+    let values = |count: usize| -> Value {
+        (0..count)
+            .map(|number| (format!("t{number}"), json!("x".repeat(9_000))))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let contact = admin.create("/v1/contacts", &json!({"first_name": "Ada", "custom": values(7)}));
+    let path = format!("/v1/contacts/{}", contact["id"].as_str().unwrap());
+    let refused = admin.patch(&path, &json!({"custom": values(8)}));
+    refused.expect_problem(422, "validation_failed");
+    refused.expect_errors(&[("/custom", "too_long")]);
+}
+
+#[test]
+fn a_long_text_keeps_its_field_from_becoming_unique() {
+    let (_, admin) = workspace();
+    let path = field(&admin, "contacts", "note", "text", json!({}));
+    admin.create("/v1/contacts", &json!({"first_name": "Ada", "custom": {"note": "x".repeat(5_000)}}));
+    let refused = admin.patch(&path, &json!({"unique": true, "max_length": 255}));
+    refused.expect_problem(409, "conflict");
+    assert_eq!(refused.body["errors"][0]["code"], "value_too_long");
 }

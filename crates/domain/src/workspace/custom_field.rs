@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use self::values::{CustomFields, CustomValues, MOST_TEXT, merged};
+pub use self::values::{CustomFields, CustomValues, MOST_INDEXED, MOST_TEXT, merged, within_size};
 pub(crate) use self::values::{folded_values, values_schema, values_schema_of_patch};
 use crate::{
     access::Resource,

@@ -8,6 +8,7 @@ use rapport_domain::{
     problem::{FieldProblem, Invalid},
     workspace::custom_field::{CustomField, CustomFields, CustomValues, merged},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -46,14 +47,21 @@ impl Custom {
         writer: &mut Writer<'_>,
         resource: Resource,
         given: &[&CustomValues],
+        deletes: bool,
     ) -> Result<Self, StoreError> {
-        if !given.is_empty() {
+        // What is deleted gives its values free, which whoever makes a field unique has to see.
+        if deletes || !given.is_empty() {
             custom_values::wait(writer)?;
         }
         let fields = custom_fields::of(writer, resource)?;
         let nothing = CustomValues::new();
-        let values: Vec<CustomValues> =
-            given.iter().filter_map(|given| fields.judge_changes(given, &nothing).ok()).collect();
+        // One by one: a value that a record has already may break a rule that became stricter, and stay.
+        let alone = |(key, value): (&String, &Value)| CustomValues::from([(key.clone(), value.clone())]);
+        let fitting = |given: &&CustomValues| -> CustomValues {
+            let each = given.iter().map(alone).filter_map(|given| fields.judge_changes(&given, &nothing).ok());
+            each.flatten().collect()
+        };
+        let values: Vec<CustomValues> = given.iter().map(fitting).collect();
         let known = custom_values::known_references(writer, &fields, &values)?;
         let uniques: Vec<(Uuid, String)> = values.iter().flat_map(|values| uniques(&fields, values)).collect();
         let holders = holders(writer, uniques)?;

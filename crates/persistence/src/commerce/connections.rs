@@ -145,6 +145,12 @@ pub fn update(
 
 /// Deletes a connection for good. No record may have an id of it.
 pub fn delete(writer: &mut Writer<'_>, id: ConnectionId, expected: Option<i64>) -> Result<(), StoreError> {
+    writer.transaction(|writer| delete_unused(writer, id, expected))
+}
+
+fn delete_unused(writer: &mut Writer<'_>, id: ConnectionId, expected: Option<i64>) -> Result<(), StoreError> {
+    let lock = connections::table.filter(connections::workspace_id.eq(writer.workspace()));
+    lock.filter(connections::id.eq(id.uuid())).select(connections::id).for_update().load::<Uuid>(writer.pg())?;
     let connection = get(writer, id)?;
     if expected.is_some_and(|version| version != connection.version) {
         return Err(StoreError::Stale { current: connection.version });
@@ -166,6 +172,17 @@ pub fn delete(writer: &mut Writer<'_>, id: ConnectionId, expected: Option<i64>) 
         Some(_) => Ok(()),
         None => Err(StoreError::Contention),
     }
+}
+
+/// Keeps connections from being deleted until the end of the transaction, and says how many there are.
+pub(crate) fn keep(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<usize, StoreError> {
+    let there: Vec<Uuid> = connections::table
+        .filter(connections::workspace_id.eq(writer.workspace()))
+        .filter(connections::id.eq_any(ids))
+        .select(connections::id)
+        .for_key_share()
+        .load(writer.pg())?;
+    Ok(there.len())
 }
 
 /// What happened to a connection, newest first.

@@ -46,7 +46,7 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
 }
 
 fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: FilterSort) -> Result<FilterExplanation, StoreError> {
-    let filter = Compiled::of_tree(reader, &checked.condition);
+    let filter = Compiled::of_tree(reader, &checked.condition)?;
     let plan = reader.within_budget(|reader| match checked.entity {
         Entity::Contact => contacts::plan(reader, filter, sort),
         Entity::Company => companies::plan(reader, filter, sort),

@@ -19,6 +19,9 @@ use crate::search::escape;
 /// As many texts are looked up one by one in the index of words; of more, every record is looked at.
 const MOST_LOOKUPS: usize = 8;
 
+/// As many words of a text are looked up: they find few enough records to compare the whole text with.
+const MOST_WORDS: usize = 4;
+
 impl Compiler<'_> {
     pub(super) fn field(&mut self, field: &Field, predicate: &Predicate) {
         let value = expression(field);
@@ -128,7 +131,7 @@ impl Compiler<'_> {
             return;
         }
         let text = if field.folding == Folding::Phone { text.trim_start_matches('+') } else { text };
-        for word in text.split_whitespace().filter(|word| has_trigram(word)) {
+        for word in text.split_whitespace().filter(|word| has_trigram(word)).take(MOST_WORDS) {
             self.like_search(field.entity, word);
             self.sql(" AND ");
         }

@@ -34,6 +34,11 @@ pub(super) enum Piece {
 }
 
 impl Piece {
+    /// Whether it is bound; what a caller may see has a few values of its own.
+    pub(super) fn is_value(&self) -> bool {
+        !matches!(self, Self::Sql(_))
+    }
+
     pub(super) fn push<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match self {
             Self::Sql(sql) => out.push_sql(sql),

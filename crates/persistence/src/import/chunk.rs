@@ -78,12 +78,13 @@ impl<R: Imported> Chunk<R> {
             known: Known::default(),
             pending: Pending::new(),
         };
-        chunk.pending.ask_custom(writer, &given(drafts))?;
+        chunk.pending.ask_custom(writer, &given(drafts), false)?;
         let mut named = References::default();
         for draft in drafts {
             let of_draft = draft.fresh.as_ref().map_or_else(|_| R::named(&draft.patch), R::references);
             named.users.extend(of_draft.users);
             named.companies.extend(of_draft.companies);
+            named.teams.extend(of_draft.teams);
         }
         chunk.known = Known::find(writer, &named)?;
         let keys = keys(drafts, rules);

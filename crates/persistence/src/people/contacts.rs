@@ -117,7 +117,7 @@ pub fn search(reader: &mut Reader<'_>, search: &ContactSearch) -> Result<Page<Co
     require_readable(reader, RESOURCE, &search.fields_used())?;
     let checked = filter::of_search(reader, search.filter.as_ref(), Entity::Contact)?;
     let wanted = Wanted {
-        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)),
+        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)).transpose()?,
         deleted: search.deleted,
         sort: search.sort,
         count: search.count,

@@ -10,7 +10,9 @@ use diesel::{prelude::*, sql_query, sql_types};
 use rapport_domain::{
     access::Resource,
     problem::{FieldProblem, Invalid},
-    workspace::custom_field::{CustomField, CustomFields, CustomValues, ReferencedResource, merged},
+    workspace::custom_field::{
+        CustomField, CustomFields, CustomValues, MOST_INDEXED, ReferencedResource, merged, within_size,
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -114,6 +116,7 @@ pub(crate) fn with_references(
             FieldProblem::at(format!("/custom/{}", field.key), "unknown_reference", detail)
         })
         .collect();
+    within_size(&values)?;
     if problems.is_empty() { Ok(values) } else { Err(Invalid::of(problems)) }
 }
 
@@ -282,6 +285,15 @@ struct Inserted {
 pub(crate) fn insert(writer: &mut Writer<'_>, lines: &[Line]) -> Result<Vec<Line>, StoreError> {
     if lines.is_empty() {
         return Ok(Vec::new());
+    }
+    let is_long =
+        |line: &&Line| line.unique_value.as_ref().is_some_and(|value| value.chars().count() as i64 > MOST_INDEXED);
+    if let Some(long) = lines.iter().find(is_long) {
+        let detail = format!(
+            "A value of a unique field has at most {MOST_INDEXED} characters, and that of record {} has more. Shorten it.",
+            long.record_id
+        );
+        return Err(StoreError::Conflict { code: "value_too_long", detail });
     }
     let statement = "INSERT INTO custom_field_values \
                      SELECT * FROM json_populate_recordset(NULL::custom_field_values, $1::json) \

@@ -83,6 +83,11 @@ pub fn get(reader: &mut Reader<'_>, id: TeamId) -> Result<Team, StoreError> {
     row.map(Row::into_team).ok_or(StoreError::Missing(KIND))
 }
 
+/// Those of these teams that are there.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    Ok(visible(reader).filter(teams::id.eq_any(ids)).select(teams::id).load(reader.pg())?)
+}
+
 /// A page of the teams, by name.
 pub fn list(reader: &mut Reader<'_>, query: &TeamQuery) -> Result<Page<Team>, StoreError> {
     let request = PageRequest::read(reader, "list_teams", query, query.limit, query.cursor.as_deref())?;

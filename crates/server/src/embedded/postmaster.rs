@@ -29,7 +29,7 @@ const FAST_SHUTDOWN: Duration = Duration::from_secs(30);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     // No network: a socket in a private directory is the only way in, and no taken port can be in the way.
     "listen_addresses=",
     "unix_socket_permissions=0700",
@@ -37,6 +37,8 @@ const SETTINGS: [&str; 12] = [
     "logging_collector=off",
     "log_startup_progress_interval=10s",
     "max_connections=50",
+    // Batches lock thousands of keys, and all locks share one table.
+    "max_locks_per_transaction=256",
     "work_mem=16MB",
     "maintenance_work_mem=128MB",
     "max_wal_size=2GB",

@@ -34,7 +34,20 @@ pub(crate) fn folded_values(values: &CustomValues) -> impl Iterator<Item = (Stri
 pub const MOST_TEXT: i64 = 10_000;
 
 /// The most characters of a text that an index holds.
-pub(super) const MOST_INDEXED: i64 = 255;
+pub const MOST_INDEXED: i64 = 255;
+
+/// The most bytes of all values of a record, as JSON.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Refuses more values than a record can hold.
+pub fn within_size(values: &CustomValues) -> Result<(), Invalid> {
+    let size: usize = values.iter().map(|(key, value)| key.len() + value.to_string().len() + 4).sum();
+    if size <= MOST_BYTES {
+        return Ok(());
+    }
+    let detail = "All values of the workspace's own fields together have at most 64 KiB. Shorten some.";
+    Err(Invalid::one(FieldProblem::at("/custom", "too_long", detail)))
+}
 
 /// The fields that a workspace has added to a resource, archived ones included, in their order.
 #[derive(Clone, Debug, Default)]

@@ -83,6 +83,7 @@ impl Bulk for Company {
         References {
             users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
             companies: self.parent_id.map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+            teams: self.team_id.map(|id| ("/team_id", id.uuid())).into_iter().collect(),
         }
     }
 
@@ -130,6 +131,7 @@ impl Bulk for Company {
         References {
             users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
             companies: patch.parent_id.flatten().map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
+            teams: patch.team_id.flatten().map(|id| ("/team_id", id.uuid())).into_iter().collect(),
         }
     }
 

@@ -87,6 +87,7 @@ impl Bulk for Contact {
         References {
             users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
             companies: self.company_id.map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+            teams: self.team_id.map(|id| ("/team_id", id.uuid())).into_iter().collect(),
         }
     }
 
@@ -134,6 +135,7 @@ impl Bulk for Contact {
         References {
             users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
             companies: patch.company_id.flatten().map(|id| ("/company_id", id.uuid())).into_iter().collect(),
+            teams: patch.team_id.flatten().map(|id| ("/team_id", id.uuid())).into_iter().collect(),
         }
     }
 
