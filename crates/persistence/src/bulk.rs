@@ -137,6 +137,7 @@ impl Known {
             let ids: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
             known.ids.extend(users::summaries(reader, &ids)?.into_iter().map(|user| user.id.uuid()));
             known.teams = users::main_teams(reader, &ids)?.into_iter().collect();
+            known.ids.extend(known.teams.values());
         }
         if !named.companies.is_empty() {
             let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();

@@ -39,6 +39,9 @@ const HELD: usize = 10;
 /// queue for them is.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// So long nobody has to wait for the next event, however busy the machine is.
+const SILENCE: Duration = Duration::from_secs(40);
+
 /// When each version of each record was answered or committed.
 type Written = Mutex<HashMap<(String, i64), Instant>>;
 
@@ -76,6 +79,16 @@ fn readers_miss_nothing_while_the_sequencer_is_killed() {
         last.kill().unwrap();
         last.wait().unwrap();
     });
+}
+
+/// Lets all threads come to their end, also when one of them has panicked.
+struct Ending<'s>(&'s Soak);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+        self.0.is_settled.store(true, Ordering::Release);
+    }
 }
 
 struct Soak {
@@ -122,6 +135,7 @@ impl Soak {
                 .collect();
             let readers = [scope.spawn(|| self.page()), scope.spawn(|| self.listen())];
             let beside = scope.spawn(|| beside(&self));
+            let _ending = Ending(&self);
             writers.into_iter().for_each(|writer| writer.join().unwrap());
             self.is_over.store(true, Ordering::Relaxed);
             beside.join().unwrap();
@@ -249,12 +263,17 @@ impl Soak {
             }
             assert_eq!(listener.status, 200);
             let change_over = heard.len() + 500;
+            let mut silent_since = Instant::now();
             loop {
                 let event = match listener.next_within(Duration::from_secs(1)) {
                     Ok(event) => event,
-                    Err(RecvTimeoutError::Timeout) if is_last || !self.is_over.load(Ordering::Relaxed) => continue,
+                    Err(RecvTimeoutError::Timeout) if is_last || !self.is_over.load(Ordering::Relaxed) => {
+                        assert!(silent_since.elapsed() < SILENCE, "nothing was heard for {SILENCE:?}");
+                        continue;
+                    }
                     Err(_) => break,
                 };
+                silent_since = Instant::now();
                 let is_head = event.name == "head";
                 last = event.id;
                 if !is_head {

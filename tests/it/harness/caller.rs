@@ -1,6 +1,6 @@
 //! Callers: whoever speaks to the server. Every answer they get is checked against the published document.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use serde_json::Value;
 use ureq::{
@@ -16,6 +16,7 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         .max_redirects(0)
         .allow_non_standard_methods(true)
         .max_idle_connections_per_host(64)
+        .max_idle_age(Duration::from_secs(3)) // the server closes what is idle for five
         .build()
         .into()
 });
