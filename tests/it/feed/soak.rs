@@ -1,9 +1,8 @@
 //! Writers, half of them through the API and half through transactions of their own that they hold open, and readers who must
-//! miss nothing. Run by hand, on a machine that does nothing else: beside the other tests it was seen to wait for ever. For a
-//! few seconds, or with `RAPPORT_FEED_SECONDS=60` for a minute, which also holds the delay to one second:
+//! miss nothing. For a few seconds; with `RAPPORT_FEED_SECONDS=60` for a minute, which also holds the delay to one second:
 //!
 //! ```sh
-//! RAPPORT_FEED_SECONDS=60 cargo test -p rapport-tests --test it feed::soak -- --ignored --nocapture --test-threads 1
+//! RAPPORT_FEED_SECONDS=60 cargo test -p rapport-tests --test it feed::soak -- --nocapture --test-threads 1
 //! ```
 
 use std::{
@@ -55,14 +54,12 @@ fn is_by_hand() -> bool {
 }
 
 #[test]
-#[ignore = "needs the machine for itself"]
 fn readers_miss_nothing_while_writers_hold_transactions_open() {
     let server = Rapport::serve(&["--ephemeral"]);
     Soak::new(server).run("the worker beside the server", |_| {});
 }
 
 #[test]
-#[ignore = "needs the machine for itself"]
 fn readers_miss_nothing_while_the_sequencer_is_killed() {
     let server = Rapport::serve(&["--ephemeral", "--no-worker"]);
     Soak::new(server).run("a worker that is killed", |soak| {
@@ -270,7 +267,7 @@ impl Soak {
             loop {
                 let event = match listener.next_within(Duration::from_secs(1)) {
                     Ok(event) => event,
-                    Err(RecvTimeoutError::Timeout) if is_last || !self.is_over.load(Ordering::Relaxed) => {
+                    Err(RecvTimeoutError::Timeout) if is_last || !self.is_settled.load(Ordering::Acquire) => {
                         assert!(silent_since.elapsed() < SILENCE, "nothing was heard for {SILENCE:?}");
                         continue;
                     }
@@ -282,7 +279,7 @@ impl Soak {
                 if !is_head {
                     heard.push((event.data, Instant::now()));
                 }
-                if !is_last && (heard.len() > change_over || (is_head && self.is_over.load(Ordering::Relaxed))) {
+                if !is_last && (heard.len() > change_over || (is_head && self.is_settled.load(Ordering::Acquire))) {
                     break;
                 }
             }

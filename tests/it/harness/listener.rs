@@ -2,7 +2,10 @@
 
 use std::{
     io::{BufRead, BufReader},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
     time::Duration,
 };
@@ -18,6 +21,8 @@ pub struct Listener {
     pub status: u16,
     pub encoding: String,
     events: Receiver<Event>,
+    /// Lives as long as somebody listens.
+    _ear: Arc<()>,
 }
 
 /// One event.
@@ -33,11 +38,15 @@ impl Listener {
         let header = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
         let (status, encoding) = (response.status().as_u16(), header("content-encoding"));
         let (heard, events) = channel();
+        let ear = Arc::new(());
+        let somebody = Arc::downgrade(&ear);
         thread::spawn(move || {
             let lines = BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok);
+            // A comment, too, tells that nobody listens any more: the connection is closed then, and its place free.
+            let lines = lines.take_while(|_| somebody.strong_count() > 0);
             read(lines, |event| heard.send(event).is_ok());
         });
-        Self { status, encoding, events }
+        Self { status, encoding, events, _ear: ear }
     }
 
     /// The next event; none when the stream has ended.
