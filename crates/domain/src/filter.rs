@@ -19,6 +19,7 @@ mod operands;
 mod parameters;
 mod record;
 mod sample;
+mod sort_keys;
 mod time;
 
 pub(crate) use self::parameters::Parameters;
@@ -28,10 +29,11 @@ pub use self::{
     check::{Checked, Leaf, Refused, Surroundings, check},
     condition::{Aggregate, Anniversary, Bounds, Condition, Latest, Numbers, Predicate, Related, Span, Verdict},
     evaluate::{Surrounds, holds},
-    explanation::{FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort},
+    explanation::{FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan},
     nodes::*,
     record::{Record, Value},
     sample::Bucket,
+    sort_keys::SortKeys,
 };
 
 use serde::{Deserialize, Serialize};

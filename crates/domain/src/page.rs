@@ -1,7 +1,13 @@
 //! Pages of lists.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_with::{DeserializeFromStr, SerializeDisplay};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
+};
 
 /// How many records a page holds unless the caller says otherwise.
 pub const DEFAULT_LIMIT: i64 = 50;
@@ -18,6 +24,104 @@ pub enum Direction {
     Ascending,
     Descending,
 }
+
+/// What records of a list are sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    CreatedAt,
+    UpdatedAt,
+    Name,
+    /// A custom field of this key, which has to be sorted.
+    Custom(String),
+}
+
+impl SortKey {
+    /// The field that it tells of.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+            Self::Name => "name",
+            Self::Custom(_) => "custom",
+        }
+    }
+}
+
+/// The order of a list of records: a field, with a minus sign before it for descending.
+#[derive(Clone, Debug, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
+pub struct RecordSort {
+    pub key: SortKey,
+    pub direction: Direction,
+}
+
+impl RecordSort {
+    /// The fields of every record by which lists can be sorted.
+    pub const FIELDS: [&str; 3] = ["created_at", "updated_at", "name"];
+
+    /// The newest first.
+    pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
+
+    /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
+    /// sees them.
+    pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
+        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::Custom(_)))
+            .map(|sort| ("sort", sort.key.field()))
+    }
+}
+
+impl fmt::Display for RecordSort {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.direction == Direction::Descending { "-" } else { "" };
+        match &self.key {
+            SortKey::Custom(key) => write!(formatter, "{sign}custom.{key}"),
+            key => write!(formatter, "{sign}{}", key.field()),
+        }
+    }
+}
+
+impl FromStr for RecordSort {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (direction, field) = match text.strip_prefix('-') {
+            Some(field) => (Direction::Descending, field),
+            None => (Direction::Ascending, text),
+        };
+        let key = match (field, field.strip_prefix("custom.")) {
+            ("created_at", _) => SortKey::CreatedAt,
+            ("updated_at", _) => SortKey::UpdatedAt,
+            ("name", _) => SortKey::Name,
+            (_, Some(key)) if is_key(key) => SortKey::Custom(key.to_owned()),
+            _ => return Err("lists are sorted by created_at, updated_at, name or a custom field"),
+        };
+        Ok(Self { key, direction })
+    }
+}
+
+/// Whether a custom field can have this key.
+fn is_key(key: &str) -> bool {
+    let mut bytes = key.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && key.len() <= 63
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+impl PartialSchema for RecordSort {
+    fn schema() -> RefOr<Schema> {
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, or `custom.` and the key of a custom field \
+                           that is `sorted`; with a minus sign before it for descending. Records without a value come last, \
+                           and those that are alike by their ids.";
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("sort-order".to_owned())))
+            .description(Some(description))
+            .pattern(Some(format!(r"^-?({}|custom\.[a-z][a-z0-9_]{{0,62}})$", Self::FIELDS.join("|"))))
+            .examples(["-created_at"])
+            .into()
+    }
+}
+
+impl ToSchema for RecordSort {}
 
 /// How a list shall be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,10 +1,13 @@
-//! Codes that the world has agreed on: countries, currencies, languages, time zones, addresses of mail and web.
+//! Codes that the world has agreed on: countries, currencies, languages, time zones, addresses of mail and web. And one of
+//! ours: orders of lists.
 //!
 //! Each check takes the text as it stands; nothing is guessed or corrected.
 
 use iso_currency::Currency;
 use oxilangtag::LanguageTag;
 use validator::{ValidateEmail, ValidationError};
+
+use crate::page::RecordSort;
 
 /// A format of the published schemas: its name, and the check behind it.
 pub type Format = (&'static str, fn(&str) -> bool);
@@ -17,6 +20,7 @@ pub const FORMATS: &[Format] = &[
     ("time-zone", is_time_zone),
     ("email", is_email),
     ("uri", is_web_address),
+    ("sort-order", is_sort_order),
 ];
 
 /// ISO 3166-1 alpha-2, in capitals: `DE`.
@@ -48,6 +52,11 @@ pub fn is_email(text: &str) -> bool {
 /// An absolute `http` or `https` address.
 pub fn is_web_address(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// What a list can be sorted by: `-created_at`.
+pub fn is_sort_order(text: &str) -> bool {
+    text.parse::<RecordSort>().is_ok()
 }
 
 /// The host name of a business: `example.com`, without scheme, `www.` or path. `None` when it is not one.
@@ -89,6 +98,10 @@ pub fn remedy(format: &str) -> Option<&'static str> {
         "uri" => "This is not a web address. Write it in full, like https://example.com/about.",
         "date" => "This is not a calendar date. Write it as year-month-day, like 1990-12-31.",
         "date-time" => "This is not a time. Write it as in RFC 3339, like 2026-01-31T08:30:00Z.",
+        "sort-order" => {
+            "Lists are sorted by created_at, updated_at, name, or custom. and the key of a sorted custom field; with a minus \
+             sign before it for descending."
+        }
         "uuid" => "This is not an id. Ids are UUIDs, like 0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b.",
         _ => return None,
     })

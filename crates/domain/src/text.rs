@@ -87,7 +87,12 @@ pub fn sought_parts(query: &str) -> Vec<String> {
 /// What a name is sorted by: folded, and short enough for an index.
 pub fn sort_key<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let joined = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    fold(&joined).chars().take(120).collect()
+    shortened(&fold(&joined))
+}
+
+/// The beginning of a folded text, as sort keys have it.
+pub(crate) fn shortened(folded: &str) -> String {
+    folded.chars().take(120).collect()
 }
 
 /// Without space at its ends.

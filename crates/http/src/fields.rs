@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use rapport_domain::{
     access::{Grants, Resource},
     filter::{Catalogue, Definition, Entity, Field, Kind},
+    page::RecordSort,
     workspace::custom_field::{CustomField, CustomFieldType, MOST_TEXT, ReferencedResource},
 };
 use serde::Serialize;
@@ -220,7 +221,6 @@ impl Operators {
 fn built_in(document: &Value, name: &str) -> Vec<FieldDescription> {
     let schemas = &document["components"]["schemas"];
     let (record, new) = (&schemas[name], &schemas[&format!("New{name}")]);
-    let orders = schemas[&format!("{name}Sort")]["enum"].as_array();
     let shown = record["properties"].as_object().into_iter().flatten();
     // Custom fields are described one by one, and what is embedded is asked for.
     let shown = shown.filter(|(field, _)| !["custom", "expanded"].contains(&field.as_str()));
@@ -231,7 +231,7 @@ fn built_in(document: &Value, name: &str) -> Vec<FieldDescription> {
             FieldDescription {
                 required,
                 writable: given.is_some(),
-                sortable: orders.is_some_and(|orders| orders.iter().any(|order| order == field)),
+                sortable: RecordSort::FIELDS.contains(&field.as_str()),
                 ..described(document, field, property, given.unwrap_or(property))
             }
         })
@@ -314,7 +314,7 @@ impl FieldDescription {
             required: field.required,
             readable: true,
             writable: true,
-            sortable: false,
+            sortable: field.sorted,
             filters: Vec::new(),
             options: field.options.iter().map(option).collect(),
             min_length: field.min_length,

@@ -18,8 +18,8 @@ use rapport_domain::{
     journal::EventName,
     page::Count,
     people::{
-        company::{CompanyExpanded, CompanyRelation, CompanySort},
-        contact::{ContactRelation, ContactSort, DeletedInList},
+        company::{CompanyExpanded, CompanyRelation},
+        contact::{ContactRelation, DeletedInList},
         duplicate::OnDuplicate,
     },
     record::{CountryCode, Tag},
@@ -63,7 +63,7 @@ use crate::{
     components(
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
-            ArchivedInList, Problem, CompanyExpanded, CompanyRelation, CompanySort, ContactRelation, ContactSort, Count, CountryCode,
+            ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
             DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope, Resource,
             RevokedInList, StreamEnd, Tag, UserState
         ),

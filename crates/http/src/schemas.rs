@@ -1,6 +1,9 @@
 //! Checks values against the schemas of the published document, so that what is written there is what holds.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jsonschema::{
     ValidationError, Validator,
@@ -8,6 +11,9 @@ use jsonschema::{
 };
 use rapport_domain::{problem::FieldProblem, standards};
 use serde_json::{Map, Value, json};
+
+/// The code of what does not match a pattern.
+const WRONG_FORM: &str = "wrong_form";
 
 /// The most problems that one answer lists.
 const MOST_PROBLEMS: usize = 100;
@@ -128,6 +134,10 @@ pub(crate) fn violations(schema: &Validator, value: &Value) -> Vec<FieldProblem>
     for error in schema.iter_errors(value).take(MOST_PROBLEMS) {
         explain(&error, &mut problems);
     }
+    // Where a format says what is wrong, its pattern need not say so, too.
+    let told: HashSet<_> =
+        problems.iter().filter(|problem| problem.code != WRONG_FORM).map(|problem| problem.pointer.clone()).collect();
+    problems.retain(|problem| problem.code != WRONG_FORM || !told.contains(&problem.pointer));
     problems
 }
 
@@ -224,7 +234,7 @@ fn explain(error: &ValidationError<'_>, problems: &mut Vec<FieldProblem>) {
         ValidationErrorKind::Maximum { limit } => {
             ("out_of_range".to_owned(), format!("{limit} is the most that is allowed."))
         }
-        ValidationErrorKind::Pattern { pattern } => ("wrong_form".to_owned(), format!("This has to match {pattern}.")),
+        ValidationErrorKind::Pattern { pattern } => (WRONG_FORM.to_owned(), format!("This has to match {pattern}.")),
         other => (format!("invalid_{}", other.keyword().to_lowercase()), "This value is not allowed here.".to_owned()),
     };
     problems.push(FieldProblem::at(place, &code, detail));

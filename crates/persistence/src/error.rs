@@ -84,6 +84,17 @@ impl StoreError {
     pub(crate) fn parameter(name: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::Parameter(Box::new(FieldProblem::parameter(name, code, detail)))
     }
+
+    /// The same where what a list takes as a parameter stands in the body.
+    pub(crate) fn in_body(self) -> Self {
+        match self {
+            Self::Parameter(problem) => match &problem.parameter {
+                Some(name) => Self::field(&format!("/{name}"), &problem.code, problem.detail),
+                None => Self::Parameter(problem),
+            },
+            other => other,
+        }
+    }
 }
 
 impl From<Invalid> for StoreError {

@@ -23,6 +23,7 @@ use diesel::{
 use rapport_domain::{
     access::Resource,
     filter::{self, Catalogue, Checked, Condition, Definition, Filter, IndexClass, Refused, Surroundings},
+    people::contact::DeletedInList,
     problem::FieldProblem,
 };
 
@@ -42,9 +43,14 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// The condition of a tree that a caller wrote. Its text is one of many.
-    pub(crate) fn of_tree(reader: &Reader<'_>, condition: &Condition) -> Result<Self, StoreError> {
-        let pieces = Compiler::compiled(reader, condition);
+    /// The condition of a tree that a caller wrote, for a list of living records or of deleted ones. Its text is one of
+    /// many.
+    pub(crate) fn of_tree(
+        reader: &Reader<'_>,
+        condition: &Condition,
+        deleted: DeletedInList,
+    ) -> Result<Self, StoreError> {
+        let pieces = Compiler::compiled(reader, condition, deleted);
         if pieces.iter().filter(|piece| piece.is_value()).count() > MOST_VALUES {
             let detail = "The filter compares with too much. Leave conditions out, or put values into one list.";
             return Err(StoreError::field("/filter/where", "too_many_values", detail));
@@ -54,7 +60,8 @@ impl Compiled {
 
     /// The condition of the parameters of a list. There are few texts of it.
     pub(crate) fn of_parameters(reader: &Reader<'_>, condition: &Condition) -> Result<Self, StoreError> {
-        Ok(Self { is_common: true, ..Self::of_tree(reader, condition)? })
+        // Parameters name no custom fields, so it is one for the living and the deleted.
+        Ok(Self { is_common: true, ..Self::of_tree(reader, condition, DeletedInList::Only)? })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keyset paging: a page starts right behind the last record of the page before, by an index, however deep.
 
+use std::collections::HashMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rapport_domain::page::{COUNT_CEILING, DEFAULT_LIMIT, MAX_LIMIT, Total, TotalRelation};
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,6 +19,21 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
     /// How many there are in all, where that was asked for.
     pub total: Option<Total>,
+}
+
+impl Page<Uuid> {
+    /// A page of the records of these ids, in their order. Those that are not there any more are left out.
+    pub(crate) fn with_records<R, T>(
+        self,
+        rows: Vec<R>,
+        id: impl Fn(&R) -> Uuid,
+        convert: impl Fn(R) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let mut rows: HashMap<Uuid, R> = rows.into_iter().map(|row| (id(&row), row)).collect();
+        let found = self.data.iter().filter_map(|id| rows.remove(id));
+        let data = found.map(convert).collect::<Result<_, _>>()?;
+        Ok(Page { data, next_cursor: self.next_cursor, total: self.total })
+    }
 }
 
 /// Which part of a list is wanted.

@@ -4,6 +4,7 @@ pub mod accounts;
 mod administrators;
 pub mod api_keys;
 pub mod custom_fields;
+pub(crate) mod custom_order;
 pub(crate) mod custom_values;
 pub mod explanations;
 pub mod invites;

@@ -29,6 +29,7 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
         ("string", Some("email")) => json!("somebody@example.com"),
         ("string", Some("currency-code")) => json!("CHF"),
         ("string", Some("country-code")) => json!("CH"),
+        ("string", Some("sort-order")) => json!("-name"),
         ("string", Some("date-time")) => json!("2099-01-01T00:00:00Z"),
         ("string", None) if field == "scopes" => json!("contacts:read"),
         ("string", None) if field == "allowed_addresses" => json!("0.0.0.0/0"),

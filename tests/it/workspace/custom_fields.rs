@@ -378,3 +378,144 @@ fn a_long_text_keeps_its_field_from_becoming_unique() {
     refused.expect_problem(409, "conflict");
     assert_eq!(refused.body["errors"][0]["code"], "value_too_long");
 }
+
+/// The ids of a list, page by page.
+fn ids(caller: &Caller, address: &str) -> Vec<String> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = caller.get(&format!("{address}{cursor}")).body;
+        ids.extend(page["data"].as_array().unwrap().iter().map(|record| record["id"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return ids,
+        }
+    }
+}
+
+#[test]
+fn lists_are_sorted_by_a_sorted_field_page_by_page() {
+    let (_workspace, admin) = workspace();
+    let money = |amount: &str| json!({"amount": amount, "currency": "EUR"});
+    for (kind, values) in [
+        ("text", vec![json!("Ärmel"), json!("axt"), json!("Bär"), json!("Zoo")]),
+        ("number", vec![json!("-12.5"), json!("-2"), json!("0"), json!("3.5"), json!("12")]),
+        ("money", vec![money("-1"), money("2"), money("10.5")]),
+        ("date", vec![json!("0999-12-31"), json!("2026-01-01"), json!("2026-01-02")]),
+        ("bool", vec![json!(false), json!(true)]),
+    ] {
+        // Half of the values come before the field is sorted, and half after it.
+        let by = field(&admin, "companies", kind, kind, json!({}));
+        let mut made = Vec::new();
+        for (index, value) in values.iter().enumerate().rev() {
+            if index == values.len() / 2 {
+                admin.patch(&by, &json!({"sorted": true})).expect(200);
+            }
+            let new = json!({"name": format!("{kind} {index}"), "custom": {kind: value}});
+            made.insert(0, admin.create("/v1/companies", &new)["id"].as_str().unwrap().to_owned());
+        }
+        for order in ["", "-"] {
+            let expected: Vec<_> = if order.is_empty() { made.clone() } else { made.iter().rev().cloned().collect() };
+            let found = ids(&admin, &format!("/v1/companies?limit=2&sort={order}custom.{kind}"));
+            assert_eq!(found[..made.len()], expected, "{order}{kind}");
+            let all: std::collections::BTreeSet<_> = found.iter().collect();
+            let everything = ids(&admin, "/v1/companies?limit=200");
+            assert_eq!((found.len(), all.len()), (everything.len(), everything.len()));
+        }
+    }
+    // Together with a search by words, a filter, and a body.
+    let found = admin.get("/v1/companies?sort=-custom.number&q=number&created_after=2020-01-01T00:00:00Z").body;
+    let names: Vec<_> = found["data"].as_array().unwrap().iter().map(|company| company["name"].clone()).collect();
+    assert_eq!(names, ["number 4", "number 3", "number 2", "number 1", "number 0"]);
+    let search = json!({"sort": "custom.number", "limit": 1, "count": "exact", "filter": {"version": 1, "entity": "company",
+        "where": {"type": "number", "field": "custom.number", "op": "between", "low": -5, "high": 5}}});
+    let found = admin.post("/v1/companies/search", &search).body;
+    assert_eq!((&found["data"][0]["name"], &found["total"]["value"]), (&json!("number 1"), &json!(3)));
+    // What is deleted leaves the list, and what is restored returns.
+    let id = found["data"][0]["id"].as_str().unwrap();
+    admin.send("DELETE", &format!("/v1/companies/{id}"), &[], None).expect(204);
+    assert_ne!(admin.post("/v1/companies/search", &search).body["data"][0]["id"], id);
+    let deleted = admin.post("/v1/companies/search", &json!({"deleted": "only", "filter": search["filter"]})).body;
+    assert_eq!(deleted["data"][0]["id"], id);
+    admin.send("POST", &format!("/v1/companies/{id}/restore"), &[], None).expect(200);
+    assert_eq!(admin.post("/v1/companies/search", &search).body["data"][0]["id"], id);
+}
+
+#[test]
+fn an_order_that_is_not_kept_is_refused_with_what_to_do() {
+    let (workspace, admin) = workspace();
+    let plain = field(&admin, "contacts", "plain", "text", json!({}));
+    field(&admin, "contacts", "number", "number", json!({"sorted": true}));
+    field(&admin, "companies", "other", "text", json!({"sorted": true}));
+    let record = contact(&admin, json!({"plain": "x", "number": "1"}));
+    for (sort, code) in
+        [("custom.plain", "unknown_sort"), ("custom.other", "unknown_sort"), ("custom.X", "invalid_sort_order")]
+    {
+        let refused = admin.get(&format!("/v1/contacts?sort={sort}"));
+        refused.expect(400);
+        assert_eq!(
+            (&refused.body["errors"][0]["parameter"], &refused.body["errors"][0]["code"]),
+            (&json!("sort"), &json!(code))
+        );
+        admin.post("/v1/contacts/search", &json!({"sort": sort})).expect_errors(&[("/sort", code)]);
+        let view = json!({"resource": "contacts", "name": "By it", "visibility": "everyone", "sort": sort});
+        admin.post("/v1/views", &view).expect_errors(&[("/sort", code)]);
+    }
+    admin.get("/v1/contacts?sort=custom.number&deleted=only").expect(400);
+    let view = admin.create(
+        "/v1/views",
+        &json!({"resource": "contacts", "name": "By it", "visibility": "everyone", "sort": "-custom.number"}),
+    );
+    assert_eq!(view["sort"], "-custom.number");
+    admin.patch(&plain, &json!({"sorted": true})).expect(200);
+    assert_eq!(admin.get("/v1/contacts?sort=custom.plain").body["data"][0]["id"], record["id"]);
+    let schema = admin.get("/v1/schema/contacts").body;
+    let sortable = schema["fields"].as_array().unwrap().iter().filter(|field| field["sortable"] == true);
+    let names: Vec<_> = sortable.map(|field| field["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["created_at", "updated_at", "name", "custom.plain", "custom.number"]);
+    // An order by a field tells of it.
+    let rule = json!({"mode": "all_but", "fields": ["custom"]});
+    let role = json!({"name": "Blind", "rules": [{"resource": "contacts", "read": "all", "readable_fields": rule}]});
+    let role = admin.create("/v1/roles", &role)["id"].clone();
+    let user = workspace.user("blind@example.com", StandardRole::ReadOnly, "a long enough password");
+    admin.patch(&format!("/v1/users/{user}"), &json!({"role_ids": [role]})).expect(200);
+    let blind = workspace.sign_in("blind@example.com", "a long enough password");
+    blind.get("/v1/contacts?sort=custom.number").expect_problem(403, "forbidden");
+}
+
+#[test]
+fn a_list_by_a_custom_field_shows_what_the_caller_may_see() {
+    let (workspace, admin) = workspace();
+    field(&admin, "contacts", "number", "number", json!({"sorted": true}));
+    let agent = workspace.user("agent@example.com", StandardRole::Agent, "a long enough password");
+    let role = json!({"name": "Own", "rules": [{"resource": "contacts", "read": "own"}]});
+    let role = admin.create("/v1/roles", &role)["id"].clone();
+    admin.patch(&format!("/v1/users/{agent}"), &json!({"role_ids": [role]})).expect(200);
+    for number in 0..4 {
+        let owner = (number % 2 == 0).then_some(agent.as_str());
+        let new = json!({"last_name": "Lindt", "owner_id": owner, "custom": {"number": number.to_string()}});
+        admin.create("/v1/contacts", &new);
+    }
+    let own = workspace.sign_in("agent@example.com", "a long enough password");
+    let found = own.get("/v1/contacts?sort=-custom.number").body;
+    let numbers: Vec<_> = found["data"].as_array().unwrap().iter().map(|one| one["custom"]["number"].clone()).collect();
+    assert_eq!(numbers, ["2", "0"]);
+}
+
+#[test]
+fn filters_find_values_of_a_sorted_field_by_its_index() {
+    let (_workspace, admin) = workspace();
+    field(&admin, "contacts", "number", "text", json!({"sorted": true, "unique": true}));
+    field(&admin, "contacts", "plain", "text", json!({}));
+    let explained = |field: &str, op: &str| {
+        let filter = json!({"version": 1, "entity": "contact", "where":
+            {"type": "text", "field": field, "op": op, "value": "k-1"}});
+        admin.post("/v1/filters/explain", &json!({"filter": filter})).body
+    };
+    let by_index = explained("custom.number", "eq");
+    assert_eq!(by_index["leaves"][0]["index"], "btree");
+    assert!(by_index["plan"]["indexes"].to_string().contains("custom_field_values"), "{by_index}");
+    assert_eq!(explained("custom.number", "starts_with")["leaves"][0]["index"], "btree");
+    for (field, op) in [("custom.number", "contains"), ("custom.number", "ne"), ("custom.plain", "eq")] {
+        assert_eq!(explained(field, op)["leaves"][0]["index"], "none", "{field} {op}");
+    }
+}

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::fields;
 use crate::{
     access::Resource,
+    id::CustomFieldId,
     workspace::custom_field::{CustomField, CustomFieldType},
 };
 
@@ -127,6 +128,8 @@ pub struct Field {
     pub place: Place,
     pub folding: Folding,
     pub index: IndexClass,
+    /// The custom field whose sort keys are kept in an index.
+    pub sorted: Option<CustomFieldId>,
     /// The fields of the record that it tells of, all of which the caller has to be allowed to read.
     pub access: Vec<Cow<'static, str>>,
 }
@@ -150,6 +153,8 @@ pub struct Definition {
     /// Its key: small letters, digits and underscores.
     pub key: String,
     pub kind: Kind,
+    /// The field whose sort keys an index keeps, in the form in which filters compare them.
+    pub sorted: Option<CustomFieldId>,
 }
 
 impl From<&CustomField> for Definition {
@@ -170,7 +175,9 @@ impl From<&CustomField> for Definition {
             Resource::Contacts => Entity::Contact,
             Resource::Companies => Entity::Company,
         };
-        Self { entity, key: field.key.clone(), kind }
+        // Addresses are sorted as they are, and compared without case.
+        let sorted = (field.sorted && field.kind != CustomFieldType::Url).then_some(field.id);
+        Self { entity, key: field.key.clone(), kind, sorted }
     }
 }
 
@@ -211,6 +218,7 @@ impl Catalogue {
                 place,
                 folding,
                 index: IndexClass::None,
+                sorted: definition.sorted,
                 access: vec!["custom".into()],
             })
         });
@@ -281,7 +289,8 @@ mod tests {
 
     #[test]
     fn custom_fields_join_and_keys_that_are_none_do_not() {
-        let definition = |key: &str, kind: Kind| Definition { entity: Entity::Contact, key: key.to_owned(), kind };
+        let definition =
+            |key: &str, kind: Kind| Definition { entity: Entity::Contact, key: key.to_owned(), kind, sorted: None };
         let definitions = [definition("shoe_size", Kind::Number), definition("x' OR ''='", Kind::Text)];
         let catalogue = Catalogue::standard().with(&definitions);
         let field = catalogue.field(Entity::Contact, "custom.shoe_size").unwrap();

@@ -12,6 +12,7 @@ use super::{
     condition::{Condition, Latest, Related},
     leaves,
     nodes::{CountCondition, CountOperator, LatestNode, Node, RelatedNode},
+    sort_keys::SortKeys,
     time::Now,
 };
 use crate::{
@@ -179,7 +180,15 @@ impl Checker<'_> {
                 leaves::aggregate(self, aggregate, relation, condition?, spot)
             }
             Node::Latest(latest) => self.latest(latest, spot),
-            leaf => leaves::leaf(self, leaf, spot),
+            leaf => {
+                let condition = leaves::leaf(self, leaf, spot);
+                if let Some(Condition::Field(field, predicate)) = &condition
+                    && SortKeys::of(field, predicate).is_some()
+                {
+                    self.helped(IndexClass::Btree);
+                }
+                condition
+            }
         }
     }
 
@@ -419,7 +428,7 @@ mod tests {
     #[test]
     fn custom_fields_are_judged_by_their_definitions() {
         use super::super::catalogue::{Definition, Kind, Options};
-        let define = |key: &str, kind| Definition { entity: Entity::Contact, key: key.to_owned(), kind };
+        let define = |key: &str, kind| Definition { entity: Entity::Contact, key: key.to_owned(), kind, sorted: None };
         let catalogue = Catalogue::standard().with(&[
             define("size", Kind::Number),
             define("colour", Kind::Choice(Options::Listed(vec!["red".to_owned(), "blue".to_owned()]))),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Filter, IndexClass};
-use crate::{page::Direction, problem::FieldProblem};
+use crate::{page::RecordSort, problem::FieldProblem};
 
 /// A filter to be explained.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -19,33 +19,7 @@ pub struct FilterInquiry {
     /// The order in which a page is wanted; `-created_at` unless said otherwise.
     #[serde(default)]
     #[schema(nullable = false)]
-    pub sort: Option<FilterSort>,
-}
-
-/// Orders that every record has. A minus sign means descending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum FilterSort {
-    #[serde(rename = "created_at")]
-    CreatedAt,
-    #[serde(rename = "-created_at")]
-    CreatedAtDescending,
-    #[serde(rename = "updated_at")]
-    UpdatedAt,
-    #[serde(rename = "-updated_at")]
-    UpdatedAtDescending,
-    #[serde(rename = "name")]
-    Name,
-    #[serde(rename = "-name")]
-    NameDescending,
-}
-
-impl FilterSort {
-    pub fn direction(self) -> Direction {
-        match self {
-            Self::CreatedAt | Self::UpdatedAt | Self::Name => Direction::Ascending,
-            Self::CreatedAtDescending | Self::UpdatedAtDescending | Self::NameDescending => Direction::Descending,
-        }
-    }
+    pub sort: Option<RecordSort>,
 }
 
 /// What becomes of a filter.

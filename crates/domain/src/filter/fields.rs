@@ -83,7 +83,16 @@ pub(super) fn all() -> Vec<Field> {
 /// A field in a column of the same name, which tells of the field of the same name.
 fn column(entity: Entity, name: &'static str, kind: Kind, index: IndexClass) -> Field {
     let place = Place::Column(name);
-    Field { entity, name: name.into(), kind, place, folding: Folding::Exact, index, access: vec![name.into()] }
+    Field {
+        entity,
+        name: name.into(),
+        kind,
+        place,
+        folding: Folding::Exact,
+        index,
+        sorted: None,
+        access: vec![name.into()],
+    }
 }
 
 /// A text that is compared without case and accents.

@@ -16,7 +16,7 @@ use crate::{
     access::FieldRule,
     filter::{Filter, Node, Parameters},
     id::{CompanyId, ContactId, TeamId, UserId},
-    page::{Count, Direction},
+    page::{Count, RecordSort},
     problem::{Fields, Invalid},
     record::{self, Channel, CountryCode, ExternalId, LifecycleStage, Source, Stamp, Tag},
     standards, text,
@@ -574,7 +574,7 @@ pub struct ContactQuery {
     #[param(inline = false)]
     pub deleted: DeletedInList,
     /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
-    pub sort: Option<ContactSort>,
+    pub sort: Option<RecordSort>,
     /// Most records of a page.
     #[param(minimum = 1, maximum = 200, default = 50)]
     pub limit: Option<i64>,
@@ -594,7 +594,6 @@ pub struct ContactQuery {
 impl ContactQuery {
     /// The fields that parameters tell of, each with the parameter. `q` looks after itself.
     pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
-        let sorts_by_name = matches!(self.sort, Some(ContactSort::Name | ContactSort::NameDescending));
         let used = [
             (!self.owner_id.is_empty(), "owner_id", "owner_id"),
             (!self.team_id.is_empty(), "team_id", "team_id"),
@@ -604,10 +603,11 @@ impl ContactQuery {
             (self.email.is_some(), "email", "emails"),
             (self.phone.is_some(), "phone", "phones"),
             (!self.country.is_empty(), "country", "addresses"),
-            (sorts_by_name, "sort", "name"),
         ];
         let own = used.into_iter().filter(|(is_used, ..)| *is_used).map(|(_, parameter, field)| (parameter, field));
-        own.chain(ContactRelation::fields_used(&self.expand)).collect()
+        own.chain(RecordSort::fields_used(self.sort.as_ref()))
+            .chain(ContactRelation::fields_used(&self.expand))
+            .collect()
     }
 
     /// The parameters as nodes of a filter, each with its name. `q` looks after itself.
@@ -643,7 +643,7 @@ pub struct ContactSearch {
     pub filter: Option<Filter>,
     /// Order of the list; ties are broken by id. `-created_at` unless said otherwise.
     #[schema(nullable = false)]
-    pub sort: Option<ContactSort>,
+    pub sort: Option<RecordSort>,
     /// Most records of a page.
     #[schema(nullable = false, minimum = 1, maximum = 200, default = 50)]
     pub limit: Option<i64>,
@@ -667,35 +667,8 @@ pub struct ContactSearch {
 impl ContactSearch {
     /// The fields that its parts tell of beside the filter, each with its part.
     pub fn fields_used(&self) -> Vec<(&'static str, &'static str)> {
-        let sorts_by_name = matches!(self.sort, Some(ContactSort::Name | ContactSort::NameDescending));
-        let sort = sorts_by_name.then_some(("sort", "name"));
+        let sort = RecordSort::fields_used(self.sort.as_ref());
         sort.into_iter().chain(ContactRelation::fields_used(&self.expand)).collect()
-    }
-}
-
-/// Orders in which contacts can be listed. A minus sign means descending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum ContactSort {
-    #[serde(rename = "created_at")]
-    CreatedAt,
-    #[serde(rename = "-created_at")]
-    CreatedAtDescending,
-    #[serde(rename = "updated_at")]
-    UpdatedAt,
-    #[serde(rename = "-updated_at")]
-    UpdatedAtDescending,
-    #[serde(rename = "name")]
-    Name,
-    #[serde(rename = "-name")]
-    NameDescending,
-}
-
-impl ContactSort {
-    pub fn direction(self) -> Direction {
-        match self {
-            Self::CreatedAt | Self::UpdatedAt | Self::Name => Direction::Ascending,
-            Self::CreatedAtDescending | Self::UpdatedAtDescending | Self::NameDescending => Direction::Descending,
-        }
     }
 }
 

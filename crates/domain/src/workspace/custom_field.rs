@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use self::values::{CustomFields, CustomValues, MOST_INDEXED, MOST_TEXT, merged, within_size};
+pub use self::values::{CustomFields, CustomValues, MOST_INDEXED, MOST_TEXT, merged, sort_key_of_number, within_size};
 pub(crate) use self::values::{folded_values, values_schema, values_schema_of_patch};
 use crate::{
     access::Resource,
@@ -167,7 +167,7 @@ pub struct NewCustomField {
     #[serde(default)]
     #[schema(default = false)]
     pub unique: bool,
-    /// Keep the values in an index of their own. Not for multi_choice.
+    /// Lists can be sorted by it, and filters find values of it by an index. Not for multi_choice.
     #[serde(default)]
     #[schema(default = false)]
     pub sorted: bool,
@@ -219,7 +219,7 @@ pub struct CustomFieldPatch {
     /// No two living records may have the same value: refused with 409 while some have.
     #[schema(nullable = false)]
     pub unique: Option<bool>,
-    /// Keep the values in an index of their own.
+    /// Lists can be sorted by it, and filters find values of it by an index.
     #[schema(nullable = false)]
     pub sorted: Option<bool>,
     /// Fewest characters of a text.

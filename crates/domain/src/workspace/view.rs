@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::{
     access::Resource,
-    filter::{Entity, Filter, FilterSort},
+    filter::{Entity, Filter},
     id::{UserId, ViewId},
+    page::RecordSort,
     problem::{Fields, Invalid},
     record::Stamp,
     text,
@@ -47,7 +48,7 @@ pub struct View {
     pub filter: Option<Filter>,
     /// In which order; null for the newest first.
     #[schema(required)]
-    pub sort: Option<FilterSort>,
+    pub sort: Option<RecordSort>,
     /// Which fields, in their order from left to right; all where there are none.
     #[schema(example = json!(["name", "emails", "owner_id"]))]
     pub fields: Vec<String>,
@@ -89,7 +90,7 @@ pub struct NewView {
     pub filter: Option<Filter>,
     /// In which order; the newest first unless said otherwise.
     #[serde(default)]
-    pub sort: Option<FilterSort>,
+    pub sort: Option<RecordSort>,
     /// Which fields, in their order from left to right; all unless said otherwise.
     #[serde(default)]
     #[schema(max_items = 100, schema_with = columns)]
@@ -117,7 +118,7 @@ pub struct ViewPatch {
     pub filter: Option<Option<Filter>>,
     /// In which order; null for the newest first.
     #[serde(with = "::serde_with::rust::double_option")]
-    pub sort: Option<Option<FilterSort>>,
+    pub sort: Option<Option<RecordSort>>,
     /// Which fields, in their order from left to right; none for all.
     #[schema(nullable = false, schema_with = columns)]
     pub fields: Option<Vec<String>>,
@@ -179,7 +180,7 @@ impl View {
             name: patch.name.unwrap_or_else(|| self.name.clone()),
             description: patch.description.unwrap_or_else(|| self.description.clone()),
             filter: patch.filter.unwrap_or_else(|| self.filter.clone()),
-            sort: patch.sort.unwrap_or(self.sort),
+            sort: patch.sort.unwrap_or_else(|| self.sort.clone()),
             fields: patch.fields.unwrap_or_else(|| self.fields.clone()),
             visibility: patch.visibility.unwrap_or(self.visibility),
             ..*self

@@ -4,7 +4,8 @@ use std::{borrow::Cow, ops::Bound};
 
 use rapport_domain::{
     access::Resource,
-    filter::{Area, Bucket, CompareOperator, Condition, Entity, Field, GeoBox, Kind, Place, Span},
+    filter::{Area, Bucket, CompareOperator, Condition, Entity, Field, GeoBox, Kind, Place, Predicate, SortKeys, Span},
+    people::contact::DeletedInList,
 };
 
 use super::statement::{Bindable, Piece};
@@ -14,11 +15,14 @@ use crate::{Reader, visibility::Policy};
 pub(super) struct Compiler<'r> {
     pub(super) reader: &'r Reader<'r>,
     pieces: Vec<Piece>,
+    /// Whether what is not found by the next condition is not wanted, and sort keys are kept of all that is.
+    narrows: bool,
 }
 
 impl<'r> Compiler<'r> {
-    pub(super) fn compiled(reader: &'r Reader<'r>, condition: &Condition) -> Vec<Piece> {
-        let mut compiler = Self { reader, pieces: Vec::new() };
+    pub(super) fn compiled(reader: &'r Reader<'r>, condition: &Condition, deleted: DeletedInList) -> Vec<Piece> {
+        // Of deleted records no sort keys are kept.
+        let mut compiler = Self { reader, pieces: Vec::new(), narrows: deleted == DeletedInList::Exclude };
         compiler.condition(condition, true);
         compiler.pieces
     }
@@ -44,10 +48,25 @@ impl<'r> Compiler<'r> {
             Condition::Any(conditions) => self.joined(conditions, !is_meant, is_meant),
             leaf => {
                 self.sql("(");
-                self.leaf(leaf);
+                self.narrowing(is_meant, |compiler| compiler.leaf(leaf));
                 self.sql(if is_meant { ")" } else { ") IS NOT TRUE" });
             }
         }
+    }
+
+    /// Writes a part that still narrows the search down, or does not.
+    fn narrowing(&mut self, still: bool, write: impl FnOnce(&mut Self)) {
+        let before = self.narrows;
+        self.narrows = before && still;
+        write(self);
+        self.narrows = before;
+    }
+
+    /// Writes a part about related records, all of which live: whichever it does not find are not wanted.
+    pub(super) fn among_related(&mut self, condition: &Condition) {
+        let before = std::mem::replace(&mut self.narrows, true);
+        self.condition(condition, true);
+        self.narrows = before;
     }
 
     /// Conditions, or their complements, all of which have to hold or one.
@@ -61,14 +80,19 @@ impl<'r> Compiler<'r> {
                 (_, true) => " AND ",
                 (_, false) => " OR ",
             });
-            self.condition(condition, is_meant);
+            self.narrowing(all || conditions.len() == 1, |compiler| compiler.condition(condition, is_meant));
         }
         self.sql(")");
     }
 
     fn leaf(&mut self, leaf: &Condition) {
         match leaf {
-            Condition::Field(field, predicate) => self.field(field, predicate),
+            Condition::Field(field, predicate) => {
+                if self.narrows {
+                    self.by_sort_key(field, predicate);
+                }
+                self.field(field, predicate);
+            }
             Condition::Compare(left, operator, right) => self.compare(left, *operator, right),
             Condition::Related(related) => self.related(related),
             Condition::Aggregate(aggregate) => self.aggregate(aggregate),
@@ -90,6 +114,39 @@ impl<'r> Compiler<'r> {
     pub(super) fn like_search(&mut self, entity: Entity, part: &str) {
         self.sql(format!("{}.search LIKE ", table(entity)));
         self.bind(Piece::Text(format!("%{}%", crate::search::escape(part))));
+    }
+
+    /// Lets the index of sort keys find records that can have such a value.
+    fn by_sort_key(&mut self, field: &Field, predicate: &Predicate) {
+        let (Some(id), Some(keys)) = (field.sorted, SortKeys::of(field, predicate)) else { return };
+        self.sql(format!(
+            "{}.id IN (SELECT kept.record_id FROM custom_field_values AS kept WHERE kept.workspace_id = ",
+            table(field.entity)
+        ));
+        self.bind(Piece::Uuid(self.reader.workspace()));
+        self.sql(" AND kept.field_id = ");
+        self.bind(Piece::Uuid(id.uuid()));
+        self.sql(" AND kept.sort_key IS NOT NULL");
+        match keys {
+            SortKeys::OneOf(keys) => {
+                self.sql(" AND kept.sort_key = ANY(");
+                self.bind(Piece::Texts(keys));
+                self.sql(")");
+            }
+            SortKeys::Between(from, until) => {
+                for (compares, end) in [(" AND kept.sort_key >= ", from), (" AND kept.sort_key <= ", until)] {
+                    if let Some(end) = end {
+                        self.sql(compares);
+                        self.bind(Piece::Text(end));
+                    }
+                }
+            }
+            SortKeys::StartsWith(start) => {
+                self.sql(" AND kept.sort_key ^@ ");
+                self.bind(Piece::Text(start));
+            }
+        }
+        self.sql(") AND ");
     }
 
     /// An expression within a span; a span without ends needs a value all the same.

@@ -2,9 +2,9 @@
 
 use rapport_domain::{
     access::Right,
-    filter::{
-        Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, FilterSort, IndexClass, Refused,
-    },
+    filter::{Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, IndexClass, Refused},
+    page::RecordSort,
+    people::contact::DeletedInList,
     problem::FieldProblem,
 };
 use serde_json::Value;
@@ -28,14 +28,15 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
         return Err(StoreError::Forbidden(detail));
     }
     let mut judged = checked(reader, &inquiry.filter, "/filter")?;
-    let sorts_by_name = matches!(inquiry.sort, Some(FilterSort::Name | FilterSort::NameDescending));
-    if sorts_by_name && !reader.scope().grants().may_read(entity.resource(), "name") {
-        let detail = "Your role keeps the field name from you. Choose another order.";
+    let closed = RecordSort::fields_used(inquiry.sort.as_ref())
+        .filter(|(_, field)| !reader.scope().grants().may_read(entity.resource(), field));
+    if let Some((_, field)) = closed {
+        let detail = format!("Your role keeps the field {field} from you. Choose another order.");
         let problem = FieldProblem::at("/sort", "closed_field", detail);
         judged = Err(Refused { invalid: Vec::new(), closed: vec![problem] });
     }
     match judged {
-        Ok(checked) => planned(reader, &checked, inquiry.sort.unwrap_or(FilterSort::CreatedAtDescending)),
+        Ok(checked) => planned(reader, &checked, inquiry.sort.as_ref().unwrap_or(&RecordSort::NEWEST)),
         Err(Refused { invalid, closed }) => Ok(FilterExplanation {
             valid: false,
             errors: closed.into_iter().chain(invalid).collect(),
@@ -45,8 +46,8 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
     }
 }
 
-fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: FilterSort) -> Result<FilterExplanation, StoreError> {
-    let filter = Compiled::of_tree(reader, &checked.condition)?;
+fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: &RecordSort) -> Result<FilterExplanation, StoreError> {
+    let filter = Compiled::of_tree(reader, &checked.condition, DeletedInList::Exclude)?;
     let plan = reader.within_budget(|reader| match checked.entity {
         Entity::Contact => contacts::plan(reader, filter, sort),
         Entity::Company => companies::plan(reader, filter, sort),

@@ -46,7 +46,7 @@ impl Compiler<'_> {
         self.those(latest.relation, &latest.eligible);
         let value = expression(&latest.order_by);
         self.sql(format!(" ORDER BY {table_there}.{there}, {value} DESC NULLS LAST, {table_there}.id DESC) AND "));
-        self.condition(&latest.then, true);
+        self.among_related(&latest.then);
         self.sql(")");
     }
 
@@ -67,7 +67,7 @@ impl Compiler<'_> {
         self.sql(format!(" AND {table}.deleted_at IS NULL AND {table}.{} IS NOT NULL AND ", relation.there));
         self.visible(relation.to.resource());
         self.sql(" AND ");
-        self.condition(condition, true);
+        self.among_related(condition);
     }
 
     fn verdict(&mut self, aggregate: &Aggregate) {

@@ -10,15 +10,12 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
-    filter::{Entity, FilterSort},
+    filter::Entity,
     id::CompanyId,
     journal::{Changes, JournalEntry},
-    page::{Count, DEFAULT_LIMIT},
+    page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{
-        company::{
-            Company, CompanyExpanded, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, CompanySort,
-            NewCompany,
-        },
+        company::{Company, CompanyExpanded, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, NewCompany},
         contact::DeletedInList,
     },
     problem::Invalid,
@@ -41,9 +38,10 @@ use crate::{
     journal::{self, Entry, Journalled},
     page::{Explained, PageRequest, order, rows, total},
     schema::companies,
-    search::{self, Search},
+    search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
     workspace::{
+        custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
         users,
     },
@@ -97,7 +95,7 @@ pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Compan
     let wanted = Wanted {
         filter: filter::of_parameters(reader, Entity::Company, query.filter_nodes())?,
         deleted: query.deleted,
-        sort: query.sort,
+        sort: query.sort.as_ref(),
         count: query.count,
         expand: &query.expand,
     };
@@ -115,30 +113,32 @@ pub fn search(reader: &mut Reader<'_>, search: &CompanySearch) -> Result<Page<Co
     require_readable(reader, RESOURCE, &search.fields_used())?;
     let checked = filter::of_search(reader, search.filter.as_ref(), Entity::Company)?;
     let wanted = Wanted {
-        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)).transpose()?,
+        filter: checked
+            .as_ref()
+            .map(|checked| Compiled::of_tree(reader, &checked.condition, search.deleted))
+            .transpose()?,
         deleted: search.deleted,
-        sort: search.sort,
+        sort: search.sort.as_ref(),
         count: search.count,
         expand: &search.expand,
     };
     reader
         .within_budget(|reader| whole_page(reader, &wanted, None, &request))
-        .map_err(|error| filter::too_costly(error, checked.as_ref()))
+        .map_err(|error| filter::too_costly(error.in_body(), checked.as_ref()))
 }
 
 /// How the database would find the first page of those for whom a filter holds.
-pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) -> Result<Value, StoreError> {
+pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort) -> Result<Value, StoreError> {
     let wanted = Wanted { filter: Some(filter), deleted: DeletedInList::Exclude, sort: None, count: None, expand: &[] };
     let everything = Policy::reading(reader, RESOURCE).whole();
-    let order = match sort {
-        FilterSort::CreatedAt | FilterSort::CreatedAtDescending => {
-            order!("companies.created_at", "companies.id", sort.direction())
-        }
-        FilterSort::UpdatedAt | FilterSort::UpdatedAtDescending => {
-            order!("companies.updated_at", "companies.id", sort.direction())
-        }
-        FilterSort::Name | FilterSort::NameDescending => {
-            order!("companies.sort_name", "companies.id", sort.direction())
+    let order = match &sort.key {
+        SortKey::CreatedAt => order!("companies.created_at", "companies.id", sort.direction),
+        SortKey::UpdatedAt => order!("companies.updated_at", "companies.id", sort.direction),
+        SortKey::Name => order!("companies.sort_name", "companies.id", sort.direction),
+        SortKey::Custom(key) => {
+            let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
+            let among = Among { within: everything, filter: wanted.filter, finds: None };
+            return order.plan(reader, &among, DEFAULT_LIMIT + 1);
         }
     };
     let page = filtered(reader, &wanted, None, everything)?
@@ -322,7 +322,7 @@ fn change(
 struct Wanted<'w> {
     filter: Option<Compiled>,
     deleted: DeletedInList,
-    sort: Option<CompanySort>,
+    sort: Option<&'w RecordSort>,
     count: Option<Count>,
     expand: &'w [CompanyRelation],
 }
@@ -335,7 +335,7 @@ fn whole_page(
 ) -> Result<Page<Company>, StoreError> {
     let mut page = match (search, wanted.sort) {
         (Some(search), None) => by_relevance(reader, wanted, search, request)?,
-        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(CompanySort::CreatedAtDescending), request)?,
+        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(&RecordSort::NEWEST), request)?,
     };
     page.total = total!(
         reader,
@@ -351,16 +351,16 @@ fn sorted(
     reader: &mut Reader<'_>,
     wanted: &Wanted<'_>,
     search: Option<&Search>,
-    sort: CompanySort,
+    sort: &RecordSort,
     request: &PageRequest,
 ) -> Result<Page<Company>, StoreError> {
     let policy = Policy::reading(reader, RESOURCE);
     // What an index of words has found is few: it is filtered as a whole.
     let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
     let lane = |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select()));
-    let direction = sort.direction();
-    match sort {
-        CompanySort::CreatedAt | CompanySort::CreatedAtDescending => {
+    let direction = sort.direction;
+    match &sort.key {
+        SortKey::CreatedAt => {
             let rows: Vec<Row> = rows!(
                 reader,
                 request,
@@ -374,7 +374,7 @@ fn sorted(
             )?;
             request.page(reader, rows, |row| (row.created_at, row.id), Row::into_company)
         }
-        CompanySort::UpdatedAt | CompanySort::UpdatedAtDescending => {
+        SortKey::UpdatedAt => {
             let rows: Vec<Row> = rows!(
                 reader,
                 request,
@@ -388,10 +388,19 @@ fn sorted(
             )?;
             request.page(reader, rows, |row| (row.updated_at, row.id), Row::into_company)
         }
-        CompanySort::Name | CompanySort::NameDescending => {
+        SortKey::Name => {
             let rows: Vec<Row> =
                 rows!(reader, request, lanes, lane, "companies", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_company)
+        }
+        SortKey::Custom(key) => {
+            let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
+            let finds = search.map(|search| finds(reader, search)).transpose()?;
+            let among = Among { within: policy.whole(), filter: wanted.filter.clone(), finds };
+            let ids = order.page(reader, &among, request)?;
+            let select = visible(reader, Deleted::Exclude).filter(companies::id.eq_any(ids.data.clone()));
+            let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
+            ids.with_records(rows, |row| row.id, Row::into_company)
         }
     }
 }
@@ -433,10 +442,15 @@ fn filtered(
         select = select.filter(filter.clone());
     }
     Ok(match search {
-        Some(search) if by_name_alone(reader)? => select.filter(search.finds("companies").by_name_alone("TRUE")),
-        Some(search) => select.filter(search.finds("companies")),
+        Some(search) => select.filter(finds(reader, search)?),
         None => select,
     })
+}
+
+/// The condition of a search, as far as the caller may see what companies are found by.
+fn finds(reader: &Reader<'_>, search: &Search) -> Result<Finds, StoreError> {
+    let finds = search.finds("companies");
+    Ok(if by_name_alone(reader)? { finds.by_name_alone("TRUE") } else { finds })
 }
 
 /// Whether companies are found by their names alone, because the caller may not see what else they are found by.

@@ -10,15 +10,15 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
-    filter::{Entity, FilterSort},
+    filter::Entity,
     id::ContactId,
     journal::{Changes, JournalEntry},
-    page::{Count, DEFAULT_LIMIT},
+    page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{
         company::Company,
         contact::{
-            Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSearch, ContactSort,
-            DeletedInList, NewContact,
+            Contact, ContactExpanded, ContactPatch, ContactQuery, ContactRelation, ContactSearch, DeletedInList,
+            NewContact,
         },
         duplicate::OnDuplicate,
     },
@@ -45,6 +45,7 @@ use crate::{
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
     workspace::{
+        custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
         users,
     },
@@ -99,7 +100,7 @@ pub fn list(reader: &mut Reader<'_>, query: &ContactQuery) -> Result<Page<Contac
     let wanted = Wanted {
         filter: filter::of_parameters(reader, Entity::Contact, query.filter_nodes())?,
         deleted: query.deleted,
-        sort: query.sort,
+        sort: query.sort.as_ref(),
         count: query.count,
         expand: &query.expand,
     };
@@ -117,29 +118,33 @@ pub fn search(reader: &mut Reader<'_>, search: &ContactSearch) -> Result<Page<Co
     require_readable(reader, RESOURCE, &search.fields_used())?;
     let checked = filter::of_search(reader, search.filter.as_ref(), Entity::Contact)?;
     let wanted = Wanted {
-        filter: checked.as_ref().map(|checked| Compiled::of_tree(reader, &checked.condition)).transpose()?,
+        filter: checked
+            .as_ref()
+            .map(|checked| Compiled::of_tree(reader, &checked.condition, search.deleted))
+            .transpose()?,
         deleted: search.deleted,
-        sort: search.sort,
+        sort: search.sort.as_ref(),
         count: search.count,
         expand: &search.expand,
     };
     reader
         .within_budget(|reader| whole_page(reader, &wanted, None, &request))
-        .map_err(|error| filter::too_costly(error, checked.as_ref()))
+        .map_err(|error| filter::too_costly(error.in_body(), checked.as_ref()))
 }
 
 /// How the database would find the first page of those for whom a filter holds.
-pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: FilterSort) -> Result<Value, StoreError> {
+pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort) -> Result<Value, StoreError> {
     let wanted = Wanted { filter: Some(filter), deleted: DeletedInList::Exclude, sort: None, count: None, expand: &[] };
     let everything = Policy::reading(reader, RESOURCE).whole();
-    let order = match sort {
-        FilterSort::CreatedAt | FilterSort::CreatedAtDescending => {
-            order!("contacts.created_at", "contacts.id", sort.direction())
+    let order = match &sort.key {
+        SortKey::CreatedAt => order!("contacts.created_at", "contacts.id", sort.direction),
+        SortKey::UpdatedAt => order!("contacts.updated_at", "contacts.id", sort.direction),
+        SortKey::Name => order!("contacts.sort_name", "contacts.id", sort.direction),
+        SortKey::Custom(key) => {
+            let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
+            let among = Among { within: everything, filter: wanted.filter, finds: None };
+            return order.plan(reader, &among, DEFAULT_LIMIT + 1);
         }
-        FilterSort::UpdatedAt | FilterSort::UpdatedAtDescending => {
-            order!("contacts.updated_at", "contacts.id", sort.direction())
-        }
-        FilterSort::Name | FilterSort::NameDescending => order!("contacts.sort_name", "contacts.id", sort.direction()),
     };
     let page = filtered(reader, &wanted, None, everything)?
         .select(contacts::id)
@@ -317,7 +322,7 @@ fn change(
 struct Wanted<'w> {
     filter: Option<Compiled>,
     deleted: DeletedInList,
-    sort: Option<ContactSort>,
+    sort: Option<&'w RecordSort>,
     count: Option<Count>,
     expand: &'w [ContactRelation],
 }
@@ -330,7 +335,7 @@ fn whole_page(
 ) -> Result<Page<Contact>, StoreError> {
     let mut page = match (search, wanted.sort) {
         (Some(search), None) => by_relevance(reader, wanted, search, request)?,
-        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(ContactSort::CreatedAtDescending), request)?,
+        (_, sort) => sorted(reader, wanted, search, sort.unwrap_or(&RecordSort::NEWEST), request)?,
     };
     page.total = total!(
         reader,
@@ -346,16 +351,16 @@ fn sorted(
     reader: &mut Reader<'_>,
     wanted: &Wanted<'_>,
     search: Option<&Search>,
-    sort: ContactSort,
+    sort: &RecordSort,
     request: &PageRequest,
 ) -> Result<Page<Contact>, StoreError> {
     let policy = Policy::reading(reader, RESOURCE);
     // What an index of words has found is few: it is filtered as a whole.
     let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
     let lane = |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select()));
-    let direction = sort.direction();
-    match sort {
-        ContactSort::CreatedAt | ContactSort::CreatedAtDescending => {
+    let direction = sort.direction;
+    match &sort.key {
+        SortKey::CreatedAt => {
             let rows: Vec<Row> = rows!(
                 reader,
                 request,
@@ -369,7 +374,7 @@ fn sorted(
             )?;
             request.page(reader, rows, |row| (row.created_at, row.id), Row::into_contact)
         }
-        ContactSort::UpdatedAt | ContactSort::UpdatedAtDescending => {
+        SortKey::UpdatedAt => {
             let rows: Vec<Row> = rows!(
                 reader,
                 request,
@@ -383,10 +388,19 @@ fn sorted(
             )?;
             request.page(reader, rows, |row| (row.updated_at, row.id), Row::into_contact)
         }
-        ContactSort::Name | ContactSort::NameDescending => {
+        SortKey::Name => {
             let rows: Vec<Row> =
                 rows!(reader, request, lanes, lane, "contacts", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
+        }
+        SortKey::Custom(key) => {
+            let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
+            let finds = search.map(|search| finds(reader, search)).transpose()?;
+            let among = Among { within: policy.whole(), filter: wanted.filter.clone(), finds };
+            let ids = order.page(reader, &among, request)?;
+            let select = visible(reader, Deleted::Exclude).filter(contacts::id.eq_any(ids.data.clone()));
+            let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
+            ids.with_records(rows, |row| row.id, Row::into_contact)
         }
     }
 }

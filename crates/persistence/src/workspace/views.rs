@@ -7,6 +7,8 @@ use rapport_domain::{
     filter::Filter,
     id::{UserId, ViewId},
     journal::{Changes, JournalEntry},
+    page::{RecordSort, SortKey},
+    people::contact::DeletedInList,
     record::RecordKind,
     workspace::view::{NewView, View, ViewPatch, ViewQuery, ViewVisibility},
 };
@@ -18,6 +20,7 @@ use crate::{
     json::Json,
     page::{PageRequest, seek},
     schema::views,
+    workspace::custom_order::CustomOrder,
 };
 
 const KIND: RecordKind = RecordKind::View;
@@ -215,6 +218,9 @@ fn check(reader: &mut Reader<'_>, view: &View) -> Result<(), StoreError> {
     if !reader.grants().allow(permission) {
         let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
         return Err(StoreError::Forbidden(detail));
+    }
+    if let Some(RecordSort { key: SortKey::Custom(key), direction }) = &view.sort {
+        CustomOrder::of(reader, view.resource, key, *direction, DeletedInList::Exclude).map_err(StoreError::in_body)?;
     }
     filter::of_search(reader, view.filter.as_ref(), view.entity()).map(drop)
 }

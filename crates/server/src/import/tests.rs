@@ -8,7 +8,7 @@ use rapport_domain::{
     journal::JournalEntry,
     people::{
         company::{Company, CompanyQuery},
-        contact::{Contact, ContactPatch, ContactQuery, ContactSort},
+        contact::{Contact, ContactPatch, ContactQuery},
     },
 };
 use rapport_persistence::{
@@ -106,7 +106,7 @@ impl Bench {
 
     /// All contacts, by name.
     fn contacts(&self) -> Vec<Contact> {
-        let mut query = ContactQuery { sort: Some(ContactSort::Name), limit: Some(200), ..ContactQuery::default() };
+        let mut query = ContactQuery { sort: "name".parse().ok(), limit: Some(200), ..ContactQuery::default() };
         let mut all = Vec::new();
         loop {
             let asked = query.clone();

@@ -215,6 +215,8 @@ fn add_custom_fields(admin: &Caller) {
     for resource in ["contacts", "companies"] {
         for kind in types {
             let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
+            // Those of contacts are found by an index, where there is one for their type.
+            new["sorted"] = json!(resource == "contacts" && kind != "multi_choice");
             if kind.ends_with("choice") {
                 new["options"] = ["one", "two", "three"].map(|key| json!({"key": key, "label": key})).into();
             }

@@ -19,6 +19,7 @@ use crate::{
     text,
 };
 
+pub use self::canonical::sort_key_of_number;
 pub(super) use self::canonical::{bound, rank_of_bound};
 
 /// The values of a record, by the keys of their fields.

@@ -138,18 +138,22 @@ pub(in super::super) fn bound(kind: Type, text: &str) -> Result<String, Wrong> {
 /// What a bound in the form of the values is compared by.
 pub(in super::super) fn rank_of_bound(kind: Type, kept: &str) -> Option<String> {
     match kind {
-        Type::Number | Type::Money => kept.parse().ok().map(rank_of_number),
+        Type::Number | Type::Money => kept.parse().ok().and_then(sort_key_of_number),
         Type::Date | Type::Instant => Some(kept.to_owned()),
         _ => None,
     }
 }
 
 /// As many digits before and after the point for every number. Those of numbers below zero are turned round, so that the
-/// greater of two is the one closer to zero.
-fn rank_of_number(number: Decimal) -> String {
+/// greater of two is the one closer to zero. None where the number has more digits before the point than any value.
+pub fn sort_key_of_number(number: Decimal) -> Option<String> {
     let (before, after) = NUMBER_DIGITS;
+    // Asked first, for a number of more digits can't be written with as many after the point.
+    if number.trunc().abs().to_string().len() > before {
+        return None;
+    }
     let digits = format!("{:0>width$.after$}", number.abs(), width = before + after + 1);
-    match number.is_sign_negative() && !number.is_zero() {
+    Some(match number.is_sign_negative() && !number.is_zero() {
         false => format!("1{digits}"),
         true => {
             let turned = digits.chars().map(|digit| match digit.to_digit(10) {
@@ -158,7 +162,7 @@ fn rank_of_number(number: Decimal) -> String {
             });
             format!("0{}", turned.collect::<String>())
         }
-    }
+    })
 }
 
 /// A decimal number without superfluous zeros.
