@@ -43,10 +43,21 @@ fn every_operation_is_complete() {
         assert!(!summary.is_empty() && !summary.ends_with('.'), "{id} needs a summary without full stop");
         assert!(value["description"].as_str().is_some_and(|text| text.len() > 20), "{id} needs a description");
         assert!(value["security"].is_array(), "{id} does not say who may call it");
+        assert!(value.get("parameters").is_none_or(Value::is_array), "{id} has no list of parameters");
         for parameter in value["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string(), "{id}: {} needs a description", parameter["name"]);
         }
         check_responses(id, &value["responses"]);
+    }
+}
+
+#[test]
+fn no_schema_has_a_default_that_a_client_would_send_along() {
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        let with_default = |schema: &Value| schema.get("default").is_some();
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let found: Vec<_> = fields.filter(|(_, field)| with_default(field)).map(|(field, _)| field).collect();
+        assert!(found.is_empty() && !with_default(schema), "{name}: {found:?}");
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn normalise(mut document: Value) -> Value {
     require_only_what_is_always_there(&mut document);
     name_fields(&mut document);
     prune(&mut document);
+    walk(&mut document["components"]["schemas"], &mut say_default);
     close_what_only_requests_reach(&mut document);
     document
 }
@@ -60,6 +61,23 @@ fn tidy_schema(schema: &mut Map<String, Value>) {
     if let Some(description) = reference.and_then(|form| form.shift_remove("description")) {
         schema.entry("description").or_insert(description);
     }
+}
+
+/// Says in words what a field is that is left out. The keyword would mislead: some generators make the field a required
+/// one, others send the value along, and a null that is sent along clears a field.
+fn say_default(schema: &mut Map<String, Value>) {
+    let is_schema = ["type", "$ref", "oneOf"].iter().any(|keyword| schema.contains_key(*keyword));
+    let Some(default) = schema.get("default").filter(|_| is_schema).cloned() else { return };
+    schema.shift_remove("default");
+    let says_nothing = matches!(&default, Value::Null | Value::Bool(false))
+        || default.as_str().is_some_and(str::is_empty)
+        || default.as_array().is_some_and(Vec::is_empty);
+    let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    if says_nothing || description.contains("unless said otherwise") {
+        return;
+    }
+    let word = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
+    schema.insert("description".to_owned(), json!(format!("{description} `{word}` unless said otherwise.").trim()));
 }
 
 /// Gives the forms of a tagged union their tag, and the union a discriminator: generators make types of it then.
@@ -322,7 +340,8 @@ fn name_fields(document: &mut Value) {
         let body = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str);
         let body = body.filter(|_| operation["operationId"].as_str().is_some_and(|id| id.starts_with("search_")));
         bodies.extend(body.map(|body| (format!("{}/properties/fields/items", &body[1..]), format!("{name}Field"))));
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
             if parameter["name"] == "fields" {
                 let field = format!("{name}Field");
                 parameter["schema"]["items"] = json!({"$ref": format!("#/components/schemas/{field}")});
