@@ -7,9 +7,10 @@ use diesel::{prelude::*, sql_types};
 use rapport_domain::{
     access::{Actor, ActorKind},
     id::{JournalEntryId, WorkspaceId},
-    journal::{ActorReference, AuditEntry, AuditQuery, Changes, FieldChange, RecordReference},
+    journal::{ActorReference, AuditEntry, AuditQuery, Changes, RecordReference},
     record::RecordKind,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -93,7 +94,7 @@ struct Row {
     event: String,
     record_kind: String,
     record_id: Uuid,
-    changes: Json<Vec<FieldChange>>,
+    changes: Value,
     actor_kind: String,
     actor_id: Option<Uuid>,
     request_id: Option<String>,
@@ -107,7 +108,8 @@ impl Row {
             id: JournalEntryId::from_uuid(self.id),
             event: self.event,
             record: RecordReference { kind: codes::value::<RecordKind>(&self.record_kind)?, id: self.record_id },
-            changes: self.changes.0,
+            changes: Changes::read(self.changes)
+                .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?,
             actor: ActorReference { kind: codes::value::<ActorKind>(&self.actor_kind)?, id: self.actor_id },
             address: self.address,
             request_id: self.request_id,

@@ -11,7 +11,7 @@ use diesel::{
 use rapport_domain::{
     access::{ActorKind, Resource},
     id::JournalEntryId,
-    journal::{ActorReference, Changes, FieldChange, JournalEntry, RecordReference},
+    journal::{ActorReference, Changes, JournalEntry, RecordReference},
     record::RecordKind,
 };
 use serde_json::Value;
@@ -208,7 +208,7 @@ struct Row {
 
 impl Row {
     fn into_entry(self) -> Result<JournalEntry, StoreError> {
-        let changes: Vec<FieldChange> = serde_json::from_value(self.changes)
+        let changes = Changes::read(self.changes)
             .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?;
         Ok(JournalEntry {
             id: JournalEntryId::from_uuid(self.id),

@@ -15,6 +15,7 @@ use rapport_domain::{
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
 use crate::{StoreError, codes, json::Json, schema::companies};
@@ -93,7 +94,8 @@ pub(crate) struct Row {
     folded: Json<BTreeMap<String, String>>,
 }
 
-/// What is only shown.
+/// What is only shown. What is missing or empty is left out: less for the database to read and to keep.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Details {
     legal_name: Option<String>,
@@ -102,9 +104,13 @@ pub(crate) struct Details {
     tax_id: Option<String>,
     territory: Option<String>,
     default_currency: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emails: Vec<EmailAddress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     phones: Vec<PhoneNumber>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<PostalAddress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     social_profiles: Vec<SocialProfile>,
 }
 

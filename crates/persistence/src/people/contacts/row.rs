@@ -14,6 +14,7 @@ use rapport_domain::{
     workspace::custom_field::CustomValues,
 };
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
 use crate::{StoreError, codes, json::Json, schema::contacts};
@@ -90,15 +91,20 @@ pub(crate) struct Row {
     folded: Json<BTreeMap<String, String>>,
 }
 
-/// What is only shown.
+/// What is only shown. What is missing or empty is left out: less for the database to read and to keep.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Details {
     name: String,
     salutation: Option<String>,
     middle_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     emails: Vec<EmailAddress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     phones: Vec<PhoneNumber>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<PostalAddress>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     social_profiles: Vec<SocialProfile>,
     time_zone: Option<String>,
     preferred_channel: Option<Channel>,
