@@ -2,5 +2,6 @@
 
 mod command_line;
 mod durability;
+mod export;
 mod import;
 mod transport;

@@ -61,6 +61,9 @@ impl RecordSort {
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
 
+    /// The oldest first: what is created meanwhile comes last.
+    pub const OLDEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Ascending };
+
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {

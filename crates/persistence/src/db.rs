@@ -40,6 +40,9 @@ const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
                        SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET jit = off; \
                        SET application_name = 'rapport'";
 
+/// Said at the beginning of a snapshot.
+const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// Said before a search by a filter, and what takes it back.
 const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
 const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
@@ -361,6 +364,19 @@ impl Reader<'_> {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.kernel.sealer
+    }
+
+    /// Reads everything as it is at one moment, however long that takes: another program may take the time it needs between
+    /// two statements.
+    pub fn snapshot<T>(
+        &mut self,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (scope, kernel) = (self.scope, self.kernel);
+        self.pg.build_transaction().repeatable_read().read_only().run(|pg| {
+            pg.batch_execute(PATIENCE)?;
+            work(&mut Reader { pg, scope, kernel })
+        })
     }
 
     /// Runs a search by a filter: each statement is planned for its own values, has memory for what it groups, and is given

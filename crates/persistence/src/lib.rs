@@ -12,6 +12,7 @@ mod codes;
 mod cursor;
 mod db;
 mod error;
+pub mod export;
 mod expression;
 pub mod feed;
 pub mod filter;

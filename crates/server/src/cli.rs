@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use ipnet::IpNet;
-use rapport_domain::access::Permission;
+use rapport_domain::access::{Permission, Resource};
 use rapport_http::auth::OutsideOptions;
 use rapport_worker::Beside;
 
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Openapi,
     /// Import contacts or companies from a CSV file
     Import(ImportOptions),
+    /// Export contacts or companies to a CSV file
+    Export(ExportOptions),
     /// Manage workspaces, users and keys
     Admin(AdminOptions),
 }
@@ -216,7 +218,7 @@ pub(crate) struct MigrateOptions {
 #[derive(Debug, Args)]
 pub(crate) struct ImportOptions {
     /// What the rows of the file are
-    pub(crate) kind: ImportKind,
+    pub(crate) kind: TableKind,
     /// CSV file in UTF-8 or Latin-1, separated by commas, semicolons or tabs, with the names of its columns in the first
     /// line
     #[arg(value_name = "FILE.csv")]
@@ -247,13 +249,37 @@ pub(crate) struct ImportOptions {
     pub(crate) database: DatabaseOptions,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ExportOptions {
+    /// What to export: all that are not deleted, the oldest first
+    pub(crate) kind: TableKind,
+    /// CSV file to write, in UTF-8, with the names of the fields in the first line, which `rapport import` understands.
+    /// Standard output without it
+    #[arg(value_name = "FILE.csv")]
+    pub(crate) file: Option<PathBuf>,
+    /// Name of the workspace; not needed while there is only one
+    #[arg(long, value_name = "NAME", env = "RAPPORT_WORKSPACE")]
+    pub(crate) workspace: Option<String>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+}
+
 /// What the rows of a file are
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ImportKind {
+pub(crate) enum TableKind {
     /// People
     Contacts,
     /// Organisations
     Companies,
+}
+
+impl From<TableKind> for Resource {
+    fn from(kind: TableKind) -> Self {
+        match kind {
+            TableKind::Contacts => Self::Contacts,
+            TableKind::Companies => Self::Companies,
+        }
+    }
 }
 
 /// By what a row is recognised as a record that is known

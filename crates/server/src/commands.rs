@@ -1,6 +1,7 @@
 //! What the commands do, one module each.
 
 pub(crate) mod admin;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
@@ -9,8 +10,13 @@ pub(crate) mod worker;
 
 use std::future::Future;
 
+use rapport_persistence::{
+    Db,
+    workspace::workspaces::{self, Workspace},
+};
 use tokio::runtime::Runtime;
 
+use self::admin::find_workspace;
 use crate::failure::Failure;
 
 /// Runs asynchronous work to its end.
@@ -31,4 +37,19 @@ async fn asked_to_stop() -> Result<(), Failure> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// The workspace of this name, or the only one there is.
+async fn chosen_workspace(db: &Db, name: Option<&str>) -> Result<Workspace, Failure> {
+    if let Some(name) = name {
+        return find_workspace(db, name).await;
+    }
+    match workspaces::names(db).await?.as_slice() {
+        [only] => find_workspace(db, only).await,
+        [] => Err(Failure::said("there is no workspace yet: create one with `rapport admin create-workspace NAME`")),
+        names => Err(Failure::said(format!(
+            "there are several workspaces, so name one with --workspace: {}",
+            names.join(", ")
+        ))),
+    }
 }

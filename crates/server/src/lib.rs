@@ -5,6 +5,7 @@ mod commands;
 mod database;
 mod demo;
 pub mod embedded;
+mod export;
 mod failure;
 pub mod import;
 mod logging;
@@ -26,6 +27,7 @@ pub fn run() -> ExitCode {
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Openapi => commands::openapi::run(),
         Command::Import(options) => commands::import::run(options),
+        Command::Export(options) => commands::export::run(options),
         Command::Admin(options) => commands::admin::run(options),
     };
     match done {

@@ -51,6 +51,11 @@ struct Item {
     marks: Vec<(&'static str, &'static str)>,
 }
 
+/// The names of the fields that a column can go to; those of lists as `emails.address`.
+pub fn target_names(kind: Resource) -> impl Iterator<Item = &'static str> {
+    target::all(kind).map(|target| target.name)
+}
+
 /// What a row says.
 #[derive(Debug, PartialEq)]
 pub struct Row {
@@ -109,6 +114,17 @@ impl Mapping {
         for (index, heading) in headings.iter().enumerate() {
             let is_asked = asked.iter().any(|(wished, _)| *wished == index);
             if is_asked || custom.iter().any(|column| column.index == index) {
+                continue;
+            }
+            // A heading that is the very name of a field means nothing else.
+            if let Some(field) = custom::named(fields, heading) {
+                if !custom.iter().any(|column| column.field.id == field.id) {
+                    custom.push(CustomColumn { index, field: field.clone() });
+                }
+                continue;
+            }
+            if let Ok(wish) = wished(kind, index, heading) {
+                open.push(Wish { explicit: false, number: 0, ..wish });
                 continue;
             }
             // What the workspace has named itself goes before what others mean by such a heading.
@@ -260,7 +276,7 @@ impl Mapping {
                 continue;
             };
             let position = wish.position.unwrap_or_else(|| match list {
-                "addresses" => wish.number - 1,
+                "addresses" => wish.number.saturating_sub(1),
                 _ => (0..).find(|position| self.occupant(&wish, list, *position).is_none()).unwrap_or_default(),
             });
             match self.occupant(&wish, list, position) {

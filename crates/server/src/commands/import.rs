@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use rapport_domain::{access::Resource, people::duplicate::OnDuplicate};
 use rapport_http::{openapi, schemas::Schemas};
-use rapport_persistence::{
-    Db,
-    workspace::workspaces::{self, Workspace},
-};
 
-use super::{admin::find_workspace, block_on};
+use super::{block_on, chosen_workspace};
 use crate::{
-    cli::{ImportDuplicates, ImportKind, ImportMatch, ImportOptions},
+    cli::{ImportDuplicates, ImportMatch, ImportOptions},
     database::Database,
     failure::Failure,
     import::{self, Check, MatchBy, Options, Terminal},
@@ -25,7 +21,7 @@ pub(crate) fn run(options: ImportOptions) -> Result<(), Failure> {
     database.make_current()?;
     let done = block_on(async {
         let db = database.open(Some(2)).await?;
-        let workspace = workspace(&db, options.workspace.as_deref()).await?;
+        let workspace = chosen_workspace(&db, options.workspace.as_deref()).await?;
         let wanted = wanted(&options);
         let check = check(wanted.kind)?;
         let progress = Arc::new(Terminal::new(wanted.errors.is_some()));
@@ -37,10 +33,6 @@ pub(crate) fn run(options: ImportOptions) -> Result<(), Failure> {
 }
 
 fn wanted(options: &ImportOptions) -> Options {
-    let kind = match options.kind {
-        ImportKind::Contacts => Resource::Contacts,
-        ImportKind::Companies => Resource::Companies,
-    };
     let match_by = options.match_by.map(|by| match by {
         ImportMatch::Email => MatchBy::Email,
         ImportMatch::ExternalId => MatchBy::ExternalId,
@@ -56,7 +48,7 @@ fn wanted(options: &ImportOptions) -> Options {
         dry_run: options.dry_run,
         again: options.again,
         errors: options.errors.clone(),
-        ..Options::new(kind, &options.file)
+        ..Options::new(Resource::from(options.kind), &options.file)
     }
 }
 
@@ -68,18 +60,4 @@ fn check(kind: Resource) -> Result<Check, Failure> {
         Resource::Companies => "NewCompany",
     };
     Ok(Arc::new(move |row| schemas.check(name, row)))
-}
-
-async fn workspace(db: &Db, name: Option<&str>) -> Result<Workspace, Failure> {
-    if let Some(name) = name {
-        return find_workspace(db, name).await;
-    }
-    match workspaces::names(db).await?.as_slice() {
-        [only] => find_workspace(db, only).await,
-        [] => Err(Failure::said("there is no workspace yet: create one with `rapport admin create-workspace NAME`")),
-        names => Err(Failure::said(format!(
-            "there are several workspaces, so name one with --workspace: {}",
-            names.join(", ")
-        ))),
-    }
 }

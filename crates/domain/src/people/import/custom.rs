@@ -24,6 +24,12 @@ pub(super) fn recognise<'f>(fields: &'f [CustomField], heading: &str) -> Option<
     fields.iter().find(is_key).or_else(|| fields.iter().find(is_label)).filter(|_| !name.is_empty())
 }
 
+/// The field whose name a heading is, as in `custom.tier`.
+pub(super) fn named<'f>(fields: &'f [CustomField], heading: &str) -> Option<&'f CustomField> {
+    let key = heading.strip_prefix(PREFIX)?;
+    fields.iter().find(|field| field.key == key)
+}
+
 /// Custom fields that are asked for by name, as `custom.tier`.
 pub(super) fn explicit(
     headings: &[&str],

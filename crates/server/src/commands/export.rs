@@ -1,0 +1,90 @@
+//! `rapport export`
+
+use std::{
+    fs::File,
+    io::{IsTerminal, Write, stderr, stdout},
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rapport_domain::{access::Resource, record::Source};
+use rapport_persistence::Scope;
+
+use super::{block_on, chosen_workspace};
+use crate::{cli::ExportOptions, database::Database, export, failure::Failure, logging, terminal};
+
+/// Writes all records of a kind, and says how many there were.
+pub(crate) fn run(options: ExportOptions) -> Result<(), Failure> {
+    logging::start_quietly();
+    let database = Database::for_command(&options.database)?;
+    database.make_current()?;
+    let kind = Resource::from(options.kind);
+    let done = block_on(async {
+        let db = database.open(Some(2)).await?;
+        let workspace = chosen_workspace(&db, options.workspace.as_deref()).await?;
+        let target = Target::new(options.file)?;
+        let scope = Scope::of_system(workspace.id, Source::Api, workspace.country);
+        let written = db.write(&scope, move |writer| {
+            let bar = bar();
+            let mut out = csv::Writer::from_writer(target.out);
+            let done = export::write(writer, kind, &mut out, &|done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+            });
+            bar.finish_and_clear();
+            Ok((done?, target.place))
+        });
+        let (done, place) = written.await?;
+        let records = done.map_err(|error| Failure::said(format!("the export stopped: {error}")))?;
+        place.map_or(Ok(()), |place| place.settle())?;
+        Ok(records)
+    });
+    database.close()?;
+    // Standard output is the file, where there is none.
+    terminal::note(&format!("{} {} exported", done?, kind.as_str()));
+    Ok(())
+}
+
+/// Where the rows go: to a file beside the one that is wanted, which takes its place when it is whole, or to standard
+/// output.
+struct Target {
+    out: Box<dyn Write + Send>,
+    place: Option<Place>,
+}
+
+struct Place {
+    part: PathBuf,
+    whole: PathBuf,
+}
+
+impl Target {
+    fn new(file: Option<PathBuf>) -> Result<Self, Failure> {
+        let Some(whole) = file else { return Ok(Self { out: Box::new(stdout()), place: None }) };
+        let mut part = whole.clone().into_os_string();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let out = File::create(&part).map_err(|error| cannot_write(&part, &error))?;
+        Ok(Self { out: Box::new(out), place: Some(Place { part, whole }) })
+    }
+}
+
+impl Place {
+    fn settle(self) -> Result<(), Failure> {
+        let settled = File::open(&self.part).and_then(|part| part.sync_all());
+        settled
+            .and_then(|()| std::fs::rename(&self.part, &self.whole))
+            .map_err(|error| cannot_write(&self.whole, &error))
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::said(format!("can't write {}: {error}", path.display()))
+}
+
+fn bar() -> ProgressBar {
+    let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
