@@ -439,4 +439,21 @@ mod tests {
         let refused = judged(json!({"type": "choice", "field": "custom.colour", "op": "in", "values": ["green"]}));
         assert_eq!(refused.unwrap_err().invalid[0].code, "unknown_value");
     }
+
+    #[test]
+    fn words_are_looked_for_in_text_fields_and_fiscal_periods_need_their_month() {
+        let tree = json!({"type": "all", "nodes": [
+            {"type": "match", "query": "anna", "fields": ["first_name", "birthday", "nickname"]},
+            {"type": "calendar", "field": "birthday", "period": "fiscal_year"},
+            {"type": "calendar", "field": "birthday", "period": "year"},
+        ]});
+        let expected = [
+            ("/filter/where/nodes/0/fields/1", "wrong_field_type"),
+            ("/filter/where/nodes/0/fields/2", "unknown_field"),
+            ("/filter/where/nodes/1/fiscal_year_start", "required"),
+        ];
+        assert_eq!(problems(tree), expected.map(|(place, code)| (place.to_owned(), code.to_owned())));
+        let leaf = judged(json!({"type": "match", "query": "anna", "fields": ["first_name", "job_title"]})).unwrap();
+        assert_eq!(leaf.leaves[0].index, IndexClass::None); // no index knows job titles
+    }
 }

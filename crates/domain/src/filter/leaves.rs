@@ -318,11 +318,16 @@ fn rolling(checker: &mut Checker<'_>, node: &RollingNode, spot: &Spot) -> Option
 
 fn calendar(checker: &mut Checker<'_>, node: &CalendarNode, spot: &Spot) -> Option<Condition> {
     let field = of_kind(checker, &node.field, spot, "calendar", |kind| matches!(kind, Kind::Date | Kind::Instant))?;
-    fn span<T: Moment>(now: time::Now, node: &CalendarNode) -> Option<Span<T>> {
-        time::calendar(now, node.period, node.offset, node.count)
-    }
+    let is_fiscal = matches!(node.period, CalendarPeriod::FiscalQuarter | CalendarPeriod::FiscalYear);
+    let start = match node.fiscal_year_start {
+        None if is_fiscal => checker.needed(None, &spot.pointer, "fiscal_year_start")?,
+        start => start.unwrap_or(1),
+    };
     let now = checker.now;
-    timed(checker, field, spot, || span(now, node), || span(now, node))
+    fn span<T: Moment>(now: time::Now, node: &CalendarNode, start: u32) -> Option<Span<T>> {
+        time::calendar(now, node.period, start, node.offset, node.count)
+    }
+    timed(checker, field, spot, || span(now, node, start), || span(now, node, start))
 }
 
 fn compare(checker: &mut Checker<'_>, node: &CompareNode, spot: &Spot) -> Option<Condition> {
@@ -373,14 +378,42 @@ fn geo_within(checker: &mut Checker<'_>, node: &GeoWithinNode, spot: &Spot) -> O
 }
 
 fn matching(checker: &mut Checker<'_>, node: &MatchNode, spot: &Spot) -> Option<Condition> {
-    checker.require_open(spot.entity.searched(), spot)?;
-    checker.note_leaf(spot, IndexClass::Trgm);
     let parts = text::sought_parts(&node.query);
     if parts.is_empty() {
         checker.refuse(&spot.at("query"), "nothing_to_search", "Search for at least one letter or digit.");
         return None;
     }
+    if let Some(names) = &node.fields {
+        return matching_in(checker, names, &parts, spot);
+    }
+    checker.require_open(spot.entity.searched(), spot)?;
+    checker.note_leaf(spot, IndexClass::Trgm);
     Some(Condition::Match(spot.entity, parts))
+}
+
+/// Each part stands in one of these fields.
+fn matching_in(checker: &mut Checker<'_>, names: &[String], parts: &[String], spot: &Spot) -> Option<Condition> {
+    let mut fields = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let at_field = spot.part(&format!("fields/{index}"));
+        let field = checker.field(name, &at_field);
+        let is_text = |field: &Arc<Field>| matches!(field.kind, Kind::Text | Kind::Texts);
+        if field.as_ref().is_some_and(|field| !is_text(field)) {
+            let detail = format!("The field {name} holds no text. Leave it out.");
+            checker.refuse(&at_field.pointer, "wrong_field_type", detail);
+        }
+        fields.push(field.filter(is_text));
+    }
+    let fields: Vec<Arc<Field>> = fields.into_iter().collect::<Option<_>>()?;
+    checker.note_leaf(spot, fields.iter().map(|field| field.index).min().unwrap_or(IndexClass::None));
+    let country = checker.surroundings.country;
+    let stands_in = |part: &String, field: &Arc<Field>| {
+        // In a single field, a short part is looked for anywhere.
+        let part = folded(field.folding, part.trim_start(), false, country);
+        Condition::Field(Arc::clone(field), Predicate::Contains(part))
+    };
+    let each = parts.iter().map(|part| Condition::Any(fields.iter().map(|field| stands_in(part, field)).collect()));
+    Some(Condition::All(each.collect()))
 }
 
 /// What is worked out over related records; the relation and its condition were judged before.

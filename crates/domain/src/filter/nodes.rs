@@ -411,6 +411,10 @@ pub struct CalendarNode {
     #[serde(default = "one")]
     #[schema(minimum = 1, maximum = 10000, default = 1)]
     pub count: i64,
+    /// The month in which a fiscal year begins, 1 for January; needed for fiscal periods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 12, example = 4)]
+    pub fiscal_year_start: Option<u32>,
 }
 
 /// A period of the calendar. More values will follow.
@@ -422,6 +426,8 @@ pub enum CalendarPeriod {
     Month,
     Quarter,
     Year,
+    FiscalQuarter,
+    FiscalYear,
 }
 
 /// A date whose day comes round within some days, such as a birthday, counted in `tz`. Today is within 0 days.
@@ -652,11 +658,26 @@ pub struct SampleNode {
 /// Every word of a query is found in the record, literally: a part of a word of what records are found by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"type": "match", "query": "anna lindt"}))]
+#[schema(example = json!({"type": "match", "query": "anna lindt", "fields": ["name"]}))]
 pub struct MatchNode {
     /// The words.
     #[schema(min_length = 1, max_length = 200)]
     pub query: String,
+    /// Text fields, in one of which each word has to be; all that records are found by unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, schema_with = searched_fields)]
+    pub fields: Option<Vec<String>>,
+}
+
+fn searched_fields() -> utoipa::openapi::schema::Array {
+    use utoipa::openapi::{
+        Type,
+        schema::{ArrayBuilder, ObjectBuilder},
+    };
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100));
+    let description =
+        "Text fields, in one of which each word has to be; all that records are found by unless said otherwise.";
+    ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(20)).description(Some(description)).build()
 }
 
 fn one() -> i64 {

@@ -91,13 +91,23 @@ pub(super) fn rolling<T: Moment>(
 }
 
 /// The span of periods of the calendar: `count` of them from `offset` on, of which 0 is the current one.
-pub(super) fn calendar<T: Moment>(now: Now, period: CalendarPeriod, offset: i64, count: i64) -> Option<Span<T>> {
-    let start = |offset: i64| first_day(now.today(), period, offset).map(|day| T::first_of(day, now));
+///
+/// A fiscal year begins in the month `fiscal_start`.
+pub(super) fn calendar<T: Moment>(
+    now: Now,
+    period: CalendarPeriod,
+    fiscal_start: u32,
+    offset: i64,
+    count: i64,
+) -> Option<Span<T>> {
+    let start = |offset: i64| first_day(now.today(), period, fiscal_start, offset).map(|day| T::first_of(day, now));
     Some(Span { from: Bound::Included(start(offset)?), until: Bound::Excluded(start(offset.checked_add(count)?)?) })
 }
 
-fn first_day(today: NaiveDate, period: CalendarPeriod, offset: i64) -> Option<NaiveDate> {
+fn first_day(today: NaiveDate, period: CalendarPeriod, fiscal_start: u32, offset: i64) -> Option<NaiveDate> {
     let month = |month: u32| NaiveDate::from_ymd_opt(today.year(), month, 1);
+    // Months of the fiscal year that are over.
+    let over = i64::from((today.month() + 12 - fiscal_start) % 12);
     match period {
         CalendarPeriod::Day => moved_days(today, offset),
         CalendarPeriod::Week => {
@@ -109,6 +119,12 @@ fn first_day(today: NaiveDate, period: CalendarPeriod, offset: i64) -> Option<Na
             months_from(month((today.month() - 1) / 3 * 3 + 1)?, offset.checked_mul(3)?, RollingUnit::Month)
         }
         CalendarPeriod::Year => months_from(month(1)?, offset, RollingUnit::Year),
+        CalendarPeriod::FiscalQuarter => {
+            months_from(month(today.month())?, offset.checked_mul(3)?.checked_sub(over % 3)?, RollingUnit::Month)
+        }
+        CalendarPeriod::FiscalYear => {
+            months_from(month(today.month())?, offset.checked_mul(12)?.checked_sub(over)?, RollingUnit::Month)
+        }
     }
 }
 
@@ -154,7 +170,7 @@ mod tests {
     #[test]
     fn a_day_begins_where_people_are() {
         let span: Span<DateTime<Utc>> =
-            calendar(now("2026-03-29T22:30:00Z", chrono_tz::Europe::Berlin), CalendarPeriod::Day, -1, 1).unwrap();
+            calendar(now("2026-03-29T22:30:00Z", chrono_tz::Europe::Berlin), CalendarPeriod::Day, 1, -1, 1).unwrap();
         // The day on which clocks go forward has 23 hours.
         assert_eq!(span.from, moment("2026-03-28T23:00:00Z"));
         assert_eq!(span.until, Bound::Excluded("2026-03-29T22:00:00Z".parse().unwrap()));
@@ -163,13 +179,33 @@ mod tests {
     #[test]
     fn weeks_begin_on_monday_and_quarters_in_their_month() {
         let now = now("2026-08-16T12:00:00Z", chrono_tz::UTC);
-        let from = |period, offset| calendar::<NaiveDate>(now, period, offset, 1).unwrap().from;
+        let from = |period, offset| calendar::<NaiveDate>(now, period, 1, offset, 1).unwrap().from;
         let day = |text: &str| Bound::Included(text.parse::<NaiveDate>().unwrap());
         assert_eq!(from(CalendarPeriod::Week, 0), day("2026-08-10"));
         assert_eq!(from(CalendarPeriod::Quarter, 0), day("2026-07-01"));
         assert_eq!(from(CalendarPeriod::Quarter, -3), day("2025-10-01"));
         assert_eq!(from(CalendarPeriod::Month, 5), day("2027-01-01"));
         assert_eq!(from(CalendarPeriod::Year, -2), day("2024-01-01"));
+    }
+
+    #[test]
+    fn fiscal_years_begin_in_their_month() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (today, start, year, quarter) in [
+            ("2026-03-31", 4, "2025-04-01", "2026-01-01"),
+            ("2026-04-01", 4, "2026-04-01", "2026-04-01"),
+            ("2026-01-15", 1, "2026-01-01", "2026-01-01"),
+            ("2026-01-15", 12, "2025-12-01", "2025-12-01"),
+            ("2024-02-29", 3, "2023-03-01", "2023-12-01"),
+            ("2026-11-22", 2, "2026-02-01", "2026-11-01"),
+        ] {
+            let now = now(&format!("{today}T12:00:00Z"), Tz::UTC);
+            let from = |period, offset| calendar::<NaiveDate>(now, period, start, offset, 1).unwrap().from;
+            assert_eq!(from(CalendarPeriod::FiscalYear, 0), Bound::Included(day(year)), "{today} {start}");
+            assert_eq!(from(CalendarPeriod::FiscalQuarter, 0), Bound::Included(day(quarter)), "{today} {start}");
+            let before = months_from(day(year), -1, RollingUnit::Year).unwrap();
+            assert_eq!(from(CalendarPeriod::FiscalYear, -1), Bound::Included(before));
+        }
     }
 
     #[test]

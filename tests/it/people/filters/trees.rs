@@ -41,7 +41,7 @@ const DATE: &[&str] = &["on", "before", "after", "between"];
 const INSTANT: &[&str] = &["before", "after", "between"];
 const ROLLING: &[&str] = &["in_last", "not_in_last", "in_next", "more_than_ago"];
 const UNITS: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
-const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year"];
+const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
 const FUNCTIONS: &[&str] = &["sum", "avg", "min", "max", "count_distinct"];
 const ZONES: &[&str] = &["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC", "Asia/Kathmandu"];
 const ENTITIES: [Entity; 2] = [Entity::Contact, Entity::Company];
@@ -83,6 +83,7 @@ impl<'w> Trees<'w> {
             "not",
             "sample",
             "match",
+            "match/fields",
             "latest",
             "geo_within/center",
             "geo_within/bbox",
@@ -159,7 +160,16 @@ impl<'w> Trees<'w> {
             }
             8 => {
                 self.tried("match");
-                json!({"type": "match", "query": self.chance.of(&["anna", "müller anna", "li", "example.com", "030 90182", "'b", "an na"])})
+                let words = ["anna", "müller anna", "li", "example.com", "030 90182", "'b", "an na"];
+                let mut node = json!({"type": "match", "query": self.chance.of(&words)});
+                if self.chance.one_in(2) {
+                    self.tried("match/fields");
+                    let is_text = |field: &Field| matches!(field.kind, Kind::Text | Kind::Texts);
+                    let fields: Vec<_> =
+                        (0..=self.chance.below(3)).map(|_| self.field(entity, is_text).name.clone()).collect();
+                    node["fields"] = json!(fields);
+                }
+                node
             }
             9 | 10 => {
                 let field = self.field(entity, |_| true);
@@ -351,7 +361,11 @@ impl<'w> Trees<'w> {
                 self.tried(format!("calendar{of}/{period}"));
                 let offset = -(self.chance.below(if is_date { 60 } else { 4 }) as i64);
                 let count = 1 + self.chance.below(3);
-                json!({"type": "calendar", "field": field.name, "period": period, "offset": offset, "count": count})
+                let mut node = json!({"type": "calendar", "field": field.name, "period": period, "offset": offset, "count": count});
+                if period.starts_with("fiscal") {
+                    node["fiscal_year_start"] = json!(1 + self.chance.below(12));
+                }
+                node
             }
             _ => {
                 let (direction, feb29) = (*self.chance.of(&["next", "last"]), *self.chance.of(&["feb28", "mar1"]));
