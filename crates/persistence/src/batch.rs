@@ -1,12 +1,14 @@
 //! Batches: many operations on records of one kind. What they concern is asked at once and locked in one order, each
 //! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one.
 
+mod names;
+mod step;
+
 use std::collections::HashMap;
 
-use diesel::{connection::SimpleConnection, prelude::*, sql_query, sql_types};
+use diesel::connection::SimpleConnection;
 use rapport_domain::{
     access::Right,
-    commerce::connection::IMPORT,
     id::{TeamId, UserId},
     people::duplicate::{DuplicateCandidate, OnDuplicate},
     problem::FieldProblem,
@@ -15,6 +17,10 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
+use self::{
+    names::Named,
+    step::{Fresh, Step},
+};
 use crate::{
     Reader, StoreError, Writer,
     bulk::{Bulk, Known, Pending, References},
@@ -85,32 +91,6 @@ pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>)
     results.into_iter().next().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
 }
 
-/// An operation on its way: what it would create is worked out, because its keys have to be locked before anything is
-/// looked at.
-enum Step<R: Bulk> {
-    Create(Fresh<R>),
-    Update { id: Uuid, version: Option<i64>, patch: R::Patch },
-    Upsert { upsert: Upsert<R::Patch>, fresh: Fresh<R> },
-    Delete { id: Uuid, version: Option<i64> },
-}
-
-/// A record that would be created.
-struct Fresh<R> {
-    record: Result<R, StoreError>,
-    names_team: bool,
-    on_duplicate: OnDuplicate,
-}
-
-/// What is known of an external id.
-struct Named {
-    /// None for the connection of imported files.
-    connection: Option<Uuid>,
-    /// Why nothing may come by the connection.
-    refusal: Option<Refusal>,
-    record: Option<Uuid>,
-    source_version: Option<i64>,
-}
-
 struct Batch<R: Bulk> {
     steps: Vec<Step<R>>,
     stamp: Stamp,
@@ -173,7 +153,7 @@ impl<R: Bulk> Batch<R> {
         let asked: Vec<(String, String)> =
             self.external_ids().map(|(connection, id)| (connection.to_owned(), id.to_owned())).collect();
         if !asked.is_empty() {
-            self.named = ask_names::<R>(writer, asked)?;
+            self.named = names::ask::<R>(writer, asked)?;
         }
         let ids: Vec<Uuid> =
             self.steps.iter().filter_map(Step::id).chain(self.named.values().filter_map(|n| n.record)).collect();
@@ -470,94 +450,7 @@ impl<R: Bulk> Batch<R> {
     fn finish(mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         self.pending.flush(writer)?;
         self.keep_connections(writer)?;
-        if self.versions.is_empty() {
-            return Ok(());
-        }
-        // Of one id only the last counts.
-        let last: HashMap<(String, String), i64> =
-            self.versions.into_iter().map(|(connection, id, version)| ((connection, id), version)).collect();
-        let (ids, versions): (Vec<(String, String)>, Vec<i64>) = last.into_iter().unzip();
-        let (connections, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
-        let statement = "UPDATE external_ids AS old SET source_version = new.version \
-                         FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
-                         WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
-                           AND old.external_id = new.external_id";
-        sql_query(statement)
-            .bind::<sql_types::Uuid, _>(writer.workspace())
-            .bind::<sql_types::Text, _>(R::kind().as_str())
-            .bind::<sql_types::Array<sql_types::Text>, _>(connections)
-            .bind::<sql_types::Array<sql_types::Text>, _>(ids)
-            .bind::<sql_types::Array<sql_types::BigInt>, _>(versions)
-            .execute(writer.pg())?;
-        Ok(())
-    }
-}
-
-impl<R: Bulk> Step<R> {
-    fn of(writer: &Writer<'_>, operation: &Operation<R::New, R::Patch>, stamp: Stamp, country: Option<&str>) -> Self {
-        match operation.clone() {
-            Operation::Create { new, on_duplicate } => {
-                Self::Create(Fresh::of(writer, new, on_duplicate, stamp, country))
-            }
-            Operation::Update { id, version, patch } => Self::Update { id, version, patch },
-            Operation::Upsert(upsert) => {
-                let new = R::new_of(upsert.patch.clone());
-                let fresh = Fresh::of(writer, new, upsert.on_duplicate, stamp, country);
-                Self::Upsert { upsert, fresh }
-            }
-            Operation::Delete { id, version } => Self::Delete { id, version },
-        }
-    }
-
-    fn id(&self) -> Option<Uuid> {
-        match self {
-            Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
-            Self::Create(_) | Self::Upsert { .. } => None,
-        }
-    }
-
-    fn fresh(&self) -> Option<&Fresh<R>> {
-        match self {
-            Self::Create(fresh) | Self::Upsert { fresh, .. } => Some(fresh),
-            Self::Update { .. } | Self::Delete { .. } => None,
-        }
-    }
-
-    /// The values of custom fields that it gives.
-    fn given(&self) -> Vec<&CustomValues> {
-        match self {
-            Self::Create(fresh) => fresh.record.as_ref().ok().map(R::custom).into_iter().collect(),
-            Self::Update { patch, .. } => R::given(patch).into_iter().collect(),
-            Self::Upsert { upsert, .. } => R::given(&upsert.patch).into_iter().collect(),
-            Self::Delete { .. } => Vec::new(),
-        }
-    }
-
-    fn references(&self) -> References {
-        match self {
-            Self::Create(fresh) => fresh.record.as_ref().map(R::references).unwrap_or_default(),
-            Self::Update { patch, .. } => R::named(patch),
-            Self::Upsert { upsert, fresh } => {
-                fresh.record.as_ref().map_or_else(|_| R::named(&upsert.patch), R::references)
-            }
-            Self::Delete { .. } => References::default(),
-        }
-    }
-}
-
-impl<R: Bulk> Fresh<R> {
-    /// Whoever creates a record owns it, unless somebody else is named.
-    fn of(
-        writer: &Writer<'_>,
-        mut new: R::New,
-        on_duplicate: OnDuplicate,
-        stamp: Stamp,
-        country: Option<&str>,
-    ) -> Self {
-        let (owner, team) = R::place_of_new(&mut new);
-        owner.get_or_insert(writer.grants().user.map(UserId::from_uuid));
-        let names_team = team.is_some();
-        Self { record: R::create(new, stamp, country).map_err(StoreError::from), names_team, on_duplicate }
+        names::keep_versions::<R>(writer, self.versions)
     }
 }
 
@@ -573,81 +466,5 @@ fn require<R: Bulk>(reader: &Reader<'_>, right: Right) -> Result<(), StoreError>
             let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
             Err(StoreError::Forbidden(detail))
         }
-    }
-}
-
-#[derive(QueryableByName)]
-struct NameRow {
-    #[diesel(sql_type = sql_types::Text)]
-    connection: String,
-    #[diesel(sql_type = sql_types::Text)]
-    external_id: String,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
-    connection_id: Option<Uuid>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    direction: Option<String>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
-    status: Option<String>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
-    record_id: Option<Uuid>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
-    source_version: Option<i64>,
-}
-
-/// Connections and records behind external ids, in one statement. An id whose connection is not there is left out.
-fn ask_names<R: Bulk>(
-    reader: &mut Reader<'_>,
-    asked: Vec<(String, String)>,
-) -> Result<HashMap<(String, String), Named>, StoreError> {
-    let statement = "SELECT asked.connection, asked.external_id, connections.id AS connection_id, \
-                            connections.direction, connections.status, known.record_id, known.source_version \
-                     FROM (SELECT DISTINCT * FROM unnest($3, $4) AS asked (connection, external_id)) AS asked \
-                     LEFT JOIN connections ON connections.workspace_id = $1 AND connections.key = asked.connection \
-                     LEFT JOIN external_ids AS known ON known.workspace_id = $1 AND known.record_kind = $2 \
-                           AND known.connection = asked.connection AND known.external_id = asked.external_id";
-    let (connections, ids): (Vec<String>, Vec<String>) = asked.into_iter().unzip();
-    let workspace = reader.workspace();
-    let rows: Vec<NameRow> = sql_query(statement)
-        .bind::<sql_types::Uuid, _>(workspace)
-        .bind::<sql_types::Text, _>(R::kind().as_str())
-        .bind::<sql_types::Array<sql_types::Text>, _>(connections)
-        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
-        .load(reader.pg())?;
-    let there = rows.into_iter().filter(|row| row.connection_id.is_some() || row.connection == IMPORT);
-    let named = there.map(|row| {
-        let refusal = row.refusal();
-        let named =
-            Named { connection: row.connection_id, refusal, record: row.record_id, source_version: row.source_version };
-        ((row.connection, row.external_id), named)
-    });
-    Ok(named.collect())
-}
-
-/// Why nothing may come by a connection.
-#[derive(Clone, Copy)]
-enum Refusal {
-    Paused,
-    TakesAlone,
-}
-
-impl NameRow {
-    fn refusal(&self) -> Option<Refusal> {
-        match (self.status.as_deref(), self.direction.as_deref()) {
-            (Some("paused"), _) => Some(Refusal::Paused),
-            (_, Some("write")) => Some(Refusal::TakesAlone),
-            _ => None,
-        }
-    }
-}
-
-impl From<Refusal> for StoreError {
-    fn from(refusal: Refusal) -> Self {
-        let (code, detail) = match refusal {
-            Refusal::Paused => ("connection_paused", "The connection is paused. Set its status to active first."),
-            Refusal::TakesAlone => {
-                ("connection_direction", "The connection only takes records from Rapport. Set its direction to both.")
-            }
-        };
-        Self::Conflict { code, detail: detail.to_owned() }
     }
 }

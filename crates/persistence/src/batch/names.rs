@@ -1,0 +1,122 @@
+//! What outside systems call records: asked for once for all operations of a batch.
+
+use std::collections::HashMap;
+
+use diesel::{prelude::*, sql_query, sql_types};
+use rapport_domain::commerce::connection::IMPORT;
+use uuid::Uuid;
+
+use crate::{Reader, StoreError, Writer, bulk::Bulk};
+
+/// What is known of an external id.
+pub(super) struct Named {
+    /// None for the connection of imported files.
+    pub(super) connection: Option<Uuid>,
+    /// Why nothing may come by the connection.
+    pub(super) refusal: Option<Refusal>,
+    pub(super) record: Option<Uuid>,
+    pub(super) source_version: Option<i64>,
+}
+
+#[derive(QueryableByName)]
+struct NameRow {
+    #[diesel(sql_type = sql_types::Text)]
+    connection: String,
+    #[diesel(sql_type = sql_types::Text)]
+    external_id: String,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    connection_id: Option<Uuid>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    direction: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    status: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    record_id: Option<Uuid>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    source_version: Option<i64>,
+}
+
+/// Connections and records behind external ids, in one statement. An id whose connection is not there is left out.
+pub(super) fn ask<R: Bulk>(
+    reader: &mut Reader<'_>,
+    asked: Vec<(String, String)>,
+) -> Result<HashMap<(String, String), Named>, StoreError> {
+    let statement = "SELECT asked.connection, asked.external_id, connections.id AS connection_id, \
+                            connections.direction, connections.status, known.record_id, known.source_version \
+                     FROM (SELECT DISTINCT * FROM unnest($3, $4) AS asked (connection, external_id)) AS asked \
+                     LEFT JOIN connections ON connections.workspace_id = $1 AND connections.key = asked.connection \
+                     LEFT JOIN external_ids AS known ON known.workspace_id = $1 AND known.record_kind = $2 \
+                           AND known.connection = asked.connection AND known.external_id = asked.external_id";
+    let (connections, ids): (Vec<String>, Vec<String>) = asked.into_iter().unzip();
+    let workspace = reader.workspace();
+    let rows: Vec<NameRow> = sql_query(statement)
+        .bind::<sql_types::Uuid, _>(workspace)
+        .bind::<sql_types::Text, _>(R::kind().as_str())
+        .bind::<sql_types::Array<sql_types::Text>, _>(connections)
+        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
+        .load(reader.pg())?;
+    let there = rows.into_iter().filter(|row| row.connection_id.is_some() || row.connection == IMPORT);
+    let named = there.map(|row| {
+        let refusal = row.refusal();
+        let named =
+            Named { connection: row.connection_id, refusal, record: row.record_id, source_version: row.source_version };
+        ((row.connection, row.external_id), named)
+    });
+    Ok(named.collect())
+}
+
+/// Why nothing may come by a connection.
+#[derive(Clone, Copy)]
+pub(super) enum Refusal {
+    Paused,
+    TakesAlone,
+}
+
+impl NameRow {
+    fn refusal(&self) -> Option<Refusal> {
+        match (self.status.as_deref(), self.direction.as_deref()) {
+            (Some("paused"), _) => Some(Refusal::Paused),
+            (_, Some("write")) => Some(Refusal::TakesAlone),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        let (code, detail) = match refusal {
+            Refusal::Paused => ("connection_paused", "The connection is paused. Set its status to active first."),
+            Refusal::TakesAlone => {
+                ("connection_direction", "The connection only takes records from Rapport. Set its direction to both.")
+            }
+        };
+        Self::Conflict { code, detail: detail.to_owned() }
+    }
+}
+
+/// Notes which versions of their records outside systems have told by now, by connection and external id.
+pub(super) fn keep_versions<R: Bulk>(
+    writer: &mut Writer<'_>,
+    told: Vec<(String, String, i64)>,
+) -> Result<(), StoreError> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    // Of one id only the last counts.
+    let last: HashMap<(String, String), i64> =
+        told.into_iter().map(|(connection, id, version)| ((connection, id), version)).collect();
+    let (ids, versions): (Vec<(String, String)>, Vec<i64>) = last.into_iter().unzip();
+    let (connections, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
+    let statement = "UPDATE external_ids AS old SET source_version = new.version \
+                     FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
+                     WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
+                       AND old.external_id = new.external_id";
+    sql_query(statement)
+        .bind::<sql_types::Uuid, _>(writer.workspace())
+        .bind::<sql_types::Text, _>(R::kind().as_str())
+        .bind::<sql_types::Array<sql_types::Text>, _>(connections)
+        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(versions)
+        .execute(writer.pg())?;
+    Ok(())
+}
