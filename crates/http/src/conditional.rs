@@ -37,7 +37,7 @@ pub(crate) struct IfNoneMatchHeader {
         nullable = false,
         required = false,
         max_length = 256,
-        pattern = "^[!-~ ]+$",
+        pattern = "^[!-~ ]*$",
         example = "\"3\""
     )]
     if_none_match: String,
