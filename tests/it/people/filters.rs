@@ -34,6 +34,8 @@ const MOMENTS: &[&str] =
 #[test]
 fn the_database_and_the_evaluator_say_the_same_of_every_tree() {
     let world = World::new(&MOMENTS.iter().map(|moment| moment.parse().unwrap()).collect::<Vec<_>>());
+    // The planner takes a workspace that it has not seen for empty, and joins what is related in loops within loops.
+    change_database("ANALYZE contacts, companies, custom_field_values");
     let mut trees = Trees::new(0x5eed, &world);
     let mut found = [0_usize; 2];
     for moment in MOMENTS {

@@ -417,9 +417,14 @@ fn lists_are_sorted_by_a_sorted_field_page_by_page() {
             let expected: Vec<_> = if order.is_empty() { made.clone() } else { made.iter().rev().cloned().collect() };
             let found = ids(&admin, &format!("/v1/companies?limit=2&sort={order}custom.{kind}"));
             assert_eq!(found[..made.len()], expected, "{order}{kind}");
-            let all: std::collections::BTreeSet<_> = found.iter().collect();
-            let everything = ids(&admin, "/v1/companies?limit=200");
-            assert_eq!((found.len(), all.len()), (everything.len(), everything.len()));
+            // Then those without a value, by id.
+            let is_blank = |id: &String| !made.contains(id);
+            let mut blank: Vec<_> = ids(&admin, "/v1/companies?limit=200").into_iter().filter(is_blank).collect();
+            blank.sort();
+            if order == "-" {
+                blank.reverse();
+            }
+            assert_eq!(found[made.len()..], blank, "{order}{kind}");
         }
     }
     // Together with a search by words, a filter, and a body.
@@ -430,6 +435,15 @@ fn lists_are_sorted_by_a_sorted_field_page_by_page() {
         "where": {"type": "number", "field": "custom.number", "op": "between", "low": -5, "high": 5}}});
     let found = admin.post("/v1/companies/search", &search).body;
     assert_eq!((&found["data"][0]["name"], &found["total"]["value"]), (&json!("number 1"), &json!(3)));
+    // Addresses may be long, and values the same.
+    field(&admin, "companies", "link", "url", json!({"sorted": true}));
+    for number in 0..3 {
+        let link = format!("https://example.com/{}", "x".repeat(2_000));
+        admin.create("/v1/companies", &json!({"name": format!("long {number}"), "custom": {"link": link}}));
+    }
+    let all: std::collections::BTreeSet<_> =
+        ids(&admin, "/v1/companies?limit=1&sort=custom.link").into_iter().collect();
+    assert_eq!(all.len(), ids(&admin, "/v1/companies?limit=200").len());
     // What is deleted leaves the list, and what is restored returns.
     let id = found["data"][0]["id"].as_str().unwrap();
     admin.send("DELETE", &format!("/v1/companies/{id}"), &[], None).expect(204);
@@ -515,6 +529,13 @@ fn filters_find_values_of_a_sorted_field_by_its_index() {
     assert_eq!(by_index["leaves"][0]["index"], "btree");
     assert!(by_index["plan"]["indexes"].to_string().contains("custom_field_values"), "{by_index}");
     assert_eq!(explained("custom.number", "starts_with")["leaves"][0]["index"], "btree");
+    // Below any, every record may be wanted.
+    let either = |field: &str| json!({"type": "text", "field": field, "op": "eq", "value": "k-1"});
+    let any = json!({"type": "any", "nodes": [either("custom.number"), either("custom.plain")]});
+    let filter = json!({"version": 1, "entity": "contact", "where": any});
+    assert_eq!(admin.post("/v1/filters/explain", &json!({"filter": filter})).body["leaves"][0]["index"], "none");
+    let unsorted = admin.post("/v1/filters/explain", &json!({"filter": filter, "sort": "custom.plain"})).body;
+    assert_eq!((&unsorted["valid"], &unsorted["errors"][0]["pointer"]), (&json!(false), &json!("/sort")));
     for (field, op) in [("custom.number", "contains"), ("custom.number", "ne"), ("custom.plain", "eq")] {
         assert_eq!(explained(field, op)["leaves"][0]["index"], "none", "{field} {op}");
     }

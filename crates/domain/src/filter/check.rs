@@ -81,7 +81,7 @@ pub fn check(filter: &Filter, place: &str, surroundings: &Surroundings<'_>) -> R
     if zone.is_err() {
         checker.refuse(&format!("{place}/tz"), "invalid_time_zone", "This is not a time zone. Write its IANA name.");
     }
-    let spot = Spot { pointer: format!("{place}/where"), entity: filter.entity, depth: 1, relations: 0 };
+    let spot = Spot { pointer: format!("{place}/where"), entity: filter.entity, depth: 1, relations: 0, narrows: true };
     let condition = checker.node(&filter.condition, &spot);
     if checker.nodes > MOST_NODES {
         let detail = format!("A filter has at most {MOST_NODES} nodes. Lists of values take the place of many nodes.");
@@ -108,6 +108,8 @@ pub(super) struct Spot {
     pub(super) entity: Entity,
     depth: usize,
     relations: usize,
+    /// Whether what a condition here does not find is not wanted, so that it can be looked up first.
+    narrows: bool,
 }
 
 impl Spot {
@@ -116,7 +118,7 @@ impl Spot {
     }
 
     fn across(&self, name: &str, relation: &Relation) -> Self {
-        Self { entity: relation.to, relations: self.relations + 1, ..self.below(name) }
+        Self { entity: relation.to, relations: self.relations + 1, narrows: true, ..self.below(name) }
     }
 
     /// The same node, with the pointer at a part of it.
@@ -171,8 +173,14 @@ impl Checker<'_> {
         }
         match node {
             Node::All(all) => self.nodes(&all.nodes, spot).map(Condition::All),
-            Node::Any(any) => self.nodes(&any.nodes, spot).map(Condition::Any),
-            Node::Not(not) => self.node(&not.node, &spot.below("node")).map(Condition::negated),
+            Node::Any(any) => {
+                let spot = Spot { narrows: spot.narrows && any.nodes.len() == 1, ..spot.clone() };
+                self.nodes(&any.nodes, &spot).map(Condition::Any)
+            }
+            Node::Not(not) => {
+                let below = Spot { narrows: false, ..spot.below("node") };
+                self.node(&not.node, &below).map(Condition::negated)
+            }
             Node::Related(related) => self.related(related, spot),
             Node::Aggregate(aggregate) => {
                 let (relation, inner) = self.across(&aggregate.relation, spot)?;
@@ -183,6 +191,7 @@ impl Checker<'_> {
             leaf => {
                 let condition = leaves::leaf(self, leaf, spot);
                 if let Some(Condition::Field(field, predicate)) = &condition
+                    && spot.narrows
                     && SortKeys::of(field, predicate).is_some()
                 {
                     self.helped(IndexClass::Btree);

@@ -397,9 +397,11 @@ fn matching_in(checker: &mut Checker<'_>, names: &[String], parts: &[String], sp
     for (index, name) in names.iter().enumerate() {
         let at_field = spot.part(&format!("fields/{index}"));
         let field = checker.field(name, &at_field);
-        let is_text = |field: &Arc<Field>| matches!(field.kind, Kind::Text | Kind::Texts);
+        // What is compared as it is written has no words.
+        let is_text =
+            |field: &Arc<Field>| matches!(field.kind, Kind::Text | Kind::Texts) && field.folding != Folding::Exact;
         if field.as_ref().is_some_and(|field| !is_text(field)) {
-            let detail = format!("The field {name} holds no text. Leave it out.");
+            let detail = format!("The field {name} holds no text with words. Leave it out.");
             checker.refuse(&at_field.pointer, "wrong_field_type", detail);
         }
         fields.push(field.filter(is_text));

@@ -6,7 +6,11 @@
 use serde_json::Value;
 
 use super::import::target_names;
-use crate::{access::Resource, commerce::connection::IMPORT, workspace::custom_field::CustomField};
+use crate::{
+    access::Resource,
+    commerce::connection::IMPORT,
+    workspace::custom_field::{CustomField, CustomFieldType},
+};
 
 /// What Rapport says of every record, and no import takes.
 const OF_RECORDS: &[&str] =
@@ -17,6 +21,21 @@ pub const LISTS: &[&str] = &["emails", "phones", "addresses", "social_profiles"]
 
 /// What is only for reading within a list.
 const OF_ITEMS: &[(&str, &str)] = &[("phones", "e164")];
+
+/// Of a file that has all that Rapport says of every record, and so was exported: the columns that no import takes, whatever
+/// fields of the same label there are.
+pub(super) fn own_headings(kind: Resource, headings: &[&str]) -> Vec<usize> {
+    if !OF_RECORDS.iter().all(|name| headings.contains(name)) {
+        return Vec::new();
+    }
+    let is_own = |heading: &str| {
+        OF_RECORDS.contains(&heading) || heading == OTHER_IDS || (kind == Resource::Contacts && heading == "name")
+    };
+    headings.iter().enumerate().filter(|(_, heading)| is_own(heading)).map(|(index, _)| index).collect()
+}
+
+/// The column of the ids under which outside systems know a record.
+const OTHER_IDS: &str = "external_ids";
 
 /// The columns of a table.
 #[derive(Debug)]
@@ -34,7 +53,7 @@ enum Column {
         position: usize,
         leaf: &'static str,
     },
-    Custom(String),
+    Custom(String, CustomFieldType),
 }
 
 impl Table {
@@ -56,7 +75,7 @@ impl Table {
                 columns.extend(leaves.iter().map(|leaf| Column::Item { list, position, leaf }));
             }
         }
-        columns.extend(fields.iter().map(|field| Column::Custom(field.key.clone())));
+        columns.extend(fields.iter().map(|field| Column::Custom(field.key.clone(), field.kind)));
         Self(columns)
     }
 
@@ -65,9 +84,9 @@ impl Table {
         let heading = |column: &Column| match column {
             Column::Field(name) => (*name).to_owned(),
             Column::ExternalId => "external_id".to_owned(),
-            Column::OtherIds => "external_ids".to_owned(),
+            Column::OtherIds => OTHER_IDS.to_owned(),
             Column::Item { list, position, leaf } => format!("{list}.{position}.{leaf}"),
-            Column::Custom(key) => format!("custom.{key}"),
+            Column::Custom(key, _) => format!("custom.{key}"),
         };
         self.0.iter().map(heading).collect()
     }
@@ -75,6 +94,7 @@ impl Table {
     /// The row of a record, which is given as the API shows it.
     pub fn row(&self, record: &Value) -> Vec<String> {
         let cell = |column: &Column| match column {
+            Column::Field("annual_revenue_amount") => clear(text(&record["annual_revenue_amount"])),
             Column::Field(name) => text(&record[name]),
             Column::ExternalId => {
                 ids(record).find(|(connection, _)| *connection == IMPORT).map_or("", |(_, id)| id).to_owned()
@@ -84,7 +104,12 @@ impl Table {
                 others.map(|(connection, id)| format!("{connection}={id}")).collect::<Vec<_>>().join(";")
             }
             Column::Item { list, position, leaf } => text(&record[list][position][leaf]),
-            Column::Custom(key) => text(&record["custom"][key]),
+            Column::Custom(key, CustomFieldType::Number) => clear(text(&record["custom"][key])),
+            Column::Custom(key, CustomFieldType::Money) if record["custom"][key].is_object() => {
+                let money = &record["custom"][key];
+                format!("{} {}", clear(text(&money["amount"])), text(&money["currency"]))
+            }
+            Column::Custom(key, _) => text(&record["custom"][key]),
         };
         self.0.iter().map(cell).collect()
     }
@@ -95,14 +120,21 @@ fn ids(record: &Value) -> impl Iterator<Item = (&str, &str)> {
     ids.filter_map(|id| Some((id["connection"].as_str()?, id["external_id"].as_str()?)))
 }
 
-/// A value as an import reads it. Words of a list stand between semicolons, an amount before its currency.
+/// A number that no reader takes for thousands: 1.250 is written 1.2500.
+fn clear(number: String) -> String {
+    match number.split_once('.') {
+        Some((_, part)) if part.len() == 3 => number + "0",
+        _ => number,
+    }
+}
+
+/// A value as an import reads it. Words of a list stand between semicolons.
 fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(";"),
-        Value::Object(money) => format!("{} {}", text(&money["amount"]), text(&money["currency"])),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
 
@@ -134,7 +166,10 @@ mod tests {
         );
         assert_eq!((cell("emails.0.address"), cell("emails.0.opted_out")), (Some("anna@example.com"), Some("true")));
         assert_eq!((cell("emails.1.address"), cell("phones.0.number")), (Some(""), None));
-        assert_eq!(text(&json!({"amount": "12.5", "currency": "EUR"})), "12.5 EUR");
+        assert_eq!(
+            ["1.25", "1.250", "-0.125", "12"].map(|number| clear(number.to_owned())),
+            ["1.25", "1.2500", "-0.1250", "12"]
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use self::{
     custom::CustomColumn,
     target::{Reading, Target},
 };
+use super::export;
 use crate::{access::Resource, problem::FieldProblem, workspace::custom_field::CustomField};
 
 /// The field that a column is mapped to so that it is not imported.
@@ -111,20 +112,23 @@ impl Mapping {
             return Err(mapped_twice(headings[*index]));
         }
         let mut open = Vec::new();
-        for (index, heading) in headings.iter().enumerate() {
-            let is_asked = asked.iter().any(|(wished, _)| *wished == index);
-            if is_asked || custom.iter().any(|column| column.index == index) {
-                continue;
-            }
-            // A heading that is the very name of a field means nothing else.
+        let is_asked = |index: usize| asked.iter().any(|(wished, _)| *wished == index);
+        // A heading that is the very name of a field means nothing else, so these go first.
+        let mut settled: Vec<usize> = export::own_headings(kind, headings);
+        for (index, heading) in headings.iter().enumerate().filter(|(index, _)| !is_asked(*index)) {
             if let Some(field) = custom::named(fields, heading) {
+                settled.push(index);
                 if !custom.iter().any(|column| column.field.id == field.id) {
                     custom.push(CustomColumn { index, field: field.clone() });
                 }
-                continue;
-            }
-            if let Ok(wish) = wished(kind, index, heading) {
+            } else if let Ok(wish) = wished(kind, index, heading) {
+                settled.push(index);
                 open.push(Wish { explicit: false, number: 0, ..wish });
+            }
+        }
+        for (index, heading) in headings.iter().enumerate() {
+            let is_custom = custom.iter().any(|column| column.index == index);
+            if is_asked(index) || is_custom || settled.contains(&index) {
                 continue;
             }
             // What the workspace has named itself goes before what others mean by such a heading.

@@ -3,7 +3,7 @@
 use rapport_domain::{
     access::Right,
     filter::{Checked, Entity, FilterExplanation, FilterInquiry, FilterLeaf, FilterPlan, IndexClass, Refused},
-    page::RecordSort,
+    page::{RecordSort, SortKey},
     people::contact::DeletedInList,
     problem::FieldProblem,
 };
@@ -13,6 +13,7 @@ use super::{Compiled, checked};
 use crate::{
     Reader, StoreError,
     people::{companies, contacts},
+    workspace::custom_order::CustomOrder,
 };
 
 /// What the database may expect a search to cost, in its units, for it to be done in time. Measured: to try a condition
@@ -34,6 +35,15 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
         let detail = format!("Your role keeps the field {field} from you. Choose another order.");
         let problem = FieldProblem::at("/sort", "closed_field", detail);
         judged = Err(Refused { invalid: Vec::new(), closed: vec![problem] });
+    }
+    if let (Ok(_), Some(RecordSort { key: SortKey::Custom(key), direction })) = (&judged, &inquiry.sort) {
+        let resource = entity.resource();
+        match CustomOrder::of(reader, resource, key, *direction, DeletedInList::Exclude).map_err(StoreError::in_body) {
+            Err(StoreError::Invalid(invalid)) => {
+                judged = Err(Refused { invalid: invalid.into_problems(), closed: Vec::new() });
+            }
+            known => drop(known?),
+        }
     }
     match judged {
         Ok(checked) => planned(reader, &checked, inquiry.sort.as_ref().unwrap_or(&RecordSort::NEWEST)),

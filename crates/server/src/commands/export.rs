@@ -36,7 +36,9 @@ pub(crate) fn run(options: ExportOptions) -> Result<(), Failure> {
         });
         let (done, place) = written.await?;
         let records = done.map_err(|error| Failure::said(format!("the export stopped: {error}")))?;
-        place.map_or(Ok(()), |place| place.settle())?;
+        if let Some(place) = place {
+            place.settle()?;
+        }
         Ok(records)
     });
     database.close()?;
@@ -52,9 +54,16 @@ struct Target {
     place: Option<Place>,
 }
 
+/// A part that never became the whole is taken away again.
 struct Place {
     part: PathBuf,
     whole: PathBuf,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _is_whole_or_gone = std::fs::remove_file(&self.part);
+    }
 }
 
 impl Target {
@@ -69,7 +78,7 @@ impl Target {
 }
 
 impl Place {
-    fn settle(self) -> Result<(), Failure> {
+    fn settle(&self) -> Result<(), Failure> {
         let settled = File::open(&self.part).and_then(|part| part.sync_all());
         settled
             .and_then(|()| std::fs::rename(&self.part, &self.whole))

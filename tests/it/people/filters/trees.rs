@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rapport_domain::filter::{Entity, Field, Kind, Options, Value as Known};
+use rapport_domain::filter::{Entity, Field, Folding, Kind, Options, Value as Known};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -164,7 +164,9 @@ impl<'w> Trees<'w> {
                 let mut node = json!({"type": "match", "query": self.chance.of(&words)});
                 if self.chance.one_in(2) {
                     self.tried("match/fields");
-                    let is_text = |field: &Field| matches!(field.kind, Kind::Text | Kind::Texts);
+                    let is_text = |field: &Field| {
+                        matches!(field.kind, Kind::Text | Kind::Texts) && field.folding != Folding::Exact
+                    };
                     let fields: Vec<_> =
                         (0..=self.chance.below(3)).map(|_| self.field(entity, is_text).name.clone()).collect();
                     node["fields"] = json!(fields);

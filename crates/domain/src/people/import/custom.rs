@@ -1,9 +1,10 @@
 //! Columns that go to custom fields.
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{CellProblem, cell, column_of, heading::normal, mapped_twice};
-use crate::workspace::custom_field::{CustomField, CustomFieldType as Type};
+use crate::workspace::custom_field::{CustomField, CustomFieldOption, CustomFieldType as Type};
 
 /// What the names of custom fields begin with, where a column is mapped to one.
 pub(super) const PREFIX: &str = "custom.";
@@ -68,6 +69,10 @@ pub(super) fn read(field: &CustomField, text: &str) -> Result<Value, CellProblem
         Type::Bool => cell::flag(text).map(Value::from).ok_or_else(|| {
             unreadable("invalid_choice", "This says neither yes nor no. Write yes or no, true or false, 1 or 0.")
         }),
+        // Of the year 812, too.
+        Type::Date if NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok_and(|day| day.to_string() == text) => {
+            Ok(json!(text))
+        }
         Type::Date => cell::date(text).map(|day| json!(day)).map_err(|why| unreadable("unparsable_date", why)),
         Type::Choice => Ok(json!(option(field, text))),
         Type::MultiChoice => {
@@ -80,15 +85,21 @@ pub(super) fn read(field: &CustomField, text: &str) -> Result<Value, CellProblem
 /// The key of an option that is named by key or label; otherwise what is there, which is then refused.
 fn option(field: &CustomField, text: &str) -> String {
     let name = normal(text);
-    let is_it = |key: &str, label: &str| normal(key) == name || normal(label) == name;
-    let found = field.options.iter().find(|option| is_it(&option.key, &option.label));
+    let find = |is: &dyn Fn(&CustomFieldOption) -> bool| field.options.iter().find(|option| is(option));
+    let found = find(&|option| option.key == text)
+        .or_else(|| find(&|option| option.label == text))
+        .or_else(|| find(&|option| normal(&option.key) == name))
+        .or_else(|| find(&|option| normal(&option.label) == name));
     found.map_or(text, |option| &option.key).to_owned()
 }
 
 /// A number in the form of the API. A point that may part thousands is not guessed at.
 fn number(text: &str) -> Option<String> {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let is_plain = digits.starts_with("0.") && digits[2..].bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_clear = whole == "0" || whole.len() > 3 || part.len() != 3;
+    let is_plain = is_digits(whole) && is_digits(part) && is_clear;
     let read = if is_plain { Some(digits.to_owned()) } else { cell::amount(digits).map(|number| number.to_string()) };
     read.map(|digits| format!("{sign}{digits}"))
 }

@@ -118,7 +118,8 @@ impl CustomField {
             }
             Type::Bool => kept.as_bool().map(|flag| u8::from(flag).to_string()),
             Type::MultiChoice => None,
-            Type::Choice | Type::Url | Type::Reference => kept.as_str().map(ToOwned::to_owned),
+            Type::Url => kept.as_str().map(text::shortened),
+            Type::Choice | Type::Reference => kept.as_str().map(ToOwned::to_owned),
             kind => rank_of_bound(kind, kept.as_str()?),
         }
     }
