@@ -38,11 +38,13 @@ pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<Filte
     }
     if let (Ok(_), Some(RecordSort { key: SortKey::Custom(key), direction })) = (&judged, &inquiry.sort) {
         let resource = entity.resource();
-        match CustomOrder::of(reader, resource, key, *direction, DeletedInList::Exclude).map_err(StoreError::in_body) {
+        let order = CustomOrder::of(reader, resource, key, *direction, DeletedInList::Exclude);
+        match order.map_err(StoreError::in_body) {
+            Ok(_) => {}
             Err(StoreError::Invalid(invalid)) => {
                 judged = Err(Refused { invalid: invalid.into_problems(), closed: Vec::new() });
             }
-            known => drop(known?),
+            Err(error) => return Err(error),
         }
     }
     match judged {
