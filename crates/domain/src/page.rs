@@ -9,6 +9,8 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
+use crate::workspace::custom_field;
+
 /// How many records a page holds unless the caller says otherwise.
 pub const DEFAULT_LIMIT: i64 = 50;
 
@@ -94,19 +96,11 @@ impl FromStr for RecordSort {
             ("created_at", _) => SortKey::CreatedAt,
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
-            (_, Some(key)) if is_key(key) => SortKey::Custom(key.to_owned()),
+            (_, Some(key)) if custom_field::is_key(key) => SortKey::Custom(key.to_owned()),
             _ => return Err("lists are sorted by created_at, updated_at, name or a custom field"),
         };
         Ok(Self { key, direction })
     }
-}
-
-/// Whether a custom field can have this key.
-fn is_key(key: &str) -> bool {
-    let mut bytes = key.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && key.len() <= 63
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl PartialSchema for RecordSort {

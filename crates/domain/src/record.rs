@@ -4,7 +4,10 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{RefOr, Schema, SchemaFormat, Type, schema::ObjectBuilder},
+    openapi::{
+        RefOr, Schema, SchemaFormat, Type,
+        schema::{ArrayBuilder, ObjectBuilder},
+    },
 };
 use uuid::Uuid;
 
@@ -140,6 +143,12 @@ impl PartialSchema for CountryCode {
 }
 
 impl ToSchema for CountryCode {}
+
+/// A list of at most so many names of fields: the schema alone.
+pub(crate) fn names_of_fields(most: usize, description: &str) -> ArrayBuilder {
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100));
+    ArrayBuilder::new().items(name).max_items(Some(most)).description(Some(description))
+}
 
 /// Who writes, when and by which way: what a new version of a record takes over from its circumstances.
 #[derive(Clone, Copy, Debug)]

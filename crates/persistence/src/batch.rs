@@ -26,6 +26,7 @@ use crate::{
     bulk::{Bulk, Known, Pending, References},
     commerce::connections,
     people::duplicates,
+    visibility,
 };
 
 /// Each key is a lock, and the locks of all who write share one table of the database.
@@ -440,11 +441,7 @@ impl<R: Bulk> Batch<R> {
     }
 
     fn main_team(&self, reader: &Reader<'_>, owner: UserId) -> Option<TeamId> {
-        let grants = reader.grants();
-        match grants.user == Some(owner.uuid()) {
-            true => grants.teams.first().copied().map(TeamId::from_uuid),
-            false => self.known.main_team(owner),
-        }
+        visibility::callers_team(reader, owner).unwrap_or_else(|| self.known.main_team(owner))
     }
 
     fn finish(mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {

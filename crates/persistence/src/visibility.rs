@@ -349,10 +349,15 @@ pub(crate) fn place_changed(
     Ok(())
 }
 
+/// The main team of a user who is the caller, if they have one; none of somebody else, for whom the database is asked.
+pub(crate) fn callers_team(reader: &Reader<'_>, user: UserId) -> Option<Option<TeamId>> {
+    let grants = reader.grants();
+    (grants.user == Some(user.uuid())).then(|| grants.teams.first().copied().map(TeamId::from_uuid))
+}
+
 fn main_team(reader: &mut Reader<'_>, user: UserId) -> Result<Option<TeamId>, StoreError> {
-    let grants = reader.scope().grants();
-    if grants.user == Some(user.uuid()) {
-        return Ok(grants.teams.first().copied().map(TeamId::from_uuid));
+    if let Some(team) = callers_team(reader, user) {
+        return Ok(team);
     }
     Ok(users::main_teams(reader, &[user.uuid()])?.first().map(|(_, team)| TeamId::from_uuid(*team)))
 }

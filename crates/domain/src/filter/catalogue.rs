@@ -12,7 +12,7 @@ use super::fields;
 use crate::{
     access::Resource,
     id::CustomFieldId,
-    workspace::custom_field::{CustomField, CustomFieldType},
+    workspace::custom_field::{self, CustomField, CustomFieldType},
 };
 
 /// What kind of record a filter is about. More values will follow.
@@ -201,11 +201,7 @@ impl Catalogue {
     /// Values stand in the document `custom`, and texts folded in `folded` under the name of the field.
     #[must_use]
     pub fn with(&self, definitions: &[Definition]) -> Self {
-        let is_key = |key: &str| {
-            !key.is_empty()
-                && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        };
-        let custom = definitions.iter().filter(|definition| is_key(&definition.key)).map(|definition| {
+        let custom = definitions.iter().filter(|definition| custom_field::is_key(&definition.key)).map(|definition| {
             let name = format!("custom.{}", definition.key);
             let (place, folding) = match definition.kind {
                 Kind::Text | Kind::Texts => (Place::Document("folded", name.clone().into()), Folding::Folded),

@@ -188,16 +188,21 @@ impl Checker<'_> {
                 leaves::aggregate(self, aggregate, relation, condition?, spot)
             }
             Node::Latest(latest) => self.latest(latest, spot),
-            leaf => {
-                let condition = leaves::leaf(self, leaf, spot);
-                if let Some(Condition::Field(field, predicate)) = &condition
-                    && spot.narrows
-                    && SortKeys::of(field, predicate).is_some()
-                {
+            leaf => leaves::leaf(self, leaf, spot).map(|condition| self.keyed(condition, spot)),
+        }
+    }
+
+    /// Adds the sort keys by which an index finds what a condition holds for, where that narrows the search.
+    fn keyed(&mut self, condition: Condition, spot: &Spot) -> Condition {
+        match condition {
+            Condition::Field(field, predicate) if spot.narrows => match SortKeys::of(&field, &predicate) {
+                Some(keys) => {
                     self.helped(IndexClass::Btree);
+                    Condition::Keyed(field, predicate, keys)
                 }
-                condition
-            }
+                None => Condition::Field(field, predicate),
+            },
+            other => other,
         }
     }
 

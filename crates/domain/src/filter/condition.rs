@@ -16,6 +16,7 @@ use super::{
     catalogue::{Entity, Field, Relation},
     nodes::{AggregateFunction, AnniversaryDirection, CompareOperator, LeapDay},
     sample::Bucket,
+    sort_keys::SortKeys,
 };
 
 /// Which records are meant.
@@ -26,6 +27,8 @@ pub enum Condition {
     Not(Box<Self>),
     /// The field has a value of which this holds.
     Field(Arc<Field>, Predicate),
+    /// The same where what it does not find is not wanted, so that records can be looked up by these keys first.
+    Keyed(Arc<Field>, Predicate, SortKeys),
     /// Both fields have a value, and they stand like this to each other. Never `ne`, which is `Not` of `eq`.
     Compare(Arc<Field>, CompareOperator, Arc<Field>),
     Related(Box<Related>),

@@ -25,7 +25,9 @@ pub fn holds<'r>(condition: &Condition, record: Record<'r>, others: &dyn Surroun
         Condition::All(conditions) => conditions.iter().all(|condition| holds(condition, record, others)),
         Condition::Any(conditions) => conditions.iter().any(|condition| holds(condition, record, others)),
         Condition::Not(condition) => !holds(condition, record, others),
-        Condition::Field(field, predicate) => is(predicate, &record.value(field), field.folding),
+        Condition::Field(field, predicate) | Condition::Keyed(field, predicate, _) => {
+            is(predicate, &record.value(field), field.folding)
+        }
         Condition::Compare(left, operator, right) => compares(record, left, *operator, right),
         Condition::Related(related) => {
             related.count.holds(eligible(record, related.relation, &related.condition, others).len() as i64)

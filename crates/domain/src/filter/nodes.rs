@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 use utoipa::ToSchema;
 
 use super::operands::{FilterDecimal, FilterNumber, FilterText};
-use crate::record::CountryCode;
+use crate::record::{self, CountryCode};
 
 /// A condition. `type` says which; more types will follow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -670,14 +670,9 @@ pub struct MatchNode {
 }
 
 fn searched_fields() -> utoipa::openapi::schema::Array {
-    use utoipa::openapi::{
-        Type,
-        schema::{ArrayBuilder, ObjectBuilder},
-    };
-    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100));
     let description =
         "Text fields, in one of which each word has to be; all that records are found by unless said otherwise.";
-    ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(20)).description(Some(description)).build()
+    record::names_of_fields(20, description).min_items(Some(1)).build()
 }
 
 fn one() -> i64 {

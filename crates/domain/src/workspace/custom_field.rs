@@ -273,6 +273,14 @@ pub enum ArchivedInList {
     Include,
 }
 
+/// Whether a field can have this key: what the schema of new fields says of it.
+pub(crate) fn is_key(key: &str) -> bool {
+    let mut bytes = key.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && key.len() <= 63
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 impl CustomField {
     /// A new field; `last` is its place unless it is given one.
     pub fn create(new: NewCustomField, id: CustomFieldId, stamp: Stamp, last: i64) -> Result<Self, Invalid> {

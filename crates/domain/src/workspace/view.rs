@@ -11,7 +11,7 @@ use crate::{
     id::{UserId, ViewId},
     page::RecordSort,
     problem::{Fields, Invalid},
-    record::Stamp,
+    record::{self, Stamp},
     text,
 };
 
@@ -128,12 +128,7 @@ pub struct ViewPatch {
 }
 
 fn columns() -> utoipa::openapi::schema::Array {
-    use utoipa::openapi::{
-        Type,
-        schema::{ArrayBuilder, ObjectBuilder},
-    };
-    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(100));
-    ArrayBuilder::new().items(name).max_items(Some(100)).description(Some("Names of fields.")).build()
+    record::names_of_fields(100, "Names of fields.").build()
 }
 
 /// What to list, and how.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Bound};
 
 use rapport_domain::{
     access::Resource,
-    filter::{Area, Bucket, CompareOperator, Condition, Entity, Field, GeoBox, Kind, Place, Predicate, SortKeys, Span},
+    filter::{Area, Bucket, CompareOperator, Condition, Entity, Field, GeoBox, Kind, Place, SortKeys, Span},
     people::contact::DeletedInList,
 };
 
@@ -15,14 +15,13 @@ use crate::{Reader, visibility::Policy};
 pub(super) struct Compiler<'r> {
     pub(super) reader: &'r Reader<'r>,
     pieces: Vec<Piece>,
-    /// Whether what is not found by the next condition is not wanted, and sort keys are kept of all that is.
-    narrows: bool,
+    /// Whether records are looked up by sort keys: of those that are deleted none are kept.
+    by_keys: bool,
 }
 
 impl<'r> Compiler<'r> {
     pub(super) fn compiled(reader: &'r Reader<'r>, condition: &Condition, deleted: DeletedInList) -> Vec<Piece> {
-        // Of deleted records no sort keys are kept.
-        let mut compiler = Self { reader, pieces: Vec::new(), narrows: deleted == DeletedInList::Exclude };
+        let mut compiler = Self { reader, pieces: Vec::new(), by_keys: deleted == DeletedInList::Exclude };
         compiler.condition(condition, true);
         compiler.pieces
     }
@@ -48,25 +47,10 @@ impl<'r> Compiler<'r> {
             Condition::Any(conditions) => self.joined(conditions, !is_meant, is_meant),
             leaf => {
                 self.sql("(");
-                self.narrowing(is_meant, |compiler| compiler.leaf(leaf));
+                self.leaf(leaf);
                 self.sql(if is_meant { ")" } else { ") IS NOT TRUE" });
             }
         }
-    }
-
-    /// Writes a part that still narrows the search down, or does not.
-    fn narrowing(&mut self, still: bool, write: impl FnOnce(&mut Self)) {
-        let before = self.narrows;
-        self.narrows = before && still;
-        write(self);
-        self.narrows = before;
-    }
-
-    /// Writes a part about related records, all of which live: whichever it does not find are not wanted.
-    pub(super) fn among_related(&mut self, condition: &Condition) {
-        let before = std::mem::replace(&mut self.narrows, true);
-        self.condition(condition, true);
-        self.narrows = before;
     }
 
     /// Conditions, or their complements, all of which have to hold or one.
@@ -80,16 +64,17 @@ impl<'r> Compiler<'r> {
                 (_, true) => " AND ",
                 (_, false) => " OR ",
             });
-            self.narrowing(all || conditions.len() == 1, |compiler| compiler.condition(condition, is_meant));
+            self.condition(condition, is_meant);
         }
         self.sql(")");
     }
 
     fn leaf(&mut self, leaf: &Condition) {
         match leaf {
-            Condition::Field(field, predicate) => {
-                if self.narrows {
-                    self.by_sort_key(field, predicate);
+            Condition::Field(field, predicate) => self.field(field, predicate),
+            Condition::Keyed(field, predicate, keys) => {
+                if self.by_keys {
+                    self.by_sort_key(field, keys);
                 }
                 self.field(field, predicate);
             }
@@ -117,8 +102,8 @@ impl<'r> Compiler<'r> {
     }
 
     /// Lets the index of sort keys find records that can have such a value.
-    fn by_sort_key(&mut self, field: &Field, predicate: &Predicate) {
-        let (Some(id), Some(keys)) = (field.sorted, SortKeys::of(field, predicate)) else { return };
+    fn by_sort_key(&mut self, field: &Field, keys: &SortKeys) {
+        let Some(id) = field.sorted else { return };
         self.sql(format!(
             "{}.id IN (SELECT kept.record_id FROM custom_field_values AS kept WHERE kept.workspace_id = ",
             table(field.entity)
@@ -130,20 +115,20 @@ impl<'r> Compiler<'r> {
         match keys {
             SortKeys::OneOf(keys) => {
                 self.sql(" AND kept.sort_key = ANY(");
-                self.bind(Piece::Texts(keys));
+                self.bind(Piece::Texts(keys.clone()));
                 self.sql(")");
             }
             SortKeys::Between(from, until) => {
                 for (compares, end) in [(" AND kept.sort_key >= ", from), (" AND kept.sort_key <= ", until)] {
                     if let Some(end) = end {
                         self.sql(compares);
-                        self.bind(Piece::Text(end));
+                        self.bind(Piece::Text(end.clone()));
                     }
                 }
             }
             SortKeys::StartsWith(start) => {
                 self.sql(" AND kept.sort_key ^@ ");
-                self.bind(Piece::Text(start));
+                self.bind(Piece::Text(start.clone()));
             }
         }
         self.sql(") AND ");

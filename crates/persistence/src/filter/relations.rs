@@ -46,7 +46,7 @@ impl Compiler<'_> {
         self.those(latest.relation, &latest.eligible);
         let value = expression(&latest.order_by);
         self.sql(format!(" ORDER BY {table_there}.{there}, {value} DESC NULLS LAST, {table_there}.id DESC) AND "));
-        self.among_related(&latest.then);
+        self.condition(&latest.then, true);
         self.sql(")");
     }
 
@@ -67,7 +67,7 @@ impl Compiler<'_> {
         self.sql(format!(" AND {table}.deleted_at IS NULL AND {table}.{} IS NOT NULL AND ", relation.there));
         self.visible(relation.to.resource());
         self.sql(" AND ");
-        self.among_related(condition);
+        self.condition(condition, true);
     }
 
     fn verdict(&mut self, aggregate: &Aggregate) {

@@ -2,11 +2,10 @@
 
 use std::{
     fs::File,
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{Write, stdout},
     path::{Path, PathBuf},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rapport_domain::{access::Resource, record::Source};
 use rapport_persistence::Scope;
 
@@ -24,8 +23,9 @@ pub(crate) fn run(options: ExportOptions) -> Result<(), Failure> {
         let workspace = chosen_workspace(&db, options.workspace.as_deref()).await?;
         let target = Target::new(options.file)?;
         let scope = Scope::of_system(workspace.id, Source::Api, workspace.country);
+        // Not `read`, which begins again on another connection: what was written can't be taken back.
         let written = db.write(&scope, move |writer| {
-            let bar = bar();
+            let bar = terminal::bar("{wide_bar} {pos}/{len} {eta}");
             let mut out = csv::Writer::from_writer(target.out);
             let done = export::write(writer, kind, &mut out, &|done, total| {
                 bar.set_length(total);
@@ -88,12 +88,4 @@ impl Place {
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     Failure::said(format!("can't write {}: {error}", path.display()))
-}
-
-fn bar() -> ProgressBar {
-    let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -1,13 +1,14 @@
 //! Progress for people: a bar on stderr where that is a terminal, and lines of text.
 
 use std::{
-    io::{IsTerminal, Write, stderr},
+    io::{Write, stderr},
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::{Problem, Progress, Step};
+use crate::terminal;
 
 /// Problems that are shown where no errors file keeps them.
 const SHOWN: u64 = 10;
@@ -23,11 +24,7 @@ pub struct Terminal {
 impl Terminal {
     /// With `has_errors_file` no problem is shown, else the first ten.
     pub fn new(has_errors_file: bool) -> Self {
-        let bar = if stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        let form = "{wide_bar} {bytes}/{total_bytes} {msg} {eta}";
-        if let Ok(style) = ProgressStyle::with_template(form) {
-            bar.set_style(style);
-        }
+        let bar = terminal::bar("{wide_bar} {bytes}/{total_bytes} {msg} {eta}");
         Self { bar, has_errors_file, problems: AtomicU64::new(0) }
     }
 
