@@ -164,9 +164,7 @@ impl<R: Bulk> Batch<R> {
         }
         let mut named = References::default();
         for of_step in self.steps.iter().map(Step::references) {
-            named.users.extend(of_step.users);
-            named.companies.extend(of_step.companies);
-            named.teams.extend(of_step.teams);
+            named.extend(of_step);
         }
         self.known = Known::find(writer, &named)?;
         let given: Vec<&CustomValues> =

@@ -53,7 +53,7 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn custom_mut(&mut self) -> &mut CustomValues;
     /// The values of custom fields that a patch gives.
     fn given(patch: &Self::Patch) -> Option<&CustomValues>;
-    /// The users and companies that it names.
+    /// The records that it names.
     fn references(&self) -> References;
     /// Who owns it, and the team that it belongs to.
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
@@ -76,7 +76,7 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
 
     /// Writes new records.
     fn insert(pg: &mut PgConnection, rows: Vec<Self::Row>) -> Result<(), StoreError>;
-    /// The users and companies that a patch names.
+    /// The records that a patch names.
     fn named(patch: &Self::Patch) -> References;
     /// The living with one of these ids.
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError>;
@@ -113,15 +113,46 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
 /// Owner and team in an input: absent, null, or named.
 pub(crate) type Place<'i> = (&'i mut Option<Option<UserId>>, &'i mut Option<Option<TeamId>>);
 
-/// Users, companies and teams by the pointer of the field that names them.
-#[derive(Debug, Default)]
-pub(crate) struct References {
-    pub(crate) users: Vec<(&'static str, Uuid)>,
-    pub(crate) companies: Vec<(&'static str, Uuid)>,
-    pub(crate) teams: Vec<(&'static str, Uuid)>,
+/// What a record may refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Referenced {
+    User,
+    Team,
+    Company,
 }
 
-/// Users and companies that are there.
+impl Referenced {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Team => "team",
+            Self::Company => "company",
+        }
+    }
+}
+
+/// The records that a record or a patch names, each with the pointer of the field that does.
+#[derive(Debug, Default)]
+pub(crate) struct References(Vec<(String, Referenced, Uuid)>);
+
+impl References {
+    /// With one more, where there is one.
+    pub(crate) fn with(mut self, pointer: impl Into<String>, what: Referenced, id: Option<impl Into<Uuid>>) -> Self {
+        self.0.extend(id.map(|id| (pointer.into(), what, id.into())));
+        self
+    }
+
+    /// With those of another.
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    fn ids(&self, wanted: Referenced) -> Vec<Uuid> {
+        self.0.iter().filter(|(_, what, _)| *what == wanted).map(|(.., id)| *id).collect()
+    }
+}
+
+/// Records that are there, as far as the caller may see them.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     ids: HashSet<Uuid>,
@@ -130,33 +161,31 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Looks for all that are named.
+    /// Looks for all that are named: one statement for each kind.
     pub(crate) fn find(reader: &mut Reader<'_>, named: &References) -> Result<Self, StoreError> {
         let mut known = Self::default();
-        if !named.users.is_empty() {
-            let ids: Vec<Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-            known.ids.extend(users::summaries(reader, &ids)?.into_iter().map(|user| user.id.uuid()));
-            known.teams = users::main_teams(reader, &ids)?.into_iter().collect();
+        let users = named.ids(Referenced::User);
+        if !users.is_empty() {
+            known.ids.extend(users::summaries(reader, &users)?.into_iter().map(|user| user.id.uuid()));
+            known.teams = users::main_teams(reader, &users)?.into_iter().collect();
             known.ids.extend(known.teams.values());
         }
-        if !named.companies.is_empty() {
-            let ids: Vec<Uuid> = named.companies.iter().map(|(_, id)| *id).collect();
-            known.ids.extend(companies::by_ids(reader, &ids)?.into_iter().map(|company| company.id.uuid()));
+        let teams = named.ids(Referenced::Team);
+        if !teams.is_empty() {
+            known.ids.extend(teams::known(reader, teams)?);
         }
-        if !named.teams.is_empty() {
-            known.ids.extend(teams::known(reader, named.teams.iter().map(|(_, id)| *id).collect())?);
+        let companies = named.ids(Referenced::Company);
+        if !companies.is_empty() {
+            known.ids.extend(companies::known(reader, companies)?);
         }
         Ok(known)
     }
 
-    /// The places of users and companies that a record names, did not name before, and that are not there; with what is
-    /// missing.
-    pub(crate) fn missing(&self, named: &References, before: &References) -> Vec<(&'static str, &'static str)> {
-        let users = named.users.iter().filter(|user| !before.users.contains(user)).map(|user| (user, "user"));
-        let companies = named.companies.iter().filter(|company| !before.companies.contains(company));
-        let teams = named.teams.iter().filter(|team| !before.teams.contains(team)).map(|team| (team, "team"));
-        let all = users.chain(companies.map(|company| (company, "company"))).chain(teams);
-        all.filter(|((_, id), _)| !self.ids.contains(id)).map(|((pointer, _), what)| (*pointer, what)).collect()
+    /// What a record names, did not name before, and is not there: each with the pointer of the field and what is missing.
+    pub(crate) fn missing(&self, named: &References, before: &References) -> Vec<(String, &'static str)> {
+        let was_named = |what: Referenced, id: Uuid| before.0.iter().any(|(_, of, known)| *of == what && *known == id);
+        let missing = named.0.iter().filter(|(_, what, id)| !self.ids.contains(id) && !was_named(*what, *id));
+        missing.map(|(pointer, what, _)| (pointer.clone(), what.as_str())).collect()
     }
 
     /// A record that is gone by now.

@@ -9,8 +9,8 @@ mod imported;
 use chrono::{DateTime, Utc};
 use diesel::{connection::SimpleConnection, prelude::*, sql_query, sql_types};
 use rapport_domain::{
-    access::Resource,
     id::ImportId,
+    people::PeopleResource,
     people::duplicate::OnDuplicate,
     problem::{FieldProblem, Invalid},
 };
@@ -113,7 +113,7 @@ pub fn unlock(writer: &mut Writer<'_>, fingerprint: &Fingerprint) -> Result<(), 
 /// Goes on with the unfinished run of a file, or starts one; with `repeat` even of a file that was imported already.
 pub fn begin(
     writer: &mut Writer<'_>,
-    kind: Resource,
+    kind: PeopleResource,
     fingerprint: &Fingerprint,
     repeat: bool,
 ) -> Result<Begun, StoreError> {
@@ -131,7 +131,7 @@ pub fn begin(
     let start = (
         imports::workspace_id.eq(writer.workspace()),
         imports::id.eq(id.uuid()),
-        imports::record_kind.eq(kind.kind().as_str()),
+        imports::record_kind.eq(kind.resource().kind().as_str()),
         imports::fingerprint.eq(fingerprint.as_slice()),
         imports::started_at.eq(writer.now()),
     );
@@ -181,10 +181,10 @@ pub fn finish(writer: &mut Writer<'_>, run: &Run) -> Result<(), StoreError> {
 
 /// Tells the planner what a table looks like that has just been filled. Until it knows, it expects that few records are of
 /// one workspace, and looks through all of them where it should look for one.
-pub fn refresh_statistics(writer: &mut Writer<'_>, kind: Resource) -> Result<(), StoreError> {
+pub fn refresh_statistics(writer: &mut Writer<'_>, kind: PeopleResource) -> Result<(), StoreError> {
     let table = match kind {
-        Resource::Contacts => "contacts (workspace_id, id, deleted_at)",
-        Resource::Companies => "companies (workspace_id, id, deleted_at)",
+        PeopleResource::Contacts => "contacts (workspace_id, id, deleted_at)",
+        PeopleResource::Companies => "companies (workspace_id, id, deleted_at)",
     };
     let ids = "external_ids (workspace_id, connection, record_kind, external_id)";
     Ok(writer.pg().batch_execute(&format!("ANALYZE {table}, {ids}"))?)

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use ipnet::IpNet;
-use rapport_domain::access::{Permission, Resource};
+use rapport_domain::{access::Permission, people::PeopleResource};
 use rapport_http::auth::OutsideOptions;
 use rapport_worker::Beside;
 
@@ -273,7 +273,7 @@ pub(crate) enum TableKind {
     Companies,
 }
 
-impl From<TableKind> for Resource {
+impl From<TableKind> for PeopleResource {
     fn from(kind: TableKind) -> Self {
         match kind {
             TableKind::Contacts => Self::Contacts,

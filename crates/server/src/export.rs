@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use rapport_domain::{
-    access::Resource,
     page::RecordSort,
+    people::PeopleResource,
     people::{company::CompanyQuery, contact::ContactQuery, export::Table},
     workspace::custom_field::CustomField,
 };
@@ -23,13 +23,13 @@ const PAGE: i64 = 200;
 /// done, and of how many.
 pub(crate) fn write(
     reader: &mut Reader<'_>,
-    kind: Resource,
+    kind: PeopleResource,
     out: &mut csv::Writer<impl Write>,
     progress: &impl Fn(u64, u64),
 ) -> Result<Result<u64, csv::Error>, StoreError> {
     reader.snapshot(|reader| {
-        let (total, lengths) = export::extent(reader, kind)?;
-        let fields: Vec<CustomField> = custom_fields::of(reader, kind)?.live().cloned().collect();
+        let (total, lengths) = export::extent(reader, kind.resource())?;
+        let fields: Vec<CustomField> = custom_fields::of(reader, kind.resource())?.live().cloned().collect();
         let table = Table::new(kind, &lengths, &fields);
         if let Err(error) = out.write_record(table.headings()) {
             return Ok(Err(error));
@@ -55,15 +55,15 @@ pub(crate) fn write(
 /// A page of records as the API shows them, and the cursor of the next.
 fn page(
     reader: &mut Reader<'_>,
-    kind: Resource,
+    kind: PeopleResource,
     cursor: Option<String>,
 ) -> Result<(Vec<Value>, Option<String>), StoreError> {
     let (sort, limit) = (Some(RecordSort::OLDEST), Some(PAGE));
     match kind {
-        Resource::Contacts => {
+        PeopleResource::Contacts => {
             shown(contacts::list(reader, &ContactQuery { sort, limit, cursor, ..ContactQuery::default() })?)
         }
-        Resource::Companies => {
+        PeopleResource::Companies => {
             shown(companies::list(reader, &CompanyQuery { sort, limit, cursor, ..CompanyQuery::default() })?)
         }
     }

@@ -21,7 +21,7 @@ use std::{
 };
 
 use rapport_domain::{
-    access::Resource,
+    people::PeopleResource,
     people::{duplicate::OnDuplicate, import::Mapping},
     problem::FieldProblem,
     record::Source as Origin,
@@ -51,7 +51,7 @@ pub type Check = Arc<dyn Fn(&mut Value) -> Vec<FieldProblem> + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What the rows are.
-    pub kind: Resource,
+    pub kind: PeopleResource,
     /// The CSV file. It is read twice, so it can't be a pipe.
     pub file: PathBuf,
     /// Pairs of heading and field that go before what is recognised: `("Firma", "name")`.
@@ -75,7 +75,7 @@ pub const CHUNK_ROWS: usize = 1_000;
 
 impl Options {
     /// A plain import of a file: no matching, duplicates refused, no errors file.
-    pub fn new(kind: Resource, file: impl Into<PathBuf>) -> Self {
+    pub fn new(kind: PeopleResource, file: impl Into<PathBuf>) -> Self {
         Self {
             kind,
             file: file.into(),
@@ -184,7 +184,7 @@ pub async fn import(
     let (from, listener) = (Instant::now(), Arc::clone(&progress));
     let (dry_run, clock, country) = (options.dry_run, db.clock().clone(), workspace.country.clone());
     let (scope, kind) = (Scope::of_system(workspace.id, Origin::Import, workspace.country.clone()), options.kind);
-    let fields = db.read(&scope, move |reader| custom_fields::of(reader, kind)).await?;
+    let fields = db.read(&scope, move |reader| custom_fields::of(reader, kind.resource())).await?;
     let prepared = tokio::task::spawn_blocking(move || {
         let source = Source::survey(&options.file)?;
         progress.start(source.length);
@@ -200,8 +200,8 @@ pub async fn import(
     let ended = db
         .write(&scope, move |writer| {
             Ok(match job.options.kind {
-                Resource::Contacts => drive::<Contacts>(writer, job),
-                Resource::Companies => drive::<Companies>(writer, job),
+                PeopleResource::Contacts => drive::<Contacts>(writer, job),
+                PeopleResource::Companies => drive::<Companies>(writer, job),
             })
         })
         .await;

@@ -171,11 +171,13 @@ fn nobody_gets_more_than_their_role_says() {
             scope.spawn(move || {
                 let world = World::new();
                 for (index, (rule, mask)) in part.iter().enumerate() {
-                    // Companies have another rule than contacts, so that one does not stand in for the other.
-                    let companies = oracle::RULES[(index * 5 + 2) % oracle::RULES.len()];
-                    world.give_role(&[("contacts", *rule), ("companies", companies)], *mask);
-                    let case = Case { world: &world, contacts: *rule, companies, mask: *mask };
-                    case.check();
+                    // Each resource has another rule, so that one does not stand in for the other.
+                    let other = |number: usize| oracle::RULES[(index * 5 + number * 2 + 2) % oracle::RULES.len()];
+                    let each = world::RESOURCES.iter().enumerate();
+                    let rules: Vec<(&'static str, Rule)> =
+                        each.map(|(number, of)| (*of, if *of == "contacts" { *rule } else { other(number) })).collect();
+                    world.give_role(&rules, *mask);
+                    Case { world: &world, rules, mask: *mask }.check();
                 }
             });
         }
@@ -185,8 +187,7 @@ fn nobody_gets_more_than_their_role_says() {
 /// One role, and what has to come of every operation with it.
 struct Case<'w> {
     world: &'w World,
-    contacts: Rule,
-    companies: Rule,
+    rules: Vec<(&'static str, Rule)>,
     mask: Mask,
 }
 
@@ -217,13 +218,13 @@ impl Case<'_> {
     }
 
     fn rule(&self, resource: &str) -> Rule {
-        if resource == "contacts" { self.contacts } else { self.companies }
+        self.rules.iter().find(|(of, _)| *of == resource).unwrap_or_else(|| panic!("{resource}")).1
     }
 
     /// Fails unless the status is this one and nothing in the answer is closed to the caller.
     #[track_caller]
     fn expect(&self, what: &str, place: Option<Place>, answer: &Answer, status: u16) {
-        let about = format!("{what} of {place:?} with {:?}, {:?}, {:?}", self.contacts, self.companies, self.mask);
+        let about = format!("{what} of {place:?} with {:?}, {:?}", self.rules, self.mask);
         assert_eq!(answer.status, status, "{about}: {}", answer.text);
         self.no_leak(&about, answer);
     }
@@ -343,8 +344,8 @@ impl Case<'_> {
 
     /// A company that the caller can't see lets nobody be found who works there.
     fn search_through_companies(&self) {
-        let may = !self.contacts.sees_none()
-            && !self.companies.sees_none()
+        let may = !self.rule("contacts").sees_none()
+            && !self.rule("companies").sees_none()
             && self.mask.shows("contacts", "company_id")
             && self.mask.shows("companies", "name");
         for place in Place::ALL.iter().filter(|place| place.is_here()) {
@@ -354,11 +355,18 @@ impl Case<'_> {
                 json!({"type": "related", "relation": "company", "count": {"op": "at_least", "n": 1}, "where": name});
             let body = json!({"filter": {"version": 1, "entity": "contact", "where": related}});
             let answer = self.world.caller.post("/v1/contacts/search", &body);
-            let about =
-                format!("search contacts by company of {place:?} with {:?}, {:?}", self.contacts, self.companies);
+            let about = format!(
+                "search contacts by company of {place:?} with {:?}, {:?}",
+                self.rule("contacts"),
+                self.rule("companies")
+            );
             assert_eq!(answer.status, if may { 200 } else { 403 }, "{about}, {:?}: {}", self.mask, answer.text);
             let found = answer.text.contains(&self.world.id("contacts", *place));
-            assert_eq!(found, may && self.contacts.sees(*place) && self.companies.sees(company), "{about}");
+            assert_eq!(
+                found,
+                may && self.rule("contacts").sees(*place) && self.rule("companies").sees(company),
+                "{about}"
+            );
         }
     }
 
@@ -379,7 +387,11 @@ impl Case<'_> {
 
     /// Parameters that tell of closed fields are refused.
     fn closed_parameters(&self, resource: &'static str) {
-        let parameters = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
+        let of_parties = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
+        let parameters = match resource {
+            "contacts" | "companies" => of_parties.as_slice(),
+            _ => &of_parties[..1],
+        };
         for (parameter, field) in parameters {
             let answer = self.world.caller.get(&format!("/v1/{resource}?{parameter}"));
             let is_open = !self.rule(resource).sees_none() && self.mask.shows(resource, field);
@@ -390,7 +402,7 @@ impl Case<'_> {
     fn create(&self, resource: &'static str) {
         let rule = self.rule(resource);
         let unique = uuid::Uuid::now_v7().simple().to_string();
-        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let field = needed(resource);
         let path = format!("/v1/{resource}");
         let may = rule.create && self.mask.writes(resource, field);
         let answer = self.world.caller.post(&path, &json!({field: unique}));
@@ -425,7 +437,7 @@ impl Case<'_> {
                 self.world.put_back(resource, *place, "tags", &before["tags"]);
             }
         }
-        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let field = needed(resource);
         let path = format!("/v1/{resource}/by-external-id/import/{}", uuid::Uuid::now_v7());
         let answer = self.world.caller.put(&path, &json!({field: "New"}));
         let may = rule.writes_any() && rule.create && self.mask.writes(resource, field);
@@ -440,7 +452,7 @@ impl Case<'_> {
     fn batch(&self, resource: &'static str) {
         let rule = self.rule(resource);
         let is_closed = |field| !self.mask.writes(resource, field);
-        let field = if resource == "contacts" { "first_name" } else { "name" };
+        let field = needed(resource);
         let mut operations = vec![json!({"op": "create", "data": {field: "New"}})];
         let mut expected = vec![if rule.create && !is_closed(field) { 201 } else { 403 }];
         let mut before = Vec::new();
@@ -492,8 +504,8 @@ impl Case<'_> {
             let address = format!("{}@example.com", self.world.word("contacts", *place, "emails"));
             let new = json!({"first_name": "Somebody", "emails": [{"address": address}]});
             let answer = self.world.caller.post("/v1/contacts", &new);
-            let status = if self.contacts.sees(*place) { 409 } else { 201 };
-            let about = format!("create a duplicate of {place:?} with {:?}, {:?}", self.contacts, self.mask);
+            let status = if self.rule("contacts").sees(*place) { 409 } else { 201 };
+            let about = format!("create a duplicate of {place:?} with {:?}, {:?}", self.rule("contacts"), self.mask);
             assert_eq!(answer.status, status, "{about}: {}", answer.text);
             self.world.forget("contacts", &answer);
         }
@@ -507,7 +519,7 @@ impl Case<'_> {
         for place in Place::ALL {
             let new = json!({"first_name": "Somebody", "company_id": self.world.id("companies", *place)});
             let answer = self.world.caller.post("/v1/contacts", &new);
-            let status = if self.companies.sees(*place) { 201 } else { 422 };
+            let status = if self.rule("companies").sees(*place) { 201 } else { 422 };
             self.expect("create at a company", Some(*place), &answer, status);
             self.world.forget("contacts", &answer);
         }
@@ -517,7 +529,7 @@ impl Case<'_> {
     fn one(&self, id: &str, row: Row, place: Place) {
         let (resource, status) = match row {
             Row::Get(resource) | Row::History(resource) => (resource, self.rule(resource).to_read(place)),
-            Row::Duplicates => ("contacts", self.contacts.to_read(place)),
+            Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
             Row::Update(resource) | Row::Restore(resource) => (resource, self.rule(resource).to_write(place)),
             Row::Delete(resource) => (resource, self.rule(resource).to_delete(place)),
             Row::GetShare => return self.get_share(place),
@@ -564,14 +576,17 @@ impl Case<'_> {
     }
 
     fn expand(&self, resource: &'static str, place: Place) {
-        let (relation, field) =
-            if resource == "contacts" { ("company", "company_id") } else { ("parent", "parent_id") };
+        let (relation, field) = match resource {
+            "contacts" => ("company", "company_id"),
+            "companies" => ("parent", "parent_id"),
+            other => panic!("{other} embeds nothing: say here what it does"),
+        };
         let path = format!("/v1/{resource}/{}?expand={relation}", self.world.id(resource, place));
         let answer = self.world.caller.get(&path);
         let is_open = self.mask.shows(resource, field);
         self.expect(&format!("expand {relation}"), Some(place), &answer, if is_open { 200 } else { 403 });
         if is_open && resource == "contacts" && place.is_here() {
-            let is_seen = self.companies.sees(world::company_of(place));
+            let is_seen = self.rule("companies").sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
         }
     }
@@ -583,7 +598,7 @@ impl Case<'_> {
         for record in &self.world.records {
             let of_record: Vec<Value> =
                 changes.iter().filter(|change| change["record"]["id"] == record.id).cloned().collect();
-            let about = format!("the feed of {:?} in {} with {:?}", record.place, record.resource, self.contacts);
+            let about = format!("the feed of {:?} in {} with {:?}", record.place, record.resource, self.rules);
             assert_eq!(!of_record.is_empty(), self.rule(record.resource).sees(record.place), "{about}");
             // Of what the caller has created in between with words of others, they know anyway.
             self.no_closed_word(&about, &json!(of_record).to_string());
@@ -601,7 +616,8 @@ impl Case<'_> {
 
     fn have_open_fields_alone(&self, changes: &[Value]) {
         for entry in changes {
-            let resource = if entry["record"]["kind"] == "contact" { "contacts" } else { "companies" };
+            let is_kind = |resource: &&&str| entry["record"]["kind"] == entity(resource);
+            let resource = world::RESOURCES.iter().find(is_kind).unwrap_or_else(|| panic!("{entry}"));
             for change in entry["changes"].as_array().unwrap() {
                 let field = change["field"].as_str().unwrap();
                 let is_open = self.mask.shows(resource, field) && (field != "name" || self.mask.names(resource));
@@ -614,7 +630,7 @@ impl Case<'_> {
         for place in Place::ALL {
             let path = format!("/v1/shares?resource=contacts&record_id={}", self.world.id("contacts", *place));
             let answer = self.world.caller.get(&path);
-            let status = if self.contacts.sees(*place) { 200 } else { 404 };
+            let status = if self.rule("contacts").sees(*place) { 200 } else { 404 };
             self.expect("list_shares", Some(*place), &answer, status);
         }
     }
@@ -624,7 +640,7 @@ impl Case<'_> {
             let record = self.world.id("contacts", *place);
             let new = json!({"resource": "contacts", "record_id": record, "user_id": self.world.colleague});
             let answer = self.world.caller.post("/v1/shares", &new);
-            let status = match (self.contacts.sees(*place), self.contacts.reaches_to_write(*place)) {
+            let status = match (self.rule("contacts").sees(*place), self.rule("contacts").reaches_to_write(*place)) {
                 (_, true) => 201,
                 (true, false) => 403,
                 (false, false) => 422,
@@ -639,14 +655,16 @@ impl Case<'_> {
     fn get_share(&self, place: Place) {
         let Some(share) = self.world.share_of(place) else { return };
         let answer = self.world.caller.get(&format!("/v1/shares/{share}"));
-        self.expect("get_share", Some(place), &answer, if self.contacts.sees(place) { 200 } else { 404 });
+        self.expect("get_share", Some(place), &answer, if self.rule("contacts").sees(place) { 200 } else { 404 });
     }
 
     /// Only refusals: a share that ended would change the world.
     fn delete_share(&self, place: Place) {
-        let Some(share) = self.world.share_of(place).filter(|_| !self.contacts.reaches_to_write(place)) else { return };
+        let Some(share) = self.world.share_of(place).filter(|_| !self.rule("contacts").reaches_to_write(place)) else {
+            return;
+        };
         let answer = self.world.caller.delete(&format!("/v1/shares/{share}"));
-        self.expect("delete_share", Some(place), &answer, if self.contacts.sees(place) { 403 } else { 404 });
+        self.expect("delete_share", Some(place), &answer, if self.rule("contacts").sees(place) { 403 } else { 404 });
     }
 
     /// What is explained is what is done.
@@ -658,21 +676,33 @@ impl Case<'_> {
             answer.expect(200);
             let allowed: Vec<bool> =
                 answer.body["rights"].as_array().unwrap().iter().map(|right| right["allowed"] == true).collect();
-            let expected =
-                [self.contacts.sees(*place), self.contacts.changes(*place), self.contacts.to_delete(*place) == 204];
-            assert_eq!(allowed, expected, "{place:?} with {:?}: {}", self.contacts, answer.text);
+            let expected = [
+                self.rule("contacts").sees(*place),
+                self.rule("contacts").changes(*place),
+                self.rule("contacts").to_delete(*place) == 204,
+            ];
+            assert_eq!(allowed, expected, "{place:?} with {:?}: {}", self.rule("contacts"), answer.text);
             for field in answer.body["closed_fields"].as_array().unwrap() {
                 let field = field.as_str().unwrap();
                 let is_closed =
                     !self.mask.shows("contacts", field) || (field == "name" && !self.mask.names("contacts"));
-                assert!(is_closed || self.contacts.sees_none(), "{field} with {:?}", self.mask);
+                assert!(is_closed || self.rule("contacts").sees_none(), "{field} with {:?}", self.mask);
             }
         }
     }
 }
 
 fn entity(resource: &str) -> &'static str {
-    if resource == "contacts" { "contact" } else { "company" }
+    match resource {
+        "contacts" => "contact",
+        "companies" => "company",
+        other => panic!("{other} has no entity: add it here"),
+    }
+}
+
+/// A field without which there is no record, and with which alone there is one.
+fn needed(resource: &str) -> &'static str {
+    if resource == "contacts" { "first_name" } else { "name" }
 }
 
 /// The node that looks for a word in its field.

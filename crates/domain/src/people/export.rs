@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::import::target_names;
 use crate::{
-    access::Resource,
     commerce::connection::IMPORT,
+    people::PeopleResource,
     workspace::custom_field::{CustomField, CustomFieldType},
 };
 
@@ -24,12 +24,12 @@ const OF_ITEMS: &[(&str, &str)] = &[("phones", "e164")];
 
 /// Of a file that has all that Rapport says of every record, and so was exported: the columns that no import takes, whatever
 /// fields of the same label there are.
-pub(super) fn own_headings(kind: Resource, headings: &[&str]) -> Vec<usize> {
+pub(super) fn own_headings(kind: PeopleResource, headings: &[&str]) -> Vec<usize> {
     if !OF_RECORDS.iter().all(|name| headings.contains(name)) {
         return Vec::new();
     }
     let is_own = |heading: &str| {
-        OF_RECORDS.contains(&heading) || heading == OTHER_IDS || (kind == Resource::Contacts && heading == "name")
+        OF_RECORDS.contains(&heading) || heading == OTHER_IDS || (kind == PeopleResource::Contacts && heading == "name")
     };
     headings.iter().enumerate().filter(|(_, heading)| is_own(heading)).map(|(index, _)| index).collect()
 }
@@ -58,9 +58,9 @@ enum Column {
 
 impl Table {
     /// The columns for records of which none has longer lists than these, in the order of [`LISTS`].
-    pub fn new(kind: Resource, lengths: &[usize], fields: &[CustomField]) -> Self {
+    pub fn new(kind: PeopleResource, lengths: &[usize], fields: &[CustomField]) -> Self {
         let mut columns: Vec<Column> = OF_RECORDS.iter().map(|name| Column::Field(name)).collect();
-        if kind == Resource::Contacts {
+        if kind == PeopleResource::Contacts {
             columns.push(Column::Field("name"));
         }
         for name in target_names(kind).filter(|name| !name.contains('.')) {
@@ -153,7 +153,7 @@ mod tests {
             "external_ids": [{"connection": "shop", "external_id": "9"}, {"connection": "import", "external_id": "K-1"}],
             "custom": {}
         });
-        let table = Table::new(Resource::Contacts, &[2, 0, 0, 0], &[]);
+        let table = Table::new(PeopleResource::Contacts, &[2, 0, 0, 0], &[]);
         let row: Vec<(String, String)> = table.headings().into_iter().zip(table.row(&record)).collect();
         let cell = |heading: &str| row.iter().find(|(name, _)| name == heading).map(|(_, cell)| cell.as_str());
         assert_eq!(
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn every_field_of_a_record_has_a_column() {
-        for kind in [Resource::Contacts, Resource::Companies] {
+        for kind in [PeopleResource::Contacts, PeopleResource::Companies] {
             let headings = Table::new(kind, &[1; 4], &[]).headings();
-            for field in kind.fields().iter().filter(|field| **field != "custom") {
+            for field in kind.resource().fields().iter().filter(|field| **field != "custom") {
                 let is_shown = headings.iter().any(|name| name == field || name.starts_with(&format!("{field}.")));
                 assert!(is_shown, "{field}");
             }

@@ -19,7 +19,7 @@ use self::{
     target::{Reading, Target},
 };
 use super::export;
-use crate::{access::Resource, problem::FieldProblem, workspace::custom_field::CustomField};
+use crate::{people::PeopleResource, problem::FieldProblem, workspace::custom_field::CustomField};
 
 /// The field that a column is mapped to so that it is not imported.
 const IGNORE: &str = "ignore";
@@ -53,7 +53,7 @@ struct Item {
 }
 
 /// The names of the fields that a column can go to; those of lists as `emails.address`.
-pub fn target_names(kind: Resource) -> impl Iterator<Item = &'static str> {
+pub fn target_names(kind: PeopleResource) -> impl Iterator<Item = &'static str> {
     target::all(kind).map(|target| target.name)
 }
 
@@ -99,7 +99,7 @@ impl Mapping {
     /// Maps the columns with these headings. `wishes` are pairs of heading and field and go before what is recognised;
     /// the field `ignore` leaves a column out. The error is one sentence for the person who asked.
     pub fn read(
-        kind: Resource,
+        kind: PeopleResource,
         headings: &[&str],
         wishes: &[(String, String)],
         fields: &[CustomField],
@@ -318,7 +318,7 @@ impl Mapping {
         if !has("annual_revenue_amount") || has("annual_revenue_currency") {
             return;
         }
-        let revenue = target::find(Resource::Companies, "annual_revenue_currency");
+        let revenue = target::find(PeopleResource::Companies, "annual_revenue_currency");
         let plain = self.fields.iter_mut().find(|column| column.target.name == "default_currency");
         if let (Some(revenue), Some(column)) = (revenue, plain) {
             column.target = revenue;
@@ -388,7 +388,7 @@ impl Item {
 
 /// What is asked for by name: for each column named, where it goes, or none for nowhere.
 fn explicit(
-    kind: Resource,
+    kind: PeopleResource,
     headings: &[&str],
     wishes: &[(String, String)],
 ) -> Result<Vec<(usize, Option<Wish>)>, String> {
@@ -419,7 +419,7 @@ fn mapped_twice(heading: &str) -> String {
 }
 
 /// Reads `first_name`, `emails.address` or `emails.1.address`; positions count from 0.
-fn wished(kind: Resource, index: usize, field: &str) -> Result<Wish, String> {
+fn wished(kind: PeopleResource, index: usize, field: &str) -> Result<Wish, String> {
     let parts: Vec<&str> = field.split('.').collect();
     let (name, position) = match parts.as_slice() {
         [list, position, leaf] => {

@@ -82,9 +82,7 @@ impl<R: Imported> Chunk<R> {
         let mut named = References::default();
         for draft in drafts {
             let of_draft = draft.fresh.as_ref().map_or_else(|_| R::named(&draft.patch), R::references);
-            named.users.extend(of_draft.users);
-            named.companies.extend(of_draft.companies);
-            named.teams.extend(of_draft.teams);
+            named.extend(of_draft);
         }
         chunk.known = Known::find(writer, &named)?;
         let keys = keys(drafts, rules);

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rapport_domain::{access::Resource, record::Source};
+use rapport_domain::{people::PeopleResource, record::Source};
 use rapport_persistence::Scope;
 
 use super::{block_on, chosen_workspace};
@@ -17,7 +17,7 @@ pub(crate) fn run(options: ExportOptions) -> Result<(), Failure> {
     logging::start_quietly();
     let database = Database::for_command(&options.database)?;
     database.make_current()?;
-    let kind = Resource::from(options.kind);
+    let kind = PeopleResource::from(options.kind);
     let done = block_on(async {
         let db = database.open(Some(2)).await?;
         let workspace = chosen_workspace(&db, options.workspace.as_deref()).await?;
@@ -43,7 +43,7 @@ pub(crate) fn run(options: ExportOptions) -> Result<(), Failure> {
     });
     database.close()?;
     // Standard output is the file, where there is none.
-    terminal::note(&format!("{} {} exported", done?, kind.as_str()));
+    terminal::note(&format!("{} {} exported", done?, kind.resource().as_str()));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rapport_domain::{access::Resource, people::duplicate::OnDuplicate};
+use rapport_domain::{people::PeopleResource, people::duplicate::OnDuplicate};
 use rapport_http::{openapi, schemas::Schemas};
 
 use super::{block_on, chosen_workspace};
@@ -48,16 +48,16 @@ fn wanted(options: &ImportOptions) -> Options {
         dry_run: options.dry_run,
         again: options.again,
         errors: options.errors.clone(),
-        ..Options::new(Resource::from(options.kind), &options.file)
+        ..Options::new(PeopleResource::from(options.kind), &options.file)
     }
 }
 
 /// Rows are held to the same schema as the bodies of requests.
-fn check(kind: Resource) -> Result<Check, Failure> {
+fn check(kind: PeopleResource) -> Result<Check, Failure> {
     let schemas = Schemas::of_bodies(&openapi::document()).map_err(Failure::said)?;
     let name = match kind {
-        Resource::Contacts => "NewContact",
-        Resource::Companies => "NewCompany",
+        PeopleResource::Contacts => "NewContact",
+        PeopleResource::Companies => "NewCompany",
     };
     Ok(Arc::new(move |row| schemas.check(name, row)))
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use rapport_domain::{
-    access::Resource,
+    people::PeopleResource,
     people::import::{CellProblem, Mapping},
     problem::FieldProblem,
 };
@@ -145,7 +145,7 @@ fn run<K: Kind>(writer: &mut Writer<'_>, job: Job) -> Result<Ended, ImportError>
 struct Course<'c> {
     /// Rows that an interrupted run had done.
     resumed_at: u64,
-    kind: Resource,
+    kind: PeopleResource,
     rules: Rules,
     mapping: &'c Mapping,
     passed: &'c AtomicU64,

@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn contacts_of(&self, content: impl AsRef<[u8]>) -> Options {
-        Options::new(Resource::Contacts, self.file("contacts.csv", content))
+        Options::new(PeopleResource::Contacts, self.file("contacts.csv", content))
     }
 
     fn import(&self, options: &Options) -> (Result<Report, ImportError>, Arc<Listener>) {
@@ -465,14 +465,14 @@ fn what_is_no_table_of_people_is_refused_in_a_sentence() {
     let mut unmatched = bench.contacts_of("first name\nAnna\n");
     unmatched.match_by = Some(MatchBy::Email);
     assert!(bench.import(&unmatched).0.unwrap_err().to_string().contains("emails.address"));
-    let missing = bench.import(&Options::new(Resource::Contacts, "no/such/file.csv")).0.unwrap_err();
+    let missing = bench.import(&Options::new(PeopleResource::Contacts, "no/such/file.csv")).0.unwrap_err();
     assert!(missing.to_string().contains("no/such/file.csv"));
 }
 
 #[test]
 fn companies_are_imported_and_updated_alike() {
     let bench = Bench::new("companies");
-    let company = |content: &str| Options::new(Resource::Companies, bench.file("companies.csv", content));
+    let company = |content: &str| Options::new(PeopleResource::Companies, bench.file("companies.csv", content));
     let mut options = company(
         "id,Company,Website,Employees,Revenue,Currency\n1,Lindt,https://lindt.example,75,1000,eur\n2,Bär,,,,EUR\n",
     );

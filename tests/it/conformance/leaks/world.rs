@@ -10,6 +10,9 @@ use super::{
 };
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
+/// The resources whose records have owners. Each refers only to those before it.
+pub const RESOURCES: &[&str] = &["companies", "contacts"];
+
 pub struct World {
     pub admin: Caller,
     pub caller: Caller,
@@ -83,16 +86,12 @@ impl World {
             shares: Vec::new(),
             role,
         };
-        for (whose, resource) in [
-            (&world.admin, "contacts"),
-            (&world.admin, "companies"),
-            (&elsewhere, "contacts"),
-            (&elsewhere, "companies"),
-        ] {
+        for resource in RESOURCES {
             let note = json!({"resource": resource, "key": "note", "label": "Note", "type": "text", "unique": true});
-            whose.create("/v1/custom_fields", &note);
+            world.admin.create("/v1/custom_fields", &note);
+            elsewhere.create("/v1/custom_fields", &note);
         }
-        for resource in ["companies", "contacts"] {
+        for resource in RESOURCES {
             for place in Place::ALL {
                 let whose = if place.is_here() { &world.admin.clone() } else { &elsewhere };
                 world.add(resource, *place, &owners, whose);
@@ -151,7 +150,7 @@ impl World {
             Place::ShareEnded => (json!({"user_id": owners.caller}), "write"),
             _ => return,
         };
-        for resource in ["contacts", "companies"] {
+        for resource in RESOURCES {
             let mut share = with.clone();
             share["resource"] = json!(resource);
             share["record_id"] = json!(self.id(resource, place));
@@ -160,7 +159,7 @@ impl World {
             if place == Place::ShareEnded {
                 crate::harness::end_share(&share);
             }
-            if resource == "contacts" {
+            if *resource == "contacts" {
                 self.shares.push((place, share));
             }
         }

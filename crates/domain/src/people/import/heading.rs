@@ -1,7 +1,7 @@
 //! Headings of columns, as address books, shops and other CRMs write them.
 
 use super::target::{self, Target};
-use crate::{access::Resource, text};
+use crate::{people::PeopleResource, text};
 
 /// What a heading says.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) fn normal(heading: &str) -> String {
 }
 
 /// What a heading means, when that is known.
-pub(super) fn recognise(kind: Resource, heading: &str) -> Option<Heading> {
+pub(super) fn recognise(kind: PeopleResource, heading: &str) -> Option<Heading> {
     let name = normal(heading);
     if let Some(found) = look_up(kind, &name, 1) {
         return Some(found);
@@ -31,10 +31,10 @@ pub(super) fn recognise(kind: Resource, heading: &str) -> Option<Heading> {
     look_up(kind, stem, number).filter(|found| found.target.list().is_some())
 }
 
-fn look_up(kind: Resource, name: &str, number: usize) -> Option<Heading> {
+fn look_up(kind: PeopleResource, name: &str, number: usize) -> Option<Heading> {
     let own = match kind {
-        Resource::Contacts => OF_CONTACTS,
-        Resource::Companies => OF_COMPANIES,
+        PeopleResource::Contacts => OF_CONTACTS,
+        PeopleResource::Companies => OF_COMPANIES,
     };
     let (_, target, marks) = own.iter().chain(OF_BOTH).find(|(names, ..)| names.contains(&name))?;
     Some(Heading { target: target::find(kind, target)?, marks, number })
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn field(kind: Resource, heading: &str) -> Option<&'static str> {
+    fn field(kind: PeopleResource, heading: &str) -> Option<&'static str> {
         recognise(kind, heading).map(|found| found.target.name)
     }
 
@@ -152,18 +152,18 @@ mod tests {
             ("Längengrad", "addresses.longitude"),
         ];
         for (heading, expected) in usual {
-            assert_eq!(field(Resource::Contacts, heading), Some(expected), "{heading}");
+            assert_eq!(field(PeopleResource::Contacts, heading), Some(expected), "{heading}");
         }
-        assert_eq!(field(Resource::Companies, "Company"), Some("name"));
-        assert_eq!(field(Resource::Companies, "VAT ID"), Some("tax_id"));
-        assert_eq!(field(Resource::Contacts, "Company"), None);
-        assert_eq!(field(Resource::Contacts, "soc_sec_id"), None);
-        assert_eq!(recognise(Resource::Contacts, "E-Mail 2").unwrap().number, 2);
+        assert_eq!(field(PeopleResource::Companies, "Company"), Some("name"));
+        assert_eq!(field(PeopleResource::Companies, "VAT ID"), Some("tax_id"));
+        assert_eq!(field(PeopleResource::Contacts, "Company"), None);
+        assert_eq!(field(PeopleResource::Contacts, "soc_sec_id"), None);
+        assert_eq!(recognise(PeopleResource::Contacts, "E-Mail 2").unwrap().number, 2);
     }
 
     #[test]
     fn every_field_that_a_heading_means_exists_and_no_heading_means_two() {
-        for (kind, own) in [(Resource::Contacts, OF_CONTACTS), (Resource::Companies, OF_COMPANIES)] {
+        for (kind, own) in [(PeopleResource::Contacts, OF_CONTACTS), (PeopleResource::Companies, OF_COMPANIES)] {
             let mut seen = Vec::new();
             for (names, name, _) in own.iter().chain(OF_BOTH) {
                 assert!(target::find(kind, name).is_some(), "{name}");
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn every_field_without_a_list_is_recognised_by_its_own_name() {
-        for kind in [Resource::Contacts, Resource::Companies] {
+        for kind in [PeopleResource::Contacts, PeopleResource::Companies] {
             for target in target::all(kind).filter(|target| target.list().is_none()) {
                 assert_eq!(field(kind, target.name), Some(target.name));
             }
@@ -194,13 +194,13 @@ mod tests {
         ) {
             let heading = words.replace(' ', joint);
             let heading = if upper { heading.to_uppercase() } else { heading };
-            prop_assert_eq!(field(Resource::Contacts, &heading), field(Resource::Contacts, words));
-            prop_assert!(field(Resource::Contacts, &heading).is_some());
+            prop_assert_eq!(field(PeopleResource::Contacts, &heading), field(PeopleResource::Contacts, words));
+            prop_assert!(field(PeopleResource::Contacts, &heading).is_some());
         }
 
         #[test]
         fn no_heading_is_too_odd(heading in "\\PC{0,30}") {
-            let _ = recognise(Resource::Contacts, &heading);
+            let _ = recognise(PeopleResource::Contacts, &heading);
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as WordError};
 
 use crate::{
-    access::Resource,
+    people::PeopleResource,
     people::{
         company::CompanyType,
         contact_point::{AddressType, ContactPointType},
@@ -56,16 +56,16 @@ impl Target {
 }
 
 /// The fields of a kind of record.
-pub(super) fn all(kind: Resource) -> impl Iterator<Item = &'static Target> {
+pub(super) fn all(kind: PeopleResource) -> impl Iterator<Item = &'static Target> {
     let own = match kind {
-        Resource::Contacts => OF_CONTACTS,
-        Resource::Companies => OF_COMPANIES,
+        PeopleResource::Contacts => OF_CONTACTS,
+        PeopleResource::Companies => OF_COMPANIES,
     };
     own.iter().chain(OF_BOTH)
 }
 
 /// The field of this name.
-pub(super) fn find(kind: Resource, name: &str) -> Option<&'static Target> {
+pub(super) fn find(kind: PeopleResource, name: &str) -> Option<&'static Target> {
     all(kind).find(|target| target.name == name)
 }
 

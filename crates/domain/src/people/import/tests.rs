@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 fn mapping(headings: &[&str], wishes: &[(&str, &str)]) -> Result<Mapping, String> {
     let wishes: Vec<_> = wishes.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
-    Mapping::read(Resource::Contacts, headings, &wishes, &[])
+    Mapping::read(PeopleResource::Contacts, headings, &wishes, &[])
 }
 
 fn row(mapping: &Mapping, cells: &[&str]) -> Result<Row, Vec<CellProblem>> {
@@ -103,7 +103,7 @@ fn what_cannot_be_mapped_is_said_in_a_sentence() {
 
 #[test]
 fn a_currency_without_revenue_is_none() {
-    let mapping = Mapping::read(Resource::Companies, &["Company", "Revenue", "Currency"], &[], &[]).unwrap();
+    let mapping = Mapping::read(PeopleResource::Companies, &["Company", "Revenue", "Currency"], &[], &[]).unwrap();
     let with = row(&mapping, &["Lindt", "1000", "eur"]).unwrap().value;
     assert_eq!(with, json!({"name": "Lindt", "annual_revenue_amount": "1000", "annual_revenue_currency": "EUR"}));
     assert_eq!(row(&mapping, &["Lindt", "", "eur"]).unwrap().value, json!({"name": "Lindt"}));
@@ -112,7 +112,7 @@ fn a_currency_without_revenue_is_none() {
 
 #[test]
 fn every_field_can_be_reached() {
-    for kind in [Resource::Contacts, Resource::Companies] {
+    for kind in [PeopleResource::Contacts, PeopleResource::Companies] {
         for target in target::all(kind) {
             let wishes = [("a".to_owned(), target.name.to_owned())];
             let mapping = Mapping::read(kind, &["a"], &wishes, &[]).unwrap();
@@ -152,7 +152,8 @@ fn columns_go_to_custom_fields_by_key_label_or_wish() {
         custom_field("agreed", "bool", json!({})),
     ];
     let headings = ["first name", "SIZE", "the budget", "x", "interests", "since", "agreed"];
-    let mapping = Mapping::read(Resource::Contacts, &headings, &[("x".into(), "custom.tier".into())], &fields).unwrap();
+    let mapping =
+        Mapping::read(PeopleResource::Contacts, &headings, &[("x".into(), "custom.tier".into())], &fields).unwrap();
     assert!(mapping.unmapped().is_empty() && mapping.has_custom());
     let cells = ["Anna", "-1,250.50", "EUR 12.50", "very good", "Poor; gold", "31.12.1990", "ja"];
     assert_eq!(
@@ -169,5 +170,5 @@ fn columns_go_to_custom_fields_by_key_label_or_wish() {
     let at = mapping.locate(FieldProblem::at("/custom/tier", "unknown_value", ""), |index| cells[index]);
     assert_eq!(at.column, Some(3));
     let wishes = [("x".to_owned(), "custom.nothing".to_owned())];
-    assert!(Mapping::read(Resource::Contacts, &["x"], &wishes, &fields).unwrap_err().contains("budget"));
+    assert!(Mapping::read(PeopleResource::Contacts, &["x"], &wishes, &fields).unwrap_err().contains("budget"));
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
-    bulk::{Bulk, Locked, Place, References},
+    bulk::{Bulk, Locked, Place, Referenced, References},
     schema::companies,
     visibility::{IsWithin, Policy},
 };
@@ -80,11 +80,10 @@ impl Bulk for Company {
     }
 
     fn references(&self) -> References {
-        References {
-            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: self.parent_id.map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
-            teams: self.team_id.map(|id| ("/team_id", id.uuid())).into_iter().collect(),
-        }
+        References::default()
+            .with("/owner_id", Referenced::User, self.owner_id)
+            .with("/team_id", Referenced::Team, self.team_id)
+            .with("/parent_id", Referenced::Company, self.parent_id)
     }
 
     fn is_deleted(&self) -> bool {
@@ -128,11 +127,10 @@ impl Bulk for Company {
     }
 
     fn named(patch: &CompanyPatch) -> References {
-        References {
-            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: patch.parent_id.flatten().map(|id| ("/parent_id", id.uuid())).into_iter().collect(),
-            teams: patch.team_id.flatten().map(|id| ("/team_id", id.uuid())).into_iter().collect(),
-        }
+        References::default()
+            .with("/owner_id", Referenced::User, patch.owner_id.flatten())
+            .with("/team_id", Referenced::Team, patch.team_id.flatten())
+            .with("/parent_id", Referenced::Company, patch.parent_id.flatten())
     }
 
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {

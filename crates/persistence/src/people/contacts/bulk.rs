@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
-    bulk::{Bulk, Locked, Place, References},
+    bulk::{Bulk, Locked, Place, Referenced, References},
     people::duplicates,
     schema::contacts,
     visibility::{IsWithin, Policy},
@@ -84,11 +84,10 @@ impl Bulk for Contact {
     }
 
     fn references(&self) -> References {
-        References {
-            users: self.owner_id.map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: self.company_id.map(|id| ("/company_id", id.uuid())).into_iter().collect(),
-            teams: self.team_id.map(|id| ("/team_id", id.uuid())).into_iter().collect(),
-        }
+        References::default()
+            .with("/owner_id", Referenced::User, self.owner_id)
+            .with("/team_id", Referenced::Team, self.team_id)
+            .with("/company_id", Referenced::Company, self.company_id)
     }
 
     fn is_deleted(&self) -> bool {
@@ -132,11 +131,10 @@ impl Bulk for Contact {
     }
 
     fn named(patch: &ContactPatch) -> References {
-        References {
-            users: patch.owner_id.flatten().map(|id| ("/owner_id", id.uuid())).into_iter().collect(),
-            companies: patch.company_id.flatten().map(|id| ("/company_id", id.uuid())).into_iter().collect(),
-            teams: patch.team_id.flatten().map(|id| ("/team_id", id.uuid())).into_iter().collect(),
-        }
+        References::default()
+            .with("/owner_id", Referenced::User, patch.owner_id.flatten())
+            .with("/team_id", Referenced::Team, patch.team_id.flatten())
+            .with("/company_id", Referenced::Company, patch.company_id.flatten())
     }
 
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
