@@ -95,7 +95,7 @@ pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>)
 struct Batch<R: Bulk> {
     steps: Vec<Step<R>>,
     stamp: Stamp,
-    country: Option<String>,
+    context: R::Context,
     /// The records that are meant, as the operations so far have left them, and whether they may be changed.
     records: HashMap<Uuid, (R, bool)>,
     /// By connection and external id.
@@ -112,12 +112,12 @@ impl<R: Bulk> Batch<R> {
     fn prepare(writer: &mut Writer<'_>, operations: &[Operation<R::New, R::Patch>]) -> Result<Self, StoreError> {
         // A plan made while a table was empty would read all of it by the time it is full.
         writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
-        let (stamp, country) = (writer.stamp(), writer.scope().country().map(ToOwned::to_owned));
+        let (stamp, context) = (writer.stamp(), R::context(writer, operations)?);
         let steps: Vec<Step<R>> =
-            operations.iter().map(|operation| Step::of(writer, operation, stamp, country.as_deref())).collect();
+            operations.iter().map(|operation| Step::of(writer, operation, stamp, &context)).collect();
         let mut batch = Self {
             stamp,
-            country,
+            context,
             records: HashMap::new(),
             named: HashMap::new(),
             holders: HashMap::new(),
@@ -281,7 +281,7 @@ impl<R: Bulk> Batch<R> {
     ) -> Result<Option<(R, R)>, StoreError> {
         require::<R>(writer, Right::Write)?;
         let before = self.to_change(id, version)?;
-        let mut after = before.patched(patch.clone(), self.stamp, self.country.as_deref())?;
+        let mut after = before.patched(patch.clone(), self.stamp, &self.context)?;
         self.pending.judge_changes(patch, before, &mut after)?;
         self.require_known(&after, Some(before))?;
         let mut patch = patch.clone();

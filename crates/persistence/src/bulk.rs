@@ -28,6 +28,7 @@ use uuid::Uuid;
 use self::custom::Custom;
 use crate::{
     Reader, StoreError, Writer,
+    batch::Operation,
     journal::{self, BulkEntry, Entry},
     people::companies,
     schema::external_ids,
@@ -42,6 +43,8 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     type New: Clone;
     type Patch: Clone;
     type Row: Serialize;
+    /// What has to be known to judge an input, asked once for all operations of a batch.
+    type Context;
 
     fn id(&self) -> Uuid;
     fn version(&self) -> i64;
@@ -58,8 +61,13 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     /// Who owns it, and the team that it belongs to.
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
 
+    /// Asks for what inputs are judged by.
+    fn context(
+        writer: &mut Writer<'_>,
+        operations: &[Operation<Self::New, Self::Patch>],
+    ) -> Result<Self::Context, StoreError>;
     /// A new record.
-    fn create(new: Self::New, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
+    fn create(new: Self::New, stamp: Stamp, context: &Self::Context) -> Result<Self, StoreError>;
     /// What a patch of a record that is not there would create.
     fn new_of(patch: Self::Patch) -> Self::New;
     /// Owner and team of a new record, as far as they are named.
@@ -67,7 +75,7 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     /// Owner and team of a changed record, as far as they are named.
     fn place_of_patch(patch: &mut Self::Patch) -> Place<'_>;
     /// As a merge patch changes it.
-    fn patched(&self, patch: Self::Patch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid>;
+    fn patched(&self, patch: Self::Patch, stamp: Stamp, context: &Self::Context) -> Result<Self, StoreError>;
     /// Marked as deleted.
     fn deleted(&self, stamp: Stamp) -> Self;
     /// Becomes the next version.
@@ -84,6 +92,10 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError>;
     /// What only the database can tell of a changed relation. All earlier records are written when it is asked.
     fn verify(_writer: &mut Writer<'_>, _before: &Self, _after: &Self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Writes what goes along with records that were written a moment ago.
+    fn follow(_writer: &mut Writer<'_>, _written: &[Uuid]) -> Result<(), StoreError> {
         Ok(())
     }
     /// Whether a change has to be verified.
@@ -322,7 +334,9 @@ impl<R: Bulk> Pending<R> {
             diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
         }
         self.custom.flush(writer)?;
-        journal::copy(writer.pg(), pending.entries)
+        journal::copy(writer.pg(), pending.entries)?;
+        let written: Vec<Uuid> = pending.records.into_iter().collect();
+        if written.is_empty() { Ok(()) } else { R::follow(writer, &written) }
     }
 }
 

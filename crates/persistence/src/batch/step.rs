@@ -32,16 +32,16 @@ impl<R: Bulk> Step<R> {
         writer: &Writer<'_>,
         operation: &Operation<R::New, R::Patch>,
         stamp: Stamp,
-        country: Option<&str>,
+        context: &R::Context,
     ) -> Self {
         match operation.clone() {
             Operation::Create { new, on_duplicate } => {
-                Self::Create(Fresh::of(writer, new, on_duplicate, stamp, country))
+                Self::Create(Fresh::of(writer, new, on_duplicate, stamp, context))
             }
             Operation::Update { id, version, patch } => Self::Update { id, version, patch },
             Operation::Upsert(upsert) => {
                 let new = R::new_of(upsert.patch.clone());
-                let fresh = Fresh::of(writer, new, upsert.on_duplicate, stamp, country);
+                let fresh = Fresh::of(writer, new, upsert.on_duplicate, stamp, context);
                 Self::Upsert { upsert, fresh }
             }
             Operation::Delete { id, version } => Self::Delete { id, version },
@@ -86,16 +86,10 @@ impl<R: Bulk> Step<R> {
 
 impl<R: Bulk> Fresh<R> {
     /// Whoever creates a record owns it, unless somebody else is named.
-    fn of(
-        writer: &Writer<'_>,
-        mut new: R::New,
-        on_duplicate: OnDuplicate,
-        stamp: Stamp,
-        country: Option<&str>,
-    ) -> Self {
+    fn of(writer: &Writer<'_>, mut new: R::New, on_duplicate: OnDuplicate, stamp: Stamp, context: &R::Context) -> Self {
         let (owner, team) = R::place_of_new(&mut new);
         owner.get_or_insert(writer.grants().user.map(UserId::from_uuid));
         let names_team = team.is_some();
-        Self { record: R::create(new, stamp, country).map_err(StoreError::from), names_team, on_duplicate }
+        Self { record: R::create(new, stamp, context), names_team, on_duplicate }
     }
 }

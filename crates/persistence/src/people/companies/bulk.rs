@@ -5,7 +5,6 @@ use rapport_domain::{
     access::Resource,
     id::{CompanyId, TeamId, UserId},
     people::company::{Company, CompanyPatch, NewCompany},
-    problem::Invalid,
     record::{ExternalId, Stamp},
     workspace::custom_field::CustomValues,
 };
@@ -46,6 +45,8 @@ impl Bulk for Company {
     type New = NewCompany;
     type Patch = CompanyPatch;
     type Row = Row;
+    /// Country in which telephone numbers without country code are dialled.
+    type Context = Option<String>;
 
     fn id(&self) -> Uuid {
         self.id.uuid()
@@ -90,8 +91,15 @@ impl Bulk for Company {
         self.deleted_at.is_some()
     }
 
-    fn create(new: NewCompany, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
-        Self::create(new, CompanyId::mint(), stamp, country)
+    fn context(
+        writer: &mut Writer<'_>,
+        _operations: &[Operation<NewCompany, CompanyPatch>],
+    ) -> Result<Self::Context, StoreError> {
+        Ok(writer.scope().country().map(ToOwned::to_owned))
+    }
+
+    fn create(new: NewCompany, stamp: Stamp, country: &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, CompanyId::mint(), stamp, country.as_deref())?)
     }
 
     fn new_of(patch: CompanyPatch) -> NewCompany {
@@ -106,8 +114,8 @@ impl Bulk for Company {
         (&mut patch.owner_id, &mut patch.team_id)
     }
 
-    fn patched(&self, patch: CompanyPatch, _stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
-        self.patch(patch, country)
+    fn patched(&self, patch: CompanyPatch, _stamp: Stamp, country: &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch, country.as_deref())?)
     }
 
     fn deleted(&self, stamp: Stamp) -> Self {

@@ -8,7 +8,6 @@ use rapport_domain::{
         contact::{Contact, ContactPatch, NewContact},
         duplicate::DuplicateCandidate,
     },
-    problem::Invalid,
     record::{ExternalId, Stamp},
     workspace::custom_field::CustomValues,
 };
@@ -50,6 +49,8 @@ impl Bulk for Contact {
     type New = NewContact;
     type Patch = ContactPatch;
     type Row = Row;
+    /// Country in which telephone numbers without country code are dialled.
+    type Context = Option<String>;
 
     fn id(&self) -> Uuid {
         self.id.uuid()
@@ -94,8 +95,15 @@ impl Bulk for Contact {
         self.deleted_at.is_some()
     }
 
-    fn create(new: NewContact, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
-        Self::create(new, ContactId::mint(), stamp, country)
+    fn context(
+        writer: &mut Writer<'_>,
+        _operations: &[Operation<NewContact, ContactPatch>],
+    ) -> Result<Self::Context, StoreError> {
+        Ok(writer.scope().country().map(ToOwned::to_owned))
+    }
+
+    fn create(new: NewContact, stamp: Stamp, country: &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, ContactId::mint(), stamp, country.as_deref())?)
     }
 
     fn new_of(patch: ContactPatch) -> NewContact {
@@ -110,8 +118,8 @@ impl Bulk for Contact {
         (&mut patch.owner_id, &mut patch.team_id)
     }
 
-    fn patched(&self, patch: ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
-        self.patch(patch, stamp, country)
+    fn patched(&self, patch: ContactPatch, stamp: Stamp, country: &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch, stamp, country.as_deref())?)
     }
 
     fn deleted(&self, stamp: Stamp) -> Self {
