@@ -6,5 +6,6 @@ mod conformance;
 mod feed;
 mod harness;
 mod people;
+mod sales;
 mod server;
 mod workspace;

@@ -111,6 +111,8 @@ permissions! {
     ConnectionsRead = "connections:read";
     /// Create, change and delete connections to outside systems.
     ConnectionsWrite = "connections:write";
+    /// Create, change and delete what sales choose from, such as lost reasons.
+    SalesSettingsWrite = "sales_settings:write";
     /// Change and delete the views of others.
     ViewsWrite = "views:write";
     /// See the custom fields.

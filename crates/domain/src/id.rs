@@ -61,6 +61,8 @@ typed_id! {
     ContactId;
     /// An organisation the business knows.
     CompanyId;
+    /// Why something was not sold.
+    LostReasonId;
     /// A filter that somebody saved.
     ViewId;
     /// An outside system.

@@ -16,4 +16,5 @@ pub mod text;
 
 pub mod commerce;
 pub mod people;
+pub mod sales;
 pub mod workspace;

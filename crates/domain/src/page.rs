@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::workspace::custom_field;
+use crate::text;
 
 /// How many records a page holds unless the caller says otherwise.
 pub const DEFAULT_LIMIT: i64 = 50;
@@ -96,7 +96,7 @@ impl FromStr for RecordSort {
             ("created_at", _) => SortKey::CreatedAt,
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
-            (_, Some(key)) if custom_field::is_key(key) => SortKey::Custom(key.to_owned()),
+            (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
             _ => return Err("lists are sorted by created_at, updated_at, name or a custom field"),
         };
         Ok(Self { key, direction })

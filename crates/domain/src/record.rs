@@ -25,6 +25,7 @@ pub enum RecordKind {
     SigningKey,
     Share,
     Connection,
+    LostReason,
     View,
     CustomField,
 }
@@ -43,6 +44,7 @@ impl RecordKind {
             Self::SigningKey => "signing_key",
             Self::Share => "share",
             Self::Connection => "connection",
+            Self::LostReason => "lost_reason",
             Self::View => "view",
             Self::CustomField => "custom_field",
         }
@@ -117,6 +119,15 @@ pub enum WriteResult {
     /// It was as it should be already: neither version nor feed tell of it.
     Unchanged,
     Deleted,
+}
+
+/// Whether a list shows what was archived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ArchivedInList {
+    #[default]
+    Exclude,
+    Include,
 }
 
 /// A tag, as a filter takes it: the schema alone.

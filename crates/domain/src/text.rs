@@ -95,6 +95,14 @@ pub(crate) fn shortened(folded: &str) -> String {
     folded.chars().take(120).collect()
 }
 
+/// Whether this can be a name for programs: small letters, digits and underscores, beginning with a letter, 63 at most.
+pub(crate) fn is_key(key: &str) -> bool {
+    let mut bytes = key.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && key.len() <= 63
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 /// Without space at its ends.
 pub fn tidy(text: &mut String) {
     let trimmed = text.trim();

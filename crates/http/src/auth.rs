@@ -355,6 +355,7 @@ requirements! {
     RolesWrite => Some(Permission::RolesWrite);
     ConnectionsRead => Some(Permission::ConnectionsRead);
     ConnectionsWrite => Some(Permission::ConnectionsWrite);
+    SalesSettingsWrite => Some(Permission::SalesSettingsWrite);
     ApiKeysRead => Some(Permission::ApiKeysRead);
     ApiKeysWrite => Some(Permission::ApiKeysWrite);
     AuditRead => Some(Permission::AuditRead);

@@ -32,6 +32,7 @@ mod terms;
 
 mod commerce;
 mod people;
+mod sales;
 mod workspace;
 
 pub use limits::RateLimits;

@@ -22,10 +22,9 @@ use rapport_domain::{
         contact::{ContactRelation, DeletedInList},
         duplicate::OnDuplicate,
     },
-    record::{CountryCode, Tag},
+    record::{ArchivedInList, CountryCode, Tag},
     workspace::{
         api_key::{NetworkText, PermissionScope, RevokedInList},
-        custom_field::ArchivedInList,
         user::UserState,
     },
 };
@@ -48,6 +47,7 @@ use crate::{
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
+        (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
         (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),

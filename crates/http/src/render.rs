@@ -8,6 +8,7 @@ use rapport_domain::{
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
+    sales::lost_reason::LostReason,
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
         custom_field::CustomField,
@@ -101,6 +102,12 @@ impl Shown for Role {
 }
 
 impl Shown for Connection {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for LostReason {
     fn version(&self) -> i64 {
         self.version
     }

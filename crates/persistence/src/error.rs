@@ -190,6 +190,16 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("journal_actor_check", Meaning::Ours),
     ("journal_pkey", Meaning::Ours),
     ("journal_position_unique", Meaning::Ours),
+    (
+        "lost_reasons_key_check",
+        Meaning::NotAllowed { pointer: "/key", detail: "A key has small letters, digits and underscores." },
+    ),
+    (
+        "lost_reasons_key_unique",
+        Meaning::Taken { code: "key_taken", detail: "A lost reason with this key exists already." },
+    ),
+    ("lost_reasons_pkey", Meaning::Ours),
+    ("lost_reasons_workspace_fkey", Meaning::Ours),
     ("record_shares_access_check", Meaning::Ours),
     ("record_shares_pkey", Meaning::Ours),
     ("record_shares_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
@@ -301,6 +311,16 @@ fn violated(meaning: &Meaning, error: &DieselError) -> StoreError {
         Meaning::NotAllowed { pointer, detail } => StoreError::field(pointer, "not_allowed", *detail),
         Meaning::Taken { code, detail } => StoreError::Conflict { code, detail: (*detail).to_owned() },
         Meaning::Ours => StoreError::Internal(error.to_string()),
+    }
+}
+
+/// What went wrong with deleting a record: where others still refer to it, it is in use.
+pub(crate) fn in_use(error: DieselError, detail: &str) -> StoreError {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => {
+            StoreError::Conflict { code: "in_use", detail: detail.to_owned() }
+        }
+        other => other.into(),
     }
 }
 

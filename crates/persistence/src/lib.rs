@@ -31,6 +31,7 @@ mod visibility;
 
 pub mod commerce;
 pub mod people;
+pub mod sales;
 pub mod workspace;
 
 pub use clock::Clock;

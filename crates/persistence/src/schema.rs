@@ -331,6 +331,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    lost_reasons (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        key -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        position -> BigInt,
+        archived -> Bool,
+    }
+}
+
+diesel::table! {
     views (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

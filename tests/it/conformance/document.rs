@@ -129,6 +129,7 @@ const NEVER_CHANGED: &[(&str, &str)] = &[
     ("CustomField", "type"),
     ("CustomField", "referenced_resource"),
     ("Connection", "key"),
+    ("LostReason", "key"),
     ("View", "resource"),
 ];
 

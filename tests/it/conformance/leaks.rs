@@ -78,6 +78,13 @@ const TABLE: &[(&str, Row)] = &[
     ("update_connection", Row::Behind("connections:write")),
     ("delete_connection", Row::Behind("connections:write")),
     ("list_connection_history", Row::Behind("connections:read")),
+    // Settings hold no records, and everybody may read them.
+    ("list_lost_reasons", Row::Apart),
+    ("create_lost_reason", Row::Behind("sales_settings:write")),
+    ("get_lost_reason", Row::Apart),
+    ("update_lost_reason", Row::Behind("sales_settings:write")),
+    ("delete_lost_reason", Row::Behind("sales_settings:write")),
+    ("list_lost_reason_history", Row::Apart),
     ("list_api_keys", Row::Behind("api_keys:read")),
     ("create_api_key", Row::Behind("api_keys:write")),
     ("get_api_key", Row::Behind("api_keys:read")),

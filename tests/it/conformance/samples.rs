@@ -30,11 +30,12 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
         "ConnectionPatch" => json!({"name": unique}),
+        "NewLostReason" => json!({"key": key(unique), "name": unique}),
+        "LostReasonPatch" => json!({"description": unique}),
         "NewTeam" => json!({"name": unique}),
         "TeamPatch" => json!({"description": unique}),
         "NewCustomField" => {
-            let key = format!("f_{}", unique.to_lowercase().replace('-', "_"));
-            json!({"resource": "contacts", "key": key, "label": unique, "type": "text"})
+            json!({"resource": "contacts", "key": key(unique), "label": unique, "type": "text"})
         }
         "CustomFieldPatch" => json!({"description": unique}),
         "NewRole" => json!({"name": unique}),
@@ -54,6 +55,11 @@ pub fn body(schema: &str, unique: &str) -> Value {
         }
         other => panic!("{other} has no sample: add one here"),
     }
+}
+
+/// A name for programs.
+fn key(unique: &str) -> String {
+    format!("k_{}", unique.to_lowercase().replace('-', "_"))
 }
 
 pub fn filter(entity: &str, unique: &str) -> Value {

@@ -12,7 +12,8 @@ use super::fields;
 use crate::{
     access::Resource,
     id::CustomFieldId,
-    workspace::custom_field::{self, CustomField, CustomFieldType},
+    text,
+    workspace::custom_field::{CustomField, CustomFieldType},
 };
 
 /// What kind of record a filter is about. More values will follow.
@@ -201,7 +202,7 @@ impl Catalogue {
     /// Values stand in the document `custom`, and texts folded in `folded` under the name of the field.
     #[must_use]
     pub fn with(&self, definitions: &[Definition]) -> Self {
-        let custom = definitions.iter().filter(|definition| custom_field::is_key(&definition.key)).map(|definition| {
+        let custom = definitions.iter().filter(|definition| text::is_key(&definition.key)).map(|definition| {
             let name = format!("custom.{}", definition.key);
             let (place, folding) = match definition.kind {
                 Kind::Text | Kind::Texts => (Place::Document("folded", name.clone().into()), Folding::Folded),

@@ -14,7 +14,7 @@ use crate::{
     access::Resource,
     id::CustomFieldId,
     problem::{Fields, Invalid},
-    record::Stamp,
+    record::{ArchivedInList, Stamp},
     text,
 };
 
@@ -262,23 +262,6 @@ pub struct CustomFieldQuery {
     /// `next_cursor` of the page before.
     #[param(max_length = 2000)]
     pub cursor: Option<String>,
-}
-
-/// Whether a list shows what was archived.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ArchivedInList {
-    #[default]
-    Exclude,
-    Include,
-}
-
-/// Whether a field can have this key: what the schema of new fields says of it.
-pub(crate) fn is_key(key: &str) -> bool {
-    let mut bytes = key.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && key.len() <= 63
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl CustomField {

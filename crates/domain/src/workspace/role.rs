@@ -206,7 +206,7 @@ impl Role {
             StandardRole::Admin => ("Does everything.", &[]),
             StandardRole::Manager => (
                 "Does everything with records, and sees who works with them.",
-                &["custom_fields:read", "roles:read", "teams:read", "users:read"],
+                &["custom_fields:read", "roles:read", "sales_settings:write", "teams:read", "users:read"],
             ),
             StandardRole::Agent => {
                 ("Sees, creates and changes records.", &["custom_fields:read", "teams:read", "users:read"])

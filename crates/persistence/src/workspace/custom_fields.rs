@@ -6,10 +6,10 @@ use rapport_domain::{
     access::Resource,
     id::CustomFieldId,
     journal::{Changes, JournalEntry},
-    record::{RecordKind, Stamp},
+    record::{ArchivedInList, RecordKind, Stamp},
     workspace::custom_field::{
-        ArchivedInList, CustomField, CustomFieldOption, CustomFieldPatch, CustomFieldQuery, CustomFields, MOST_FIELDS,
-        NewCustomField, ReferencedResource,
+        CustomField, CustomFieldOption, CustomFieldPatch, CustomFieldQuery, CustomFields, MOST_FIELDS, NewCustomField,
+        ReferencedResource,
     },
 };
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use rapport_domain::id::WorkspaceId;
 use uuid::Uuid;
 
 use super::roles;
-use crate::{Db, StoreError, schema::workspaces};
+use crate::{Db, StoreError, sales::lost_reasons, schema::workspaces};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Workspace {
     pub country: Option<String>,
 }
 
-/// Creates a workspace with the standard roles. Its name has to be new.
+/// Creates a workspace with the standard roles and lists. Its name has to be new.
 pub async fn create(db: &Db, name: &str, country: Option<&str>) -> Result<Workspace, StoreError> {
     let workspace =
         Workspace { id: WorkspaceId::mint(), name: name.to_owned(), country: country.map(ToOwned::to_owned) };
@@ -31,7 +31,8 @@ pub async fn create(db: &Db, name: &str, country: Option<&str>) -> Result<Worksp
                     workspaces::created_at.eq(now),
                 ))
                 .execute(pg)?;
-            roles::seed(pg, created.id, now)
+            roles::seed(pg, created.id, now)?;
+            lost_reasons::seed(pg, created.id, now)
         })
     })
     .await?;

@@ -1,0 +1,3 @@
+//! From the first sign of interest to the deal.
+
+pub mod lost_reason;
