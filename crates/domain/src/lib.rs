@@ -8,6 +8,7 @@ pub mod feed;
 pub mod filter;
 pub mod id;
 pub mod journal;
+pub mod money;
 pub mod page;
 pub mod problem;
 pub mod record;
