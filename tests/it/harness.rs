@@ -15,7 +15,7 @@ use std::{
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
 use rapport_domain::{
-    access::StandardRole,
+    access::{Resource, StandardRole},
     id::WorkspaceId,
     record::Source,
     workspace::{api_key::NewApiKey, user::NewUser},
@@ -233,7 +233,7 @@ pub fn end_share(id: &str) {
 
 /// Gives a record its own id as that of imported files, which only imports do otherwise.
 pub fn give_external_id(resource: &str, id: &str) {
-    let kind = if resource == "contacts" { "contact" } else { "company" };
+    let kind = Resource::parse(resource).unwrap().kind().as_str();
     change_database(&format!(
         "INSERT INTO external_ids (workspace_id, connection, record_kind, external_id, record_id) \
          SELECT workspace_id, 'import', '{kind}', id::text, id FROM {resource} WHERE id = '{id}'"

@@ -1,6 +1,7 @@
 //! End-to-end and conformance tests: everything goes through HTTP or the command line, against the real server and a
 //! real Postgres. Each test has a workspace of its own, so all of them run side by side.
 
+mod activity;
 mod commerce;
 mod conformance;
 mod feed;

@@ -95,6 +95,14 @@ permissions! {
     CompaniesWrite = "companies:write";
     /// Delete companies.
     CompaniesDelete = "companies:delete";
+    /// See tasks and their history.
+    TasksRead = "tasks:read";
+    /// Create tasks.
+    TasksCreate = "tasks:create";
+    /// Change, complete, cancel, reopen and restore tasks, and share them.
+    TasksWrite = "tasks:write";
+    /// Delete tasks.
+    TasksDelete = "tasks:delete";
     /// See who works in the workspace.
     UsersRead = "users:read";
     /// Invite, change, activate and deactivate users, and hand over what they own.

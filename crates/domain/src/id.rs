@@ -65,6 +65,8 @@ typed_id! {
     LostReasonId;
     /// A filter that somebody saved.
     ViewId;
+    /// Something to be done.
+    TaskId;
     /// An outside system.
     ConnectionId;
     /// A field that a workspace has added to a resource.

@@ -15,6 +15,7 @@ pub mod record;
 pub mod standards;
 pub mod text;
 
+pub mod activity;
 pub mod commerce;
 pub mod people;
 pub mod sales;

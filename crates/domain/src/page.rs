@@ -9,7 +9,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::text;
+use crate::{access::Resource, text};
 
 /// How many records a page holds unless the caller says otherwise.
 pub const DEFAULT_LIMIT: i64 = 50;
@@ -33,17 +33,28 @@ pub enum SortKey {
     CreatedAt,
     UpdatedAt,
     Name,
+    /// When it is to be done, of records that have such a time.
+    DueAt,
     /// A custom field of this key, which has to be sorted.
     Custom(String),
 }
 
 impl SortKey {
+    /// Whether records of this resource can be sorted by it.
+    pub fn is_of(&self, resource: Resource) -> bool {
+        match self {
+            Self::DueAt => resource == Resource::Tasks,
+            Self::CreatedAt | Self::UpdatedAt | Self::Name | Self::Custom(_) => true,
+        }
+    }
+
     /// The field that it tells of.
     pub fn field(&self) -> &'static str {
         match self {
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
             Self::Name => "name",
+            Self::DueAt => "due_at",
             Self::Custom(_) => "custom",
         }
     }
@@ -57,8 +68,8 @@ pub struct RecordSort {
 }
 
 impl RecordSort {
-    /// The fields of every record by which lists can be sorted.
-    pub const FIELDS: [&str; 3] = ["created_at", "updated_at", "name"];
+    /// The fields by which lists can be sorted, as far as their records have them.
+    pub const FIELDS: [&str; 4] = ["created_at", "updated_at", "name", "due_at"];
 
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
@@ -69,7 +80,7 @@ impl RecordSort {
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
-        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::Custom(_)))
+        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Custom(_)))
             .map(|sort| ("sort", sort.key.field()))
     }
 }
@@ -96,8 +107,9 @@ impl FromStr for RecordSort {
             ("created_at", _) => SortKey::CreatedAt,
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
+            ("due_at", _) => SortKey::DueAt,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
-            _ => return Err("lists are sorted by created_at, updated_at, name or a custom field"),
+            _ => return Err("lists are sorted by created_at, updated_at, name, due_at or a custom field"),
         };
         Ok(Self { key, direction })
     }
@@ -105,9 +117,9 @@ impl FromStr for RecordSort {
 
 impl PartialSchema for RecordSort {
     fn schema() -> RefOr<Schema> {
-        let description = "Order of a list: `created_at`, `updated_at`, `name`, or `custom.` and the key of a custom field \
-                           that is `sorted`; with a minus sign before it for descending. Records without a value come last, \
-                           and those that are alike by their ids.";
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, or `custom.` and the key \
+                           of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
+                           a value come last, and those that are alike by their ids.";
         ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::Custom("sort-order".to_owned())))

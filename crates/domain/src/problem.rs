@@ -50,6 +50,9 @@ impl FieldProblem {
     }
 }
 
+/// The code of a state that can't be reached from the one there is.
+pub const INVALID_TRANSITION: &str = "invalid_transition";
+
 /// Everything that is wrong with a value. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid(Vec<FieldProblem>);
@@ -58,6 +61,16 @@ impl Invalid {
     /// One problem alone.
     pub fn one(problem: FieldProblem) -> Self {
         Self(vec![problem])
+    }
+
+    /// A state that can't be reached from the one there is: the detail names those that can.
+    pub fn transition(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::one(FieldProblem::at(pointer, INVALID_TRANSITION, detail))
+    }
+
+    /// Whether all that is wrong is a state that can't be reached. Then the input is fine, and what is there is not.
+    pub fn is_transition(&self) -> bool {
+        self.0.iter().all(|problem| problem.code == INVALID_TRANSITION)
     }
 
     /// Those listed, of which there is at least one.

@@ -1,6 +1,6 @@
 //! What all records have in common.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -11,12 +11,15 @@ use utoipa::{
 };
 use uuid::Uuid;
 
+use crate::problem::Fields;
+
 /// What a record is. More kinds will follow: treat an unknown one as one you do not handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     Contact,
     Company,
+    Task,
     User,
     Team,
     Role,
@@ -36,6 +39,7 @@ impl RecordKind {
         match self {
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::Task => "task",
             Self::User => "user",
             Self::Team => "team",
             Self::Role => "role",
@@ -181,6 +185,15 @@ impl Stamp {
         *version += 1;
         *at = self.at.max(*at);
         *by = self.by;
+    }
+}
+
+/// Cuts a time to whole microseconds, for the database keeps no finer one, and refuses what RFC 3339 can't write.
+pub(crate) fn check_instant(at: &mut Option<DateTime<Utc>>, pointer: &str, fields: &mut Fields) {
+    *at = at.map(|at| at.trunc_subsecs(6));
+    let is_told = |at: &DateTime<Utc>| (1..=9999).contains(&at.year()) && at.nanosecond() < 1_000_000_000;
+    if at.as_ref().is_some_and(|at| !is_told(at)) {
+        fields.refuse(pointer, "out_of_range", "This is no time of the years 1 to 9999. Name another, or null.");
     }
 }
 

@@ -99,8 +99,8 @@ pub fn remedy(format: &str) -> Option<&'static str> {
         "date" => "This is not a calendar date. Write it as year-month-day, like 1990-12-31.",
         "date-time" => "This is not a time. Write it as in RFC 3339, like 2026-01-31T08:30:00Z.",
         "sort-order" => {
-            "Lists are sorted by created_at, updated_at, name, or custom. and the key of a sorted custom field; with a minus \
-             sign before it for descending."
+            "Lists are sorted by created_at, updated_at, name, due_at of what is due, or custom. and the key of a sorted \
+             custom field; with a minus sign before it for descending."
         }
         "uuid" => "This is not an id. Ids are UUIDs, like 0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b.",
         _ => return None,

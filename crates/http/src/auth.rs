@@ -345,6 +345,10 @@ requirements! {
     CompaniesCreate => Some(Permission::CompaniesCreate);
     CompaniesWrite => Some(Permission::CompaniesWrite);
     CompaniesDelete => Some(Permission::CompaniesDelete);
+    TasksRead => Some(Permission::TasksRead);
+    TasksCreate => Some(Permission::TasksCreate);
+    TasksWrite => Some(Permission::TasksWrite);
+    TasksDelete => Some(Permission::TasksDelete);
     UsersRead => Some(Permission::UsersRead);
     UsersWrite => Some(Permission::UsersWrite);
     CustomFieldsRead => Some(Permission::CustomFieldsRead);

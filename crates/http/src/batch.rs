@@ -6,6 +6,7 @@ use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
 use rapport_domain::{
     access::Resource,
+    activity::task::{NewTask, Task, TaskPatch},
     people::{
         company::{Company, CompanyPatch, NewCompany},
         contact::{Contact, ContactPatch, NewContact},
@@ -65,6 +66,17 @@ impl Batched for Company {
     type New = NewCompany;
     type Patch = CompanyPatch;
     const RECORDS: Resource = Resource::Companies;
+    const HAS_DUPLICATES: bool = false;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Task {
+    type New = NewTask;
+    type Patch = TaskPatch;
+    const RECORDS: Resource = Resource::Tasks;
     const HAS_DUPLICATES: bool = false;
 
     fn id(&self) -> Uuid {

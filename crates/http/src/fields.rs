@@ -123,7 +123,7 @@ pub(crate) struct DocumentedFields {
 impl DocumentedFields {
     pub(crate) fn of(document: &Value) -> Self {
         let operators = Operators::of(document);
-        let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company")];
+        let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company"), (Resource::Tasks, "Task")];
         let built_in = records.into_iter().map(|(resource, name)| {
             let mut fields = built_in(document, name);
             for field in &mut fields {
@@ -183,10 +183,7 @@ impl Operators {
     /// A field of every workspace: by its own name, or by the names of what filters know of it.
     fn of_built_in(&self, resource: Resource, name: &str) -> Vec<FieldFilter> {
         let catalogue = Catalogue::standard();
-        let entity = match resource {
-            Resource::Contacts => Entity::Contact,
-            Resource::Companies => Entity::Company,
-        };
+        let entity = Entity::from(resource);
         let own = catalogue.field(entity, name).map(|field| vec![field]);
         // A part of the record's field, or an amount with its currency.
         let is_part =

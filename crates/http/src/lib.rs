@@ -4,6 +4,7 @@
 //! operation exist, who calls, may they, are the parameters right), then a handler, which parses, calls one persistence
 //! function inside one `Db` closure, and renders.
 
+mod activity;
 mod address;
 mod answer;
 pub mod auth;

@@ -14,6 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
     access::{Permission, Resource},
+    activity::task::{TaskInvolvement, TaskRelation},
     feed::{FeedKind, FeedStart, StreamEnd},
     journal::EventName,
     page::Count,
@@ -46,6 +47,7 @@ use crate::{
         (name = "Authentication", description = "Signing in, and who one is then."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Tasks", description = "What somebody is to do, until when, and about whom."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Filters", description = "Conditions on records, as trees."),
@@ -65,7 +67,7 @@ use crate::{
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
             DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope, Resource,
-            RevokedInList, StreamEnd, Tag, UserState
+            RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -9,7 +9,10 @@ use actix_web::{
         header::{self, HeaderValue},
     },
 };
-use rapport_domain::{people::duplicate::DuplicateCandidate, problem::FieldProblem};
+use rapport_domain::{
+    people::duplicate::DuplicateCandidate,
+    problem::{FieldProblem, INVALID_TRANSITION},
+};
 use rapport_persistence::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -237,6 +240,11 @@ impl From<StoreError> for ApiError {
             }
             StoreError::Forbidden(detail) => Self::new("forbidden", detail),
             StoreError::ClosedFields(problems) => Self::closed(problems),
+            StoreError::Invalid(invalid) if invalid.is_transition() => {
+                let errors = invalid.into_problems();
+                let detail = errors.iter().map(|problem| problem.detail.as_str()).collect::<Vec<_>>().join(" ");
+                Self::new(INVALID_TRANSITION, detail).with_errors(errors)
+            }
             StoreError::Invalid(invalid) => Self::fields(invalid.into_problems()),
             StoreError::Parameter(problem) if problem.code == "cursor_mismatch" => {
                 Self::new("cursor_mismatch", problem.detail.clone()).with_errors(vec![*problem])

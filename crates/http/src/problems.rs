@@ -119,6 +119,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
     ),
     kind("conflict", 409, "Conflict", "What you ask for contradicts what is there. The detail says what."),
     kind(
+        "invalid_transition",
+        409,
+        "It does not go there from here",
+        "The record is in a state from which the wanted one can't be reached. The detail says which can, and by which operation.",
+    ),
+    kind(
         "idempotency_key_in_use",
         409,
         "The same request is under way",

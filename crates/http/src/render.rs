@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
+    activity::task::Task,
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
@@ -71,6 +72,20 @@ impl Shown for Contact {
 impl Shown for Company {
     const RESOURCE: Option<Resource> = Some(Resource::Companies);
     const RELATIONS: &[(&str, Option<Resource>)] = &[("parent", Some(Resource::Companies)), ("owner", None)];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Task {
+    const RESOURCE: Option<Resource> = Some(Resource::Tasks);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[
+        ("contact", Some(Resource::Contacts)),
+        ("company", Some(Resource::Companies)),
+        ("owner", None),
+        ("assignee", None),
+    ];
 
     fn version(&self) -> i64 {
         self.version

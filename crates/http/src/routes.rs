@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::{commerce, feed, filters, health, people, problems, render::ListPage, sales, workspace};
+use crate::{activity, commerce, feed, filters, health, people, problems, render::ListPage, sales, workspace};
 
 /// Feeds the server and the document alike.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
@@ -16,6 +16,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
                 .configure(workspace::configure)
                 .configure(people::configure)
                 .configure(sales::configure)
+                .configure(activity::configure)
                 .configure(commerce::configure)
                 .configure(filters::configure)
                 .configure(feed::configure),

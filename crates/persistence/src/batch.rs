@@ -11,7 +11,6 @@ use rapport_domain::{
     access::Right,
     id::{TeamId, UserId},
     people::duplicate::{DuplicateCandidate, OnDuplicate},
-    problem::FieldProblem,
     record::{ExternalId, RecordKind, Stamp, WriteResult},
     workspace::custom_field::CustomValues,
 };
@@ -405,7 +404,8 @@ impl<R: Bulk> Batch<R> {
         after.advance(self.stamp);
         self.pending.update(writer, verb, (before, &after), self.stamp, origin);
         self.records.insert(after.id(), (after.clone(), true));
-        if before.clone().owner_and_team() != after.clone().owner_and_team() {
+        let changes_hands = before.clone().owner_and_team() != after.clone().owner_and_team();
+        if changes_hands || before.assignee() != after.assignee() {
             // Who gave it away may not change it any more.
             self.pending.flush(writer)?;
             self.records.remove(&after.id());
@@ -416,15 +416,7 @@ impl<R: Bulk> Batch<R> {
     }
 
     fn require_known(&self, record: &R, before: Option<&R>) -> Result<(), StoreError> {
-        let before = before.map(R::references).unwrap_or_default();
-        let missing = self.known.missing(&record.references(), &before).into_iter();
-        let problems: Vec<FieldProblem> = missing
-            .map(|(pointer, what)| {
-                let detail = format!("There is no {what} with this id. Name another, or null.");
-                FieldProblem::at(pointer, "unknown_reference", detail)
-            })
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(StoreError::fields(problems)) }
+        self.known.require(&record.references(), &before.map(R::references).unwrap_or_default())
     }
 
     /// Lets nobody delete the connections by which something came, until the end of the transaction.

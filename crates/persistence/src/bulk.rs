@@ -18,7 +18,7 @@ use rapport_domain::{
     id::{TeamId, UserId},
     journal::Changes,
     people::duplicate::DuplicateCandidate,
-    problem::Invalid,
+    problem::{FieldProblem, Invalid},
     record::{ExternalId, RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
@@ -30,7 +30,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::Operation,
     journal::{self, BulkEntry, Entry},
-    people::companies,
+    people::{companies, contacts},
     schema::external_ids,
     workspace::{teams, users},
 };
@@ -58,6 +58,10 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn given(patch: &Self::Patch) -> Option<&CustomValues>;
     /// The records that it names.
     fn references(&self) -> References;
+    /// Who is to do it, and so may change it whoever owns it; none for what nobody is assigned to.
+    fn assignee(&self) -> Option<UserId> {
+        None
+    }
     /// Who owns it, and the team that it belongs to.
     fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
 
@@ -130,6 +134,7 @@ pub(crate) type Place<'i> = (&'i mut Option<Option<UserId>>, &'i mut Option<Opti
 pub(crate) enum Referenced {
     User,
     Team,
+    Contact,
     Company,
 }
 
@@ -138,13 +143,14 @@ impl Referenced {
         match self {
             Self::User => "user",
             Self::Team => "team",
+            Self::Contact => "contact",
             Self::Company => "company",
         }
     }
 }
 
 /// The records that a record or a patch names, each with the pointer of the field that does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct References(Vec<(String, Referenced, Uuid)>);
 
 impl References {
@@ -186,6 +192,10 @@ impl Known {
         if !teams.is_empty() {
             known.ids.extend(teams::known(reader, teams)?);
         }
+        let contacts = named.ids(Referenced::Contact);
+        if !contacts.is_empty() {
+            known.ids.extend(contacts::known(reader, contacts)?);
+        }
         let companies = named.ids(Referenced::Company);
         if !companies.is_empty() {
             known.ids.extend(companies::known(reader, companies)?);
@@ -198,6 +208,19 @@ impl Known {
         let was_named = |what: Referenced, id: Uuid| before.0.iter().any(|(_, of, known)| *of == what && *known == id);
         let missing = named.0.iter().filter(|(_, what, id)| !self.ids.contains(id) && !was_named(*what, *id));
         missing.map(|(pointer, what, _)| (pointer.clone(), what.as_str())).collect()
+    }
+
+    /// Refuses what is missing, each at the pointer of the field that names it.
+    pub(crate) fn require(&self, named: &References, before: &References) -> Result<(), StoreError> {
+        let problems: Vec<FieldProblem> = self
+            .missing(named, before)
+            .into_iter()
+            .map(|(pointer, what)| {
+                let detail = format!("There is no {what} with this id. Name another, or null.");
+                FieldProblem::at(pointer, "unknown_reference", detail)
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(StoreError::fields(problems)) }
     }
 
     /// A record that is gone by now.

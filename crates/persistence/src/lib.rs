@@ -29,6 +29,7 @@ mod search;
 pub mod sequencer;
 mod visibility;
 
+pub mod activity;
 pub mod commerce;
 pub mod people;
 pub mod sales;

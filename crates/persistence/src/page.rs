@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rapport_domain::page::{COUNT_CEILING, DEFAULT_LIMIT, MAX_LIMIT, Total, TotalRelation};
+use rapport_domain::{
+    access::Resource,
+    page::{COUNT_CEILING, DEFAULT_LIMIT, MAX_LIMIT, SortKey, Total, TotalRelation},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -208,6 +211,12 @@ macro_rules! rows {
     }};
 }
 pub(crate) use rows;
+
+/// Refuses an order by what records of a resource don't have.
+pub(crate) fn not_sorted_by(resource: Resource, key: &SortKey) -> StoreError {
+    let detail = format!("The {} have no {} to be sorted by. Choose another order.", resource.as_str(), key.field());
+    StoreError::parameter("sort", "unknown_sort", detail)
+}
 
 /// A total in the words of the API, from a count that stopped one past the ceiling.
 pub(crate) fn counted(value: i64) -> Total {

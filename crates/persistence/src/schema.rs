@@ -201,6 +201,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    tasks (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        source -> Text,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        custom -> Jsonb,
+        name -> Text,
+        kind -> Text,
+        status -> Text,
+        status_class -> Text,
+        priority -> Text,
+        parent_kind -> Nullable<Text>,
+        parent_id -> Nullable<Uuid>,
+        assignee_id -> Nullable<Uuid>,
+        collaborator_ids -> Array<Uuid>,
+        start_at -> Nullable<Timestamptz>,
+        due_at -> Nullable<Timestamptz>,
+        completed_at -> Nullable<Timestamptz>,
+        series_id -> Nullable<Uuid>,
+        details -> Jsonb,
+        search -> Text,
+        sort_name -> Text,
+        folded -> Jsonb,
+    }
+}
+
+diesel::table! {
     companies (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

@@ -35,6 +35,16 @@ enum Shares {
     All,
 }
 
+/// Whose part in a record counts, whoever owns it. Only tasks have people who take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Parts {
+    None,
+    /// That of who is to do it.
+    Assignees,
+    /// And that of those who help.
+    All,
+}
+
 /// What a caller may see or change of one resource.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -49,6 +59,8 @@ pub(crate) struct Policy {
     shared_with: Vec<Uuid>,
     /// Which shares count.
     shares: Shares,
+    /// Whose part counts.
+    parts: Parts,
     now: DateTime<Utc>,
 }
 
@@ -92,6 +104,11 @@ impl Policy {
             teams,
             shared_with: shared_with.clone(),
             shares,
+            parts: match (resource, shares) {
+                (Resource::Tasks, Shares::All) => Parts::All,
+                (Resource::Tasks, Shares::ToWrite) => Parts::Assignees,
+                (Resource::Tasks, Shares::None) | (Resource::Contacts | Resource::Companies, _) => Parts::None,
+            },
             now: reader.now(),
         }
     }
@@ -115,6 +132,9 @@ impl Policy {
             }
             _ => lanes.push(Within::Teams(self.clone(), user)),
         }
+        if self.parts != Parts::None {
+            lanes.push(Within::Assigned(self.clone(), user));
+        }
         lanes.push(Within::Shared(self.clone(), user));
         lanes
     }
@@ -133,7 +153,9 @@ pub(crate) enum Within {
     Team(Policy, Uuid, Uuid),
     /// Of any of the teams, and not the user's own.
     Teams(Policy, Uuid),
-    /// Shared, and neither of a team nor the user's own.
+    /// Assigned to the user, and neither of a team nor their own.
+    Assigned(Policy, Uuid),
+    /// Shared, or such that the user helps with it, and none of the others.
     Shared(Policy, Uuid),
 }
 
@@ -162,6 +184,10 @@ impl QueryFragment<Pg> for Within {
                 policy.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
                 policy.push_teams(" AND ", " = ANY(", out)?;
             }
+            Self::Assigned(policy, user) => {
+                policy.push_out_of_reach(user, out.reborrow())?;
+                policy.push_assignee(" AND ", " = ", user, out)?;
+            }
             Self::Shared(policy, user) => policy.push_shared(user, out)?,
         }
         Ok(())
@@ -174,6 +200,29 @@ impl Policy {
         out.push_sql(".owner_id");
         out.push_sql(compares);
         out.push_bind_param::<sql_types::Uuid, _>(user)
+    }
+
+    fn push_assignee<'b>(
+        &'b self,
+        joins: &str,
+        compares: &str,
+        user: &'b Uuid,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
+        out.push_sql(joins);
+        out.push_sql(self.table);
+        out.push_sql(".assignee_id");
+        out.push_sql(compares);
+        out.push_bind_param::<sql_types::Uuid, _>(user)
+    }
+
+    /// That the user helps with a record of this table or alias.
+    fn push_helps<'b>(&'b self, table: &str, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(table);
+        out.push_sql(".collaborator_ids @> ARRAY[");
+        out.push_bind_param::<sql_types::Uuid, _>(user)?;
+        out.push_sql("]");
+        Ok(())
     }
 
     fn push_teams<'b>(&'b self, joins: &str, compares: &str, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -199,11 +248,19 @@ impl Policy {
             self.push_share(user, out.reborrow())?;
             out.push_sql(")");
         }
+        if self.parts != Parts::None {
+            self.push_assignee(" OR ", " = ", user, out.reborrow())?;
+        }
+        if self.parts == Parts::All {
+            out.push_sql(" OR ");
+            self.push_helps(self.table, user, out.reborrow())?;
+        }
         out.push_sql(")");
         Ok(())
     }
 
-    fn push_shared<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// Neither of a team nor the user's own.
+    fn push_out_of_reach<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
         if !self.teams.is_empty() {
             out.push_sql(" AND (");
@@ -212,10 +269,27 @@ impl Policy {
             self.push_teams(" OR ", " <> ALL(", out.reborrow())?;
             out.push_sql(")");
         }
+        Ok(())
+    }
+
+    fn push_shared<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.push_out_of_reach(user, out.reborrow())?;
+        if self.parts != Parts::None {
+            self.push_assignee(" AND ", " IS DISTINCT FROM ", user, out.reborrow())?;
+        }
         out.push_sql(" AND ");
         out.push_sql(self.table);
         out.push_sql(".id = ANY(ARRAY(SELECT share.record_id FROM record_shares AS share WHERE ");
         self.push_share(user, out.reborrow())?;
+        if self.parts == Parts::All {
+            out.push_sql(" UNION ALL SELECT helped.id FROM ");
+            out.push_sql(self.table);
+            out.push_sql(" AS helped WHERE helped.workspace_id = ");
+            out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
+            // The last condition is that of the index, without which it would not be used.
+            out.push_sql(" AND helped.collaborator_ids <> '{}' AND ");
+            self.push_helps("helped", user, out.reborrow())?;
+        }
         out.push_sql("))");
         Ok(())
     }

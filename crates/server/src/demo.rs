@@ -4,6 +4,10 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use rapport_domain::{
     access::StandardRole,
+    activity::{
+        parent::{Parent, ParentKind},
+        task::NewTask,
+    },
     commerce::connection::{ConnectionKind, NewConnection},
     id::{CompanyId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
@@ -13,6 +17,7 @@ use rapport_domain::{
 use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
+    activity::tasks,
     commerce::connections,
     people::{companies, contacts},
     workspace::{
@@ -100,11 +105,22 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         new.parent_id = if new.name.ends_with("Logistics") { ids.last().copied() } else { None };
         ids.push(db.write(&scope, move |writer| companies::create(writer, new)).await?.id);
     }
+    let mut people = Vec::new();
     for (index, (contact, company)) in sample_contacts().into_iter().enumerate() {
         let mut new: NewContact = read(contact)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
         new.company_id = company.and_then(|company| ids.get(company).copied());
-        db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?;
+        people.push(db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?.id);
+    }
+    for (index, (task, about)) in sample_tasks().into_iter().enumerate() {
+        let mut new: NewTask = read(task)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        new.parent = match about {
+            About::Nothing => None,
+            About::Company(place) => ids.get(place).map(|id| Parent { kind: ParentKind::Company, id: id.uuid() }),
+            About::Contact(place) => people.get(place).map(|id| Parent { kind: ParentKind::Contact, id: id.uuid() }),
+        };
+        db.write(&scope, move |writer| tasks::create(writer, new.clone())).await?;
     }
     Ok(())
 }
@@ -162,6 +178,32 @@ fn sample_companies() -> Vec<Value> {
             "lifecycle_stage": "customer", "addresses": [{"type": "billing", "city": "Kyoto", "country": "JP"}]}),
         json!({"name": "Atelier Moreau", "domain": "ateliermoreau.example", "type": "supplier", "industry": "Design",
             "employee_range": "1_10", "lifecycle_stage": "lead", "addresses": [{"type": "visiting", "city": "Lyon", "country": "FR"}]}),
+    ]
+}
+
+/// What a task is about: the place of a record in the lists of samples.
+enum About {
+    Nothing,
+    Company(usize),
+    Contact(usize),
+}
+
+/// Tasks, each with what it is about.
+fn sample_tasks() -> Vec<(Value, About)> {
+    vec![
+        (
+            json!({"name": "Offer for the spring catalogue", "type": "follow_up", "priority": "high", "status": "in_progress",
+                "description": "They asked for gift boxes in three sizes.", "due_at": "2026-12-04T15:00:00Z",
+                "reminders": [{"minutes_before_due": 1440}, {"minutes_before_due": 60}], "tags": ["key account"]}),
+            About::Company(0),
+        ),
+        (
+            json!({"name": "Quarterly call", "type": "call", "due_at": "2027-01-11T09:00:00Z", "time_zone": "Europe/Berlin",
+                "recurrence": "FREQ=MONTHLY;INTERVAL=3;BYDAY=2MO"}),
+            About::Contact(0),
+        ),
+        (json!({"name": "Café machine: ask for a visit", "type": "visit", "status": "deferred"}), About::Company(4)),
+        (json!({"name": "Tidy up the list of suppliers", "priority": "low"}), About::Nothing),
     ]
 }
 

@@ -91,7 +91,8 @@ fn without_its_permission_every_operation_is_forbidden() {
             // What is not there is created.
             "upsert_contact" => vec![scope, "contacts:create"],
             "upsert_company" => vec![scope, "companies:create"],
-            "transfer_user" => vec![scope, "contacts:write", "companies:write"],
+            "upsert_task" => vec![scope, "tasks:create"],
+            "transfer_user" => vec![scope, "contacts:write", "companies:write", "tasks:write"],
             _ => vec![scope],
         };
         let answer = call(&operation, &workspace.scoped(&scopes), &id, Some(&admin));
@@ -140,6 +141,8 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
         ("/v1/companies", "parent_id", &company),
         ("/v1/contacts", "owner_id", &json!(user)),
         ("/v1/companies", "owner_id", &json!(user)),
+        ("/v1/tasks", "owner_id", &json!(user)),
+        ("/v1/tasks", "assignee_id", &json!(user)),
     ];
     for (collection, field, id) in references {
         let answer = here.post(collection, &json!({"name": "x", "first_name": "x", field: id}));
@@ -150,6 +153,10 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
                 .expect_errors(&[(&format!("/{field}"), "unknown_reference")]);
         }
     }
+    let parent = json!({"name": "x", "parent": {"kind": "company", "id": company}});
+    here.post("/v1/tasks", &parent).expect_errors(&[("/parent/id", "unknown_reference")]);
+    let helper = json!({"name": "x", "collaborator_ids": [user]});
+    here.post("/v1/tasks", &helper).expect_errors(&[("/collaborator_ids/0", "unknown_reference")]);
 }
 
 #[test]

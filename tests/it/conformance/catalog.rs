@@ -85,7 +85,7 @@ fn the_schema_of_the_code_is_that_of_the_database() {
                 None => (kind, "NO"),
             };
             let kind = match kind {
-                "Array<Text>" => "ARRAY",
+                "Array<Text>" | "Array<Uuid>" => "ARRAY",
                 "BigInt" => "bigint",
                 "Binary" => "bytea",
                 "Bool" => "boolean",

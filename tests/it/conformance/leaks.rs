@@ -38,6 +38,9 @@ enum Row {
     History(&'static str),
     Duplicates,
     Upsert(&'static str),
+    /// Done at an address below that of the record; the last word is the way back.
+    Act(&'static str, &'static str, &'static str),
+    MyTasks,
     Batch(&'static str),
     ListShares,
     CreateShare,
@@ -113,6 +116,20 @@ const TABLE: &[(&str, Row)] = &[
     ("upsert_company", Row::Upsert("companies")),
     ("batch_companies", Row::Batch("companies")),
     ("list_company_history", Row::History("companies")),
+    ("list_tasks", Row::List("tasks")),
+    ("search_tasks", Row::Search("tasks")),
+    ("create_task", Row::Create("tasks")),
+    ("get_task", Row::Get("tasks")),
+    ("update_task", Row::Update("tasks")),
+    ("delete_task", Row::Delete("tasks")),
+    ("restore_task", Row::Restore("tasks")),
+    ("upsert_task", Row::Upsert("tasks")),
+    ("batch_tasks", Row::Batch("tasks")),
+    ("list_task_history", Row::History("tasks")),
+    ("complete_task", Row::Act("tasks", "complete", "reopen")),
+    ("cancel_task", Row::Act("tasks", "cancel", "reopen")),
+    ("reopen_task", Row::Act("tasks", "reopen", "reopen")),
+    ("list_my_tasks", Row::MyTasks),
     ("explain_filter", Row::Explain),
     ("list_changes", Row::Changes),
     ("stream_changes", Row::StreamOfChanges),
@@ -214,6 +231,7 @@ impl Case<'_> {
                 Row::Create(resource) => self.create(resource),
                 Row::Upsert(resource) => self.upsert(resource),
                 Row::Batch(resource) => self.batch(resource),
+                Row::MyTasks => self.my_tasks(),
                 Row::Changes => self.changes(),
                 Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
@@ -225,7 +243,8 @@ impl Case<'_> {
     }
 
     fn rule(&self, resource: &str) -> Rule {
-        self.rules.iter().find(|(of, _)| *of == resource).unwrap_or_else(|| panic!("{resource}")).1
+        let rule = self.rules.iter().find(|(of, _)| *of == resource).unwrap_or_else(|| panic!("{resource}")).1;
+        Rule { counts_parts: resource == "tasks", ..rule }
     }
 
     /// Fails unless the status is this one and nothing in the answer is closed to the caller.
@@ -241,7 +260,7 @@ impl Case<'_> {
     fn no_leak(&self, about: &str, answer: &Answer) {
         self.no_closed_word(about, &answer.text);
         for record in &self.world.records {
-            let is_named = answer.status < 300 && answer.text.contains(&format!("\"id\":\"{}\"", record.id));
+            let is_named = answer.status < 300 && names(&answer.text, &record.id);
             let is_seen = self.rule(record.resource).sees(record.place);
             assert!(is_seen || !is_named, "{about} tells of {:?}: {}", record.place, answer.text);
         }
@@ -502,6 +521,35 @@ impl Case<'_> {
         }
     }
 
+    /// What the caller is to do or helps with, whoever owns it.
+    fn my_tasks(&self) {
+        let (rule, path) = (self.rule("tasks"), "/v1/tasks/mine");
+        let shows = |fields: &[&str]| fields.iter().all(|field| self.mask.shows("tasks", field));
+        let may = !rule.sees_none() && shows(&["assignee_id", "status", "status_class", "due_at"]);
+        for (query, places, may) in [
+            ("", [Place::Own, Place::Assigned].as_slice(), may),
+            ("?involved_as=collaborator", &[Place::Collaborating], may && shows(&["collaborator_ids"])),
+            (
+                "?involved_as=collaborator&involved_as=assignee",
+                &[Place::Own, Place::Assigned, Place::Collaborating],
+                may && shows(&["collaborator_ids"]),
+            ),
+        ] {
+            let answer = self.world.caller.get(&format!("{path}{query}"));
+            self.expect(&format!("list my tasks{query}"), None, &answer, if may { 200 } else { 403 });
+            if may {
+                let listed = answer.body["data"].as_array().unwrap();
+                listed.iter().for_each(|task| self.has_open_fields_alone("tasks", task));
+                let mut listed: Vec<String> =
+                    listed.iter().map(|task| task["id"].as_str().unwrap().to_owned()).collect();
+                let mut expected: Vec<String> = places.iter().map(|place| self.world.id("tasks", *place)).collect();
+                listed.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(listed, expected, "{query} with {rule:?}");
+            }
+        }
+    }
+
     /// That somebody else has an address is only told to who may see them.
     fn create_with_known_address(&self) {
         if !self.mask.writes("contacts", "emails") {
@@ -537,7 +585,9 @@ impl Case<'_> {
         let (resource, status) = match row {
             Row::Get(resource) | Row::History(resource) => (resource, self.rule(resource).to_read(place)),
             Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
-            Row::Update(resource) | Row::Restore(resource) => (resource, self.rule(resource).to_write(place)),
+            Row::Update(resource) | Row::Restore(resource) | Row::Act(resource, ..) => {
+                (resource, self.rule(resource).to_write(place))
+            }
             Row::Delete(resource) => (resource, self.rule(resource).to_delete(place)),
             Row::GetShare => return self.get_share(place),
             Row::DeleteShare => return self.delete_share(place),
@@ -551,6 +601,7 @@ impl Case<'_> {
             Row::Duplicates => self.world.caller.get(&format!("{path}/duplicates")),
             Row::Restore(_) => self.world.caller.send("POST", &format!("{path}/restore"), &[], None),
             Row::Delete(_) => self.world.caller.delete(&path),
+            Row::Act(_, act, _) => self.world.caller.send("POST", &format!("{path}/{act}"), &[], None),
             _ => return self.update(id, resource, place, status),
         };
         self.expect(id, Some(place), &answer, status);
@@ -560,6 +611,10 @@ impl Case<'_> {
                 self.expand(resource, place);
             }
             Row::History(_) if status == 200 => self.have_open_fields_alone(answer.body["data"].as_array().unwrap()),
+            Row::Act(resource, _, back) if status == 200 => {
+                self.has_open_fields_alone(resource, &answer.body);
+                self.world.admin.send("POST", &format!("{path}/{back}"), &[], None).expect(200);
+            }
             Row::Delete(_) if status == 204 => {
                 self.world.admin.send("POST", &format!("{path}/restore"), &[], None).expect(200);
             }
@@ -586,13 +641,14 @@ impl Case<'_> {
         let (relation, field) = match resource {
             "contacts" => ("company", "company_id"),
             "companies" => ("parent", "parent_id"),
+            "tasks" => ("company", "parent"),
             other => panic!("{other} embeds nothing: say here what it does"),
         };
         let path = format!("/v1/{resource}/{}?expand={relation}", self.world.id(resource, place));
         let answer = self.world.caller.get(&path);
         let is_open = self.mask.shows(resource, field);
         self.expect(&format!("expand {relation}"), Some(place), &answer, if is_open { 200 } else { 403 });
-        if is_open && resource == "contacts" && place.is_here() {
+        if is_open && resource != "companies" && place.is_here() {
             let is_seen = self.rule("companies").sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
         }
@@ -676,33 +732,43 @@ impl Case<'_> {
 
     /// What is explained is what is done.
     fn explanations(&self) {
-        for place in Place::ALL.iter().filter(|place| place.is_here()) {
-            let record = self.world.id("contacts", *place);
-            let path = format!("/v1/access/explain?resource=contacts&record={record}&user={}", self.world.caller_id);
-            let answer = self.world.admin.get(&path);
-            answer.expect(200);
-            let allowed: Vec<bool> =
-                answer.body["rights"].as_array().unwrap().iter().map(|right| right["allowed"] == true).collect();
-            let expected = [
-                self.rule("contacts").sees(*place),
-                self.rule("contacts").changes(*place),
-                self.rule("contacts").to_delete(*place) == 204,
-            ];
-            assert_eq!(allowed, expected, "{place:?} with {:?}: {}", self.rule("contacts"), answer.text);
-            for field in answer.body["closed_fields"].as_array().unwrap() {
-                let field = field.as_str().unwrap();
-                let is_closed =
-                    !self.mask.shows("contacts", field) || (field == "name" && !self.mask.names("contacts"));
-                assert!(is_closed || self.rule("contacts").sees_none(), "{field} with {:?}", self.mask);
-            }
+        for resource in ["contacts", "tasks"] {
+            Place::ALL.iter().filter(|place| place.is_here()).for_each(|place| self.explanation(resource, *place));
         }
     }
+
+    fn explanation(&self, resource: &'static str, place: Place) {
+        let (rule, record) = (self.rule(resource), self.world.id(resource, place));
+        let path = format!("/v1/access/explain?resource={resource}&record={record}&user={}", self.world.caller_id);
+        let answer = self.world.admin.get(&path);
+        answer.expect(200);
+        let allowed: Vec<bool> =
+            answer.body["rights"].as_array().unwrap().iter().map(|right| right["allowed"] == true).collect();
+        let expected = [rule.sees(place), rule.changes(place), rule.to_delete(place) == 204];
+        assert_eq!(allowed, expected, "{resource} {place:?} with {rule:?}: {}", answer.text);
+        for field in answer.body["closed_fields"].as_array().unwrap() {
+            let field = field.as_str().unwrap();
+            let is_closed = !self.mask.shows(resource, field) || (field == "name" && !self.mask.names(resource));
+            assert!(is_closed || rule.sees_none(), "{field} with {:?}", self.mask);
+        }
+    }
+}
+
+/// Whether a text tells of a record, other than as what another one is about: a reference is shown as it is kept.
+fn names(text: &str, id: &str) -> bool {
+    let named = format!("\"id\":\"{id}\"");
+    let is_reference = |before: &str| {
+        let object = before.rfind('{').map_or(before, |start| &before[..start]);
+        ["\"parent\":", "\"from\":", "\"to\":"].iter().any(|field| object.ends_with(field))
+    };
+    text.match_indices(&named).any(|(at, _)| !is_reference(&text[..at]))
 }
 
 fn entity(resource: &str) -> &'static str {
     match resource {
         "contacts" => "contact",
         "companies" => "company",
+        "tasks" => "task",
         other => panic!("{other} has no entity: add it here"),
     }
 }

@@ -15,6 +15,10 @@ pub fn body(schema: &str, unique: &str) -> Value {
             json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.com")}]})
         }
         "NewCompany" => json!({"name": unique}),
+        "NewTask" => json!({"name": unique, "due_at": "2099-12-01T09:00:00Z"}),
+        "TaskPatch" => json!({"name": unique}),
+        "TaskSearch" => json!({"filter": filter("task", unique), "limit": 1}),
+        "TaskBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewTask", unique)}]}),
         // With what a new one needs, for upserts.
         "ContactPatch" => json!({"last_name": unique}),
         "CompanyPatch" => json!({"name": unique}),

@@ -9,11 +9,14 @@ use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use rapport_domain::{
     access::Grants,
+    activity::task::TaskSearch,
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
 };
 use rapport_persistence::{
-    Clock, Db, migrations,
+    Clock, Db,
+    activity::tasks,
+    migrations,
     people::{companies, contacts},
 };
 use serde_json::{Value, json};
@@ -24,7 +27,7 @@ use crate::harness::{Caller, Rapport, change_database, database_url, fresh_datab
 
 /// How many trees are compared for each of the moments.
 fn cases() -> usize {
-    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(800)
+    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
 }
 
 /// Moments at which calendars are difficult: clocks go forward and back, leap days, the turn of a year.
@@ -86,6 +89,11 @@ async fn found_by(db: &Db, world: &World, tree: &Value) -> BTreeSet<Uuid> {
         Entity::Contact => {
             let search: ContactSearch = serde_json::from_value(body).unwrap();
             let page = db.read(&world.scope(), move |reader| contacts::search(reader, &search)).await;
+            page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
+        }
+        Entity::Task => {
+            let search: TaskSearch = serde_json::from_value(body).unwrap();
+            let page = db.read(&world.scope(), move |reader| tasks::search(reader, &search)).await;
             page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
         }
         Entity::Company => {

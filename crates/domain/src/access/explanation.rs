@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{Grants, Reach, Resource, Right};
 use crate::{
+    activity::task::TaskInvolvement,
     id::{RoleId, ShareId, UserId},
     workspace::{
         role::{self, Role},
@@ -49,10 +50,10 @@ pub struct RightExplanation {
 pub struct AccessReason {
     /// Whether it lets the user.
     pub lets: bool,
-    /// The role whose rule it is; null for shares.
+    /// The role whose rule it is; null for what is no rule of a role.
     #[schema(required, value_type = Option<Uuid>)]
     pub role_id: Option<RoleId>,
-    /// The share; null for roles.
+    /// The share; null for what is no share.
     #[schema(required, value_type = Option<Uuid>)]
     pub share_id: Option<ShareId>,
     /// The same in words.
@@ -69,6 +70,8 @@ pub struct Subject {
     pub team: Option<Uuid>,
     /// Shares of the record with the user or their teams that have not ended.
     pub shares: Vec<Share>,
+    /// What the user has to do with it, where it is a task.
+    pub involvement: Option<TaskInvolvement>,
 }
 
 /// A user, as far as rights go.
@@ -116,6 +119,7 @@ impl Standing {
             Right::Write | Right::Delete => grants.on(subject.resource).write != Reach::None,
         };
         reasons.extend(subject.shares.iter().map(|share| reason_of_share(share, right, has_reach)));
+        reasons.extend(subject.involvement.map(|involved| reason_of_involvement(involved, right, has_reach)));
         let mut allowed = reasons.iter().any(|reason| reason.lets);
         if right == Right::Delete && !grants.on(subject.resource).delete {
             let detail = "No role lets them delete such records.".to_owned();
@@ -158,6 +162,19 @@ impl Standing {
         let detail = format!("The role {} lets them {verb} {meant}{verdict}.", role.name);
         AccessReason { lets, role_id: Some(role.id), share_id: None, detail }
     }
+}
+
+fn reason_of_involvement(involvement: TaskInvolvement, right: Right, has_reach: bool) -> AccessReason {
+    let (what, is_enough) = match involvement {
+        TaskInvolvement::Assignee => ("The task is assigned to them", true),
+        TaskInvolvement::Collaborator => ("They collaborate on the task", right == Right::Read),
+    };
+    let (lets, detail) = match (is_enough, has_reach) {
+        (false, _) => (false, format!("{what}, which lets them see it, not change it.")),
+        (true, false) => (false, format!("{what}, but no role lets them do this with any.")),
+        (true, true) => (true, format!("{what}.")),
+    };
+    AccessReason { lets, role_id: None, share_id: None, detail }
 }
 
 fn reason_of_share(share: &Share, right: Right, has_reach: bool) -> AccessReason {

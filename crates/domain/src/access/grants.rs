@@ -249,8 +249,13 @@ mod tests {
 
     #[test]
     fn nobody_gives_more_than_they_have() {
-        let mine = Grants::new(vec![team_readers(), Grant::NONE], Permissions::default());
-        let more = Grants::new(vec![Grant { read: Reach::All, ..team_readers() }, Grant::NONE], Permissions::default());
+        let on_the_first = |grant: Grant| {
+            let mut grants = vec![Grant::NONE; Resource::ALL.len()];
+            grants[0] = grant;
+            Grants::new(grants, Permissions::default())
+        };
+        let mine = on_the_first(team_readers());
+        let more = on_the_first(Grant { read: Reach::All, ..team_readers() });
         assert!(mine.cover(&mine) && more.cover(&mine) && !mine.cover(&more));
         assert!(Grants::everything().cover(&more) && !more.cover(&Grants::everything()));
     }

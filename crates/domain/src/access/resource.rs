@@ -8,6 +8,7 @@ use utoipa::{
 
 use super::Permission;
 use crate::{
+    activity::task::Task,
     people::{company::Company, contact::Contact},
     record::RecordKind,
 };
@@ -18,6 +19,7 @@ use crate::{
 pub enum Resource {
     Contacts,
     Companies,
+    Tasks,
 }
 
 /// What may be done with records.
@@ -39,13 +41,14 @@ pub(super) fn is_open(field: &str) -> bool {
 }
 
 impl Resource {
-    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies];
+    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Tasks];
 
     /// Its name in addresses and scopes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Contacts => "contacts",
             Self::Companies => "companies",
+            Self::Tasks => "tasks",
         }
     }
 
@@ -59,6 +62,7 @@ impl Resource {
         match self {
             Self::Contacts => RecordKind::Contact,
             Self::Companies => RecordKind::Company,
+            Self::Tasks => RecordKind::Task,
         }
     }
 
@@ -78,6 +82,10 @@ impl Resource {
             (Self::Companies, Right::Create) => Permission::CompaniesCreate,
             (Self::Companies, Right::Write) => Permission::CompaniesWrite,
             (Self::Companies, Right::Delete) => Permission::CompaniesDelete,
+            (Self::Tasks, Right::Read) => Permission::TasksRead,
+            (Self::Tasks, Right::Create) => Permission::TasksCreate,
+            (Self::Tasks, Right::Write) => Permission::TasksWrite,
+            (Self::Tasks, Right::Delete) => Permission::TasksDelete,
         }
     }
 
@@ -86,6 +94,7 @@ impl Resource {
         match self {
             Self::Contacts => Contact::FIELDS,
             Self::Companies => Company::FIELDS,
+            Self::Tasks => Task::FIELDS,
         }
     }
 }

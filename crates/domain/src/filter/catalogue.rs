@@ -22,9 +22,22 @@ use crate::{
 pub enum Entity {
     Contact,
     Company,
+    Task,
+}
+
+impl From<Resource> for Entity {
+    fn from(resource: Resource) -> Self {
+        match resource {
+            Resource::Contacts => Self::Contact,
+            Resource::Companies => Self::Company,
+            Resource::Tasks => Self::Task,
+        }
+    }
 }
 
 impl Entity {
+    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Task];
+
     /// Its word in messages.
     pub fn as_str(self) -> &'static str {
         self.resource().kind().as_str()
@@ -35,6 +48,7 @@ impl Entity {
         match self {
             Self::Contact => Resource::Contacts,
             Self::Company => Resource::Companies,
+            Self::Task => Resource::Tasks,
         }
     }
 
@@ -43,6 +57,15 @@ impl Entity {
         match self {
             Self::Contact => crate::people::contact::Contact::SEARCHED,
             Self::Company => crate::people::company::Company::SEARCHED,
+            Self::Task => crate::activity::task::Task::SEARCHED,
+        }
+    }
+
+    /// Whether its records are somewhere on the map.
+    pub fn has_place(self) -> bool {
+        match self {
+            Self::Contact | Self::Company => true,
+            Self::Task => false,
         }
     }
 }
@@ -172,10 +195,7 @@ impl From<&CustomField> for Definition {
             CustomFieldType::MultiChoice => Kind::Tags(options()),
             CustomFieldType::Reference => Kind::Choice(Options::Ids),
         };
-        let entity = match field.resource {
-            Resource::Contacts => Entity::Contact,
-            Resource::Companies => Entity::Company,
-        };
+        let entity = Entity::from(field.resource);
         // Addresses are sorted as they are, and compared without case.
         let sorted = (field.sorted && field.kind != CustomFieldType::Url).then_some(field.id);
         Self { entity, key: field.key.clone(), kind, sorted }
@@ -247,13 +267,17 @@ impl Catalogue {
 mod tests {
     use super::*;
     use crate::{
+        activity::{
+            parent::ParentKind,
+            task::{Priority, TaskStatus, TaskStatusClass, TaskType},
+        },
         people::company::{CompanyType, EmployeeRange},
         record::{Channel, LifecycleStage, Source},
     };
 
     #[test]
     fn every_field_is_there_once_and_tells_of_fields_that_can_be_closed() {
-        for entity in [Entity::Contact, Entity::Company] {
+        for entity in Entity::ALL.iter().copied() {
             for field in Catalogue::standard().fields(entity) {
                 let same = Catalogue::standard().fields(entity).filter(|other| other.name == field.name).count();
                 assert_eq!(same, 1, "{}", field.name);
@@ -274,8 +298,15 @@ mod tests {
                 assert!(serde_json::from_value::<T>((*word).into()).is_ok(), "{name}: {word}");
             }
         }
-        for entity in [Entity::Contact, Entity::Company] {
+        for entity in Entity::ALL.iter().copied() {
             are::<Source>(entity, "source");
+        }
+        are::<TaskType>(Entity::Task, "type");
+        are::<TaskStatus>(Entity::Task, "status");
+        are::<TaskStatusClass>(Entity::Task, "status_class");
+        are::<Priority>(Entity::Task, "priority");
+        are::<ParentKind>(Entity::Task, "parent_kind");
+        for entity in [Entity::Contact, Entity::Company] {
             are::<Channel>(entity, "source_channel");
             are::<LifecycleStage>(entity, "lifecycle_stage");
         }

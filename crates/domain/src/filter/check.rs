@@ -431,7 +431,9 @@ mod tests {
         let readable =
             crate::access::FieldRule { mode: crate::access::FieldMode::AllBut, fields: ["birthday".to_owned()].into() };
         let contacts = crate::access::Grant { read: Reach::All, readable, ..crate::access::Grant::NONE };
-        let grants = Grants::new(vec![contacts, crate::access::Grant::NONE], crate::access::Permissions::default());
+        let mut each = vec![crate::access::Grant::NONE; Resource::ALL.len()];
+        each[Resource::Contacts as usize] = contacts;
+        let grants = Grants::new(each, crate::access::Permissions::default());
         let catalogue = Catalogue::standard();
         let surroundings = Surroundings { catalogue, grants: &grants, as_of: DateTime::UNIX_EPOCH, country: None };
         let refused = check(&filter, "/filter", &surroundings).unwrap_err();

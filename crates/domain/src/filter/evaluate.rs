@@ -230,11 +230,7 @@ fn latest_of<'r>(latest: &Latest, record: Record<'r>, others: &dyn Surrounds<'r>
 
 fn is_within(area: &Area, record: Record<'_>) -> bool {
     if let Area::Countries(countries) = area {
-        let address = match record {
-            Record::Contact(contact) => contact.addresses.first(),
-            Record::Company(company) => company.addresses.first(),
-        };
-        let country = address.and_then(|address| address.country.as_ref());
+        let country = record.address().and_then(|address| address.country.as_ref());
         return country.is_some_and(|country| countries.contains(country));
     }
     record.place().is_some_and(|(lat, lon)| match area {

@@ -30,6 +30,16 @@ const COMPANY_TYPES: &[&str] =
 
 const EMPLOYEE_RANGES: &[&str] = &["1_10", "11_50", "51_200", "201_500", "501_1000", "1001_plus"];
 
+const TASK_TYPES: &[&str] = &["todo", "call", "email", "meeting", "follow_up", "demo", "visit", "thank_you"];
+
+const TASK_STATUSES: &[&str] = &["not_started", "in_progress", "deferred", "completed", "cancelled"];
+
+const TASK_STATUS_CLASSES: &[&str] = &["open", "on_hold", "done", "cancelled"];
+
+const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
+
+const PARENT_KINDS: &[&str] = &["contact", "company"];
+
 /// The relations that a filter may name.
 pub(super) const RELATIONS: &[Relation] = &[
     Relation {
@@ -64,18 +74,54 @@ pub(super) const RELATIONS: &[Relation] = &[
         there: "parent_id",
         access: (Resource::Companies, "parent_id"),
     },
+    // No two records have the same id, whatever their kinds are: the id of the parent alone tells which it is.
+    Relation {
+        name: "contact",
+        from: Entity::Task,
+        to: Entity::Contact,
+        here: "parent_id",
+        there: "id",
+        access: (Resource::Tasks, "parent"),
+    },
+    Relation {
+        name: "company",
+        from: Entity::Task,
+        to: Entity::Company,
+        here: "parent_id",
+        there: "id",
+        access: (Resource::Tasks, "parent"),
+    },
+    Relation {
+        name: "tasks",
+        from: Entity::Contact,
+        to: Entity::Task,
+        here: "id",
+        there: "parent_id",
+        access: (Resource::Tasks, "parent"),
+    },
+    Relation {
+        name: "tasks",
+        from: Entity::Company,
+        to: Entity::Task,
+        here: "id",
+        there: "parent_id",
+        access: (Resource::Tasks, "parent"),
+    },
 ];
 
 /// All fields, in the order in which they are listed to callers.
 pub(super) fn all() -> Vec<Field> {
     let mut fields = Vec::new();
-    for entity in [Entity::Contact, Entity::Company] {
+    for entity in Entity::ALL.iter().copied() {
         fields.extend(of_every_record(entity));
         match entity {
-            Entity::Contact => fields.extend(of_contacts()),
-            Entity::Company => fields.extend(of_companies()),
+            Entity::Contact => fields.extend(of_parties(entity).into_iter().chain(of_contacts())),
+            Entity::Company => fields.extend(of_parties(entity).into_iter().chain(of_companies())),
+            Entity::Task => fields.extend(of_tasks()),
         }
-        fields.extend(of_places(entity));
+        if entity.has_place() {
+            fields.extend(of_places(entity));
+        }
     }
     fields
 }
@@ -118,8 +164,15 @@ fn of_every_record(entity: Entity) -> Vec<Field> {
         field("owner_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         field("team_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         field("source", Kind::Choice(Options::Words(SOURCES)), IndexClass::None),
-        field("source_channel", Kind::Choice(Options::Words(CHANNELS)), IndexClass::None),
         field("tags", Kind::Tags(Options::Open), IndexClass::Gin),
+    ]
+}
+
+/// What people and organisations have in common.
+fn of_parties(entity: Entity) -> Vec<Field> {
+    let field = |name, kind, index| column(entity, name, kind, index);
+    vec![
+        field("source_channel", Kind::Choice(Options::Words(CHANNELS)), IndexClass::None),
         field("lifecycle_stage", Kind::Choice(Options::Words(STAGES)), IndexClass::Btree),
         Field {
             place: Place::MatchKeys("email:"),
@@ -178,6 +231,32 @@ fn of_companies() -> Vec<Field> {
         column(entity, "parent_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         folded(entity, "territory", IndexClass::None),
         detail(entity, "default_currency", Kind::Choice(Options::Open)),
+    ]
+}
+
+fn of_tasks() -> Vec<Field> {
+    let entity = Entity::Task;
+    let about = |name, kind| Field { access: vec!["parent".into()], ..column(entity, name, kind, IndexClass::Btree) };
+    vec![
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "description", IndexClass::Trgm),
+        Field {
+            place: Place::Column("kind"),
+            ..column(entity, "type", Kind::Choice(Options::Words(TASK_TYPES)), IndexClass::Btree)
+        },
+        column(entity, "status", Kind::Choice(Options::Words(TASK_STATUSES)), IndexClass::Btree),
+        column(entity, "status_class", Kind::Choice(Options::Words(TASK_STATUS_CLASSES)), IndexClass::Btree),
+        column(entity, "priority", Kind::Choice(Options::Words(PRIORITIES)), IndexClass::Btree),
+        about("parent_kind", Kind::Choice(Options::Words(PARENT_KINDS))),
+        about("parent_id", Kind::Choice(Options::Ids)),
+        column(entity, "assignee_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        column(entity, "collaborator_ids", Kind::Tags(Options::Ids), IndexClass::Gin),
+        column(entity, "start_at", Kind::Instant, IndexClass::None),
+        column(entity, "due_at", Kind::Instant, IndexClass::Btree),
+        column(entity, "completed_at", Kind::Instant, IndexClass::None),
+        detail(entity, "recurrence", Kind::Text),
+        detail(entity, "time_zone", Kind::Text),
+        column(entity, "series_id", Kind::Choice(Options::Ids), IndexClass::Btree),
     ]
 }
 

@@ -356,6 +356,12 @@ fn compare(checker: &mut Checker<'_>, node: &CompareNode, spot: &Spot) -> Option
 }
 
 fn geo_within(checker: &mut Checker<'_>, node: &GeoWithinNode, spot: &Spot) -> Option<Condition> {
+    if !spot.entity.has_place() {
+        let detail =
+            format!("A {} is nowhere on the map. Ask for the place of a related record.", spot.entity.as_str());
+        checker.refuse(&spot.pointer, "not_applicable", detail);
+        return None;
+    }
     checker.require_open(&["addresses"], spot)?;
     let circle = node.center.is_some() || node.radius_m.is_some();
     if [circle, node.bbox.is_some(), node.countries.is_some()].into_iter().filter(|is| *is).count() != 1 {

@@ -46,6 +46,12 @@ impl Parameters {
         self
     }
 
+    /// A condition of its own, where it was asked for.
+    pub(crate) fn node(mut self, parameter: &'static str, node: Option<Node>) -> Self {
+        self.0.extend(node.map(|node| (parameter, node)));
+        self
+    }
+
     /// At this time or later.
     pub(crate) fn after(self, parameter: &'static str, field: &str, at: Option<DateTime<Utc>>) -> Self {
         self.at(parameter, field, InstantOperator::After, at)

@@ -6,10 +6,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::catalogue::{Entity, Field, Kind};
-use crate::people::{
-    company::Company,
-    contact::Contact,
-    contact_point::{EmailAddress, PhoneNumber, PostalAddress},
+use crate::{
+    activity::task::Task,
+    people::{
+        company::Company,
+        contact::Contact,
+        contact_point::{EmailAddress, PhoneNumber, PostalAddress},
+    },
 };
 
 /// A record of whatever kind.
@@ -17,6 +20,7 @@ use crate::people::{
 pub enum Record<'r> {
     Contact(&'r Contact),
     Company(&'r Company),
+    Task(&'r Task),
 }
 
 /// The value of a field.
@@ -37,11 +41,12 @@ pub enum Value {
     Instant(DateTime<Utc>),
 }
 
-impl Record<'_> {
+impl<'r> Record<'r> {
     pub fn entity(self) -> Entity {
         match self {
             Self::Contact(_) => Entity::Contact,
             Self::Company(_) => Entity::Company,
+            Self::Task(_) => Entity::Task,
         }
     }
 
@@ -49,6 +54,7 @@ impl Record<'_> {
         match self {
             Self::Contact(contact) => contact.id.uuid(),
             Self::Company(company) => company.id.uuid(),
+            Self::Task(task) => task.id.uuid(),
         }
     }
 
@@ -57,15 +63,21 @@ impl Record<'_> {
         match self {
             Self::Contact(contact) => contact.search_text(),
             Self::Company(company) => company.search_text(),
+            Self::Task(task) => task.search_text(),
+        }
+    }
+
+    /// The first address, of what has addresses.
+    pub(super) fn address(self) -> Option<&'r PostalAddress> {
+        match self {
+            Self::Contact(contact) => contact.addresses.first(),
+            Self::Company(company) => company.addresses.first(),
+            Self::Task(_) => None,
         }
     }
 
     pub(super) fn place(self) -> Option<(f64, f64)> {
-        let address = match self {
-            Self::Contact(contact) => contact.addresses.first(),
-            Self::Company(company) => company.addresses.first(),
-        };
-        address.and_then(|address| address.latitude.zip(address.longitude))
+        self.address().and_then(|address| address.latitude.zip(address.longitude))
     }
 
     /// The value of a field of the catalogue. A field that the record does not know is missing.
@@ -73,11 +85,13 @@ impl Record<'_> {
         let custom = match self {
             Self::Contact(contact) => &contact.custom,
             Self::Company(company) => &company.custom,
+            Self::Task(task) => &task.custom,
         };
         match (field.name.strip_prefix("custom."), self) {
             (Some(key), _) => custom.get(key).map_or(Value::Missing, |value| of_custom(&field.kind, value)),
             (None, Self::Contact(contact)) => of_contact(contact, &field.name),
             (None, Self::Company(company)) => of_company(company, &field.name),
+            (None, Self::Task(task)) => of_task(task, &field.name),
         }
     }
 }
@@ -167,6 +181,39 @@ fn of_company(company: &Company, field: &str) -> Value {
         "territory" => text(company.territory.as_ref()),
         "default_currency" => word(company.default_currency.as_ref()),
         _ => of_place(company.addresses.first(), field),
+    }
+}
+
+fn of_task(task: &Task, field: &str) -> Value {
+    let instant = |at: Option<DateTime<Utc>>| at.map_or(Value::Missing, Value::Instant);
+    match field {
+        "id" => id(Some(task.id.uuid())),
+        "version" => Value::Number(task.version.into()),
+        "created_at" => Value::Instant(task.created_at),
+        "updated_at" => Value::Instant(task.updated_at),
+        "created_by" => id(task.created_by),
+        "updated_by" => id(task.updated_by),
+        "owner_id" => id(task.owner_id.map(|id| id.uuid())),
+        "team_id" => id(task.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&task.source)),
+        "tags" => words(&task.tags),
+        "name" => text(Some(&task.name)),
+        "description" => text(task.description.as_ref()),
+        "type" => word(Some(&task.kind)),
+        "status" => word(Some(&task.status)),
+        "status_class" => word(Some(&task.status_class)),
+        "priority" => word(Some(&task.priority)),
+        "parent_kind" => word(task.parent.as_ref().map(|parent| &parent.kind)),
+        "parent_id" => id(task.parent.map(|parent| parent.id)),
+        "assignee_id" => id(task.assignee_id.map(|id| id.uuid())),
+        "collaborator_ids" => words(&task.collaborator_ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "start_at" => instant(task.start_at),
+        "due_at" => instant(task.due_at),
+        "completed_at" => instant(task.completed_at),
+        "recurrence" => text(task.recurrence.as_ref()),
+        "time_zone" => text(task.time_zone.as_ref()),
+        "series_id" => id(task.series_id.map(|id| id.uuid())),
+        _ => Value::Missing,
     }
 }
 

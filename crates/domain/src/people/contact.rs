@@ -522,7 +522,7 @@ impl Contact {
     }
 }
 
-pub(super) fn list<T: Clone>(patched: Option<Option<Vec<T>>>, current: &[T]) -> Vec<T> {
+pub(crate) fn list<T: Clone>(patched: Option<Option<Vec<T>>>, current: &[T]) -> Vec<T> {
     match patched {
         Some(list) => list.unwrap_or_default(),
         None => current.to_vec(),
@@ -700,11 +700,11 @@ pub enum DeletedInList {
     Only,
 }
 
-pub(super) fn tags() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+pub(crate) fn tags() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     tag_list(utoipa::openapi::Type::Array.into())
 }
 
-pub(super) fn tags_or_null() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+pub(crate) fn tags_or_null() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     use utoipa::openapi::{Type, schema::SchemaType};
     tag_list(SchemaType::from_iter([Type::Array, Type::Null]))
 }

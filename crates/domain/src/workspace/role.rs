@@ -96,6 +96,7 @@ pub struct AccessRule {
 pub enum RuleResource {
     Contacts,
     Companies,
+    Tasks,
     /// All resources without a rule of their own, also those that later versions of Rapport add.
     Others,
 }
@@ -319,6 +320,7 @@ impl From<Resource> for RuleResource {
         match resource {
             Resource::Contacts => Self::Contacts,
             Resource::Companies => Self::Companies,
+            Resource::Tasks => Self::Tasks,
         }
     }
 }

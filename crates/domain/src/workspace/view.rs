@@ -185,10 +185,7 @@ impl View {
 
     /// What its filter has to be about.
     pub fn entity(&self) -> Entity {
-        match self.resource {
-            Resource::Contacts => Entity::Contact,
-            Resource::Companies => Entity::Company,
-        }
+        Entity::from(self.resource)
     }
 
     /// Becomes the next version.

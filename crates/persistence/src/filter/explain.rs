@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{Compiled, checked};
 use crate::{
     Reader, StoreError,
+    activity::tasks,
     people::{companies, contacts},
     workspace::custom_order::CustomOrder,
 };
@@ -63,6 +64,7 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: &RecordSort) -> Res
     let plan = reader.within_budget(|reader| match checked.entity {
         Entity::Contact => contacts::plan(reader, filter, sort),
         Entity::Company => companies::plan(reader, filter, sort),
+        Entity::Task => tasks::plan(reader, filter, sort),
     })?;
     let number = |place: &str| plan.pointer(place).and_then(Value::as_f64).unwrap_or_default();
     let mut indexes = Vec::new();

@@ -166,8 +166,7 @@ impl Compiler<'_> {
         self.sql(format!("{} = ANY(", expression(field)));
         match (&field.kind, &field.place) {
             (Kind::Choice(Options::Ids), Place::Column(_)) => {
-                let ids = words.iter().filter_map(|word| Uuid::try_parse(word).ok());
-                self.bind(Piece::Uuids(ids.collect()));
+                self.bind(Piece::Uuids(ids(words)));
             }
             _ => self.bind(Piece::Texts(words.to_vec())),
         }
@@ -186,7 +185,10 @@ impl Compiler<'_> {
                 // The second condition is that of the index, without which it would not be used.
                 let value = expression(field);
                 self.sql(format!("{value} {in_column} "));
-                self.bind(Piece::Texts(words.to_vec()));
+                self.bind(match field.kind {
+                    Kind::Tags(Options::Ids) => Piece::Uuids(ids(words)),
+                    _ => Piece::Texts(words.to_vec()),
+                });
                 self.sql(format!(" AND {value} <> '{{}}'"));
             }
         }
@@ -206,6 +208,10 @@ impl Compiler<'_> {
             self.bind(Piece::Integer(most));
         }
     }
+}
+
+fn ids(words: &[String]) -> Vec<Uuid> {
+    words.iter().filter_map(|word| Uuid::try_parse(word).ok()).collect()
 }
 
 fn float(number: &Decimal) -> f64 {

@@ -40,7 +40,7 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
-    page::{Explained, PageRequest, order, rows, total},
+    page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     schema::contacts,
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
@@ -140,6 +140,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("contacts.created_at", "contacts.id", sort.direction),
         SortKey::UpdatedAt => order!("contacts.updated_at", "contacts.id", sort.direction),
         SortKey::Name => order!("contacts.sort_name", "contacts.id", sort.direction),
+        SortKey::DueAt => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -255,6 +256,21 @@ fn living(contact: &Contact) -> Option<&CustomValues> {
 fn shown(reader: &mut Reader<'_>, mut contact: Contact) -> Result<Contact, StoreError> {
     custom_values::hide_archived(reader, RESOURCE, [&mut contact.custom])?;
     Ok(contact)
+}
+
+/// Contacts as they are embedded in others, as far as the caller may see what their names are made of.
+pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Contact>, StoreError> {
+    let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+        .filter(contacts::id.eq_any(ids.to_vec()))
+        .select(Row::as_select())
+        .load(reader.pg())?;
+    let mut contacts = rows.into_iter().map(Row::into_contact).collect::<Result<Vec<_>, _>>()?;
+    custom_values::hide_archived(reader, RESOURCE, contacts.iter_mut().map(|contact| &mut contact.custom))?;
+    let readable = &reader.grants().on(RESOURCE).readable;
+    if readable.allows_all() {
+        return Ok(contacts);
+    }
+    Ok(contacts.iter().map(|contact| contact.named_by(readable)).collect())
 }
 
 /// Those of these contacts that the caller may see.
@@ -393,6 +409,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "contacts", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
         }
+        SortKey::DueAt => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

@@ -4,7 +4,7 @@ use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use serde::Serialize;
 
 use super::{companies, contacts};
-use crate::{StoreError, bulk, schema};
+use crate::{StoreError, activity::tasks, bulk, schema};
 
 /// How many records are folded in one statement.
 const BATCH: i64 = 1_000;
@@ -20,6 +20,11 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
         let unfolded = schema::companies::table.filter(sql::<sql_types::Bool>("companies.folded = '{}'")).limit(BATCH);
         let rows: Vec<companies::Row> = unfolded.select(companies::Row::as_select()).load(pg)?;
         rows.into_iter().map(|row| Ok(companies::Row::of(row.workspace_id, &row.into_company()?))).collect()
+    })?;
+    refold(pg, "tasks", |pg| {
+        let unfolded = schema::tasks::table.filter(sql::<sql_types::Bool>("tasks.folded = '{}'")).limit(BATCH);
+        let rows: Vec<tasks::Row> = unfolded.select(tasks::Row::as_select()).load(pg)?;
+        rows.into_iter().map(|row| Ok(tasks::Row::of(row.workspace_id, &row.into_task()?))).collect()
     })
 }
 

@@ -10,7 +10,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{accounts, shares};
-use crate::{Reader, StoreError, Writer, audit, visibility};
+use crate::{Reader, StoreError, Writer, activity::tasks, audit, visibility};
 
 /// Explains what a user may do with a record that the caller may see. Who asks about somebody else is noted.
 pub fn get(
@@ -49,5 +49,9 @@ fn subject(reader: &mut Reader<'_>, resource: Resource, id: Uuid, standing: &Sta
             .optional()?;
     let place = place.ok_or(StoreError::Missing(resource.kind()))?;
     let shares = shares::that_count(reader, resource, id, standing)?;
-    Ok(Subject { resource, id, owner: place.owner_id, team: place.team_id, shares })
+    let involvement = match resource {
+        Resource::Tasks => tasks::involvement(reader, id, standing.user)?,
+        Resource::Contacts | Resource::Companies => None,
+    };
+    Ok(Subject { resource, id, owner: place.owner_id, team: place.team_id, shares, involvement })
 }

@@ -200,6 +200,7 @@ SELECT 'members' AS what WHERE EXISTS (SELECT FROM team_members WHERE workspace_
 UNION ALL SELECT 'teams below it' WHERE EXISTS (SELECT FROM teams WHERE workspace_id = $1 AND parent_id = $2)
 UNION ALL SELECT 'contacts' WHERE EXISTS (SELECT FROM contacts WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'companies' WHERE EXISTS (SELECT FROM companies WHERE workspace_id = $1 AND team_id = $2)
+UNION ALL SELECT 'tasks' WHERE EXISTS (SELECT FROM tasks WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'shared records' WHERE EXISTS (SELECT FROM record_shares WHERE workspace_id = $1 AND team_id = $2)";
 
 fn uses(reader: &mut Reader<'_>, id: TeamId) -> Result<Vec<String>, StoreError> {

@@ -18,7 +18,7 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes, filter,
     journal::{self, Entry, Journalled},
     json::Json,
-    page::{PageRequest, seek},
+    page::{PageRequest, not_sorted_by, seek},
     schema::views,
     workspace::custom_order::CustomOrder,
 };
@@ -218,6 +218,9 @@ fn check(reader: &mut Reader<'_>, view: &View) -> Result<(), StoreError> {
     if !reader.grants().allow(permission) {
         let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
         return Err(StoreError::Forbidden(detail));
+    }
+    if let Some(sort) = view.sort.as_ref().filter(|sort| !sort.key.is_of(view.resource)) {
+        return Err(not_sorted_by(view.resource, &sort.key).in_body());
     }
     if let Some(RecordSort { key: SortKey::Custom(key), direction }) = &view.sort {
         CustomOrder::of(reader, view.resource, key, *direction, DeletedInList::Exclude).map_err(StoreError::in_body)?;

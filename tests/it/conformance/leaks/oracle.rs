@@ -15,6 +15,10 @@ pub enum Place {
     SharedToWrite,
     SharedWithTeam,
     ShareEnded,
+    /// Of somebody else, but the caller is to do it; of resources without such people, of somebody else.
+    Assigned,
+    /// Of somebody else, but the caller helps; of resources without such people, of somebody else.
+    Collaborating,
     Elsewhere,
 }
 
@@ -29,6 +33,8 @@ impl Place {
         Self::SharedToWrite,
         Self::SharedWithTeam,
         Self::ShareEnded,
+        Self::Assigned,
+        Self::Collaborating,
         Self::Elsewhere,
     ];
 
@@ -45,10 +51,12 @@ pub struct Rule {
     pub write: &'static str,
     pub create: bool,
     pub delete: bool,
+    /// Whether it counts who is to do something and who helps.
+    pub counts_parts: bool,
 }
 
 const fn rule(read: &'static str, write: &'static str, create: bool, delete: bool) -> Rule {
-    Rule { read, write, create, delete }
+    Rule { read, write, create, delete, counts_parts: false }
 }
 
 pub const RULES: &[Rule] = &[
@@ -94,11 +102,13 @@ impl Rule {
 
     pub fn sees(&self, place: Place) -> bool {
         let is_shared = matches!(place, Place::SharedToRead | Place::SharedToWrite | Place::SharedWithTeam);
-        reaches(self.read, place) || (is_shared && !self.sees_none())
+        let is_involved = self.counts_parts && matches!(place, Place::Assigned | Place::Collaborating);
+        reaches(self.read, place) || ((is_shared || is_involved) && !self.sees_none())
     }
 
     pub fn changes(&self, place: Place) -> bool {
-        reaches(self.write, place) || (place == Place::SharedToWrite && self.writes_any())
+        let is_assigned = self.counts_parts && place == Place::Assigned;
+        reaches(self.write, place) || ((place == Place::SharedToWrite || is_assigned) && self.writes_any())
     }
 
     /// Whether it may be changed without a share, and so be shared.
@@ -163,6 +173,7 @@ impl Mask {
         match (self, resource) {
             (Self::Nothing | Self::ToWrite, _) => ("all_but", &[]),
             (Self::Addresses, "contacts") => ("all_but", &["emails", "tags", "custom"]),
+            (Self::Addresses, "tasks") => ("all_but", &["description", "assignee_id"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
             (Self::Names, "contacts") => ("all_but", &["last_name", "addresses"]),
             (Self::Names, _) => ("all_but", &["name", "custom"]),
@@ -180,7 +191,11 @@ impl Mask {
 
     /// A field that some masks close to writing.
     pub fn closed_to_write(self, resource: &str) -> &'static str {
-        if resource == "contacts" { "job_title" } else { "industry" }
+        match resource {
+            "contacts" => "job_title",
+            "tasks" => "description",
+            _ => "industry",
+        }
     }
 
     /// Whether a field is shown.
@@ -221,6 +236,7 @@ impl Mask {
     pub fn searches_all(self, resource: &str) -> bool {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
+            "tasks" => &["name", "description"],
             _ => &["name", "legal_name", "domain", "emails", "phones"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -230,6 +246,7 @@ impl Mask {
     pub fn open_among(self, resource: &str) -> Vec<&'static str> {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses", "custom"],
+            "tasks" => &["name", "description", "parent", "assignee_id", "collaborator_ids", "tags", "custom"],
             _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags", "custom"],
         };
         fields.iter().copied().filter(|field| self.shows(resource, field)).collect()

@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 /// The resources whose records have owners. Each refers only to those before it.
-pub const RESOURCES: &[&str] = &["companies", "contacts"];
+pub const RESOURCES: &[&str] = &["companies", "contacts", "tasks"];
 
 pub struct World {
     pub admin: Caller,
@@ -45,7 +45,7 @@ impl Word {
     /// Whether `q` looks at the field: where it may not look at all of them, it looks at names alone.
     pub fn is_searched(&self, mask: Mask) -> bool {
         let is_name = ["first_name", "last_name", "name"].contains(&self.field);
-        is_name || (mask.searches_all(self.resource) && ["emails", "legal_name"].contains(&self.field))
+        is_name || (mask.searches_all(self.resource) && ["emails", "legal_name", "description"].contains(&self.field))
     }
 }
 
@@ -115,6 +115,10 @@ impl World {
                 "emails": [{"address": format!("{}@example.com", word("emails"))}], "tags": [word("tags")],
                 "addresses": [{"city": word("addresses")}], "custom": {"note": word("custom")},
             }),
+            "tasks" => json!({
+                "name": word("name"), "description": word("description"), "tags": [word("tags")],
+                "custom": {"note": word("custom")}, "due_at": "2026-12-01T09:00:00Z",
+            }),
             _ => json!({
                 "name": word("name"), "legal_name": word("legal_name"), "industry": word("industry"),
                 "tax_id": word("tax_id"), "emails": [{"address": format!("{}@example.com", word("emails"))}],
@@ -133,6 +137,14 @@ impl World {
             new["team_id"] = team;
             if resource == "contacts" {
                 new["company_id"] = json!(self.id("companies", company_of(place)));
+            }
+            if resource == "tasks" {
+                new["parent"] = json!({"kind": "company", "id": self.id("companies", company_of(place))});
+                match place {
+                    Place::Assigned => new["assignee_id"] = json!(owners.caller),
+                    Place::Collaborating => new["collaborator_ids"] = json!([owners.caller]),
+                    _ => {}
+                }
             }
         }
         let record = whose.create(&format!("/v1/{resource}"), &new);

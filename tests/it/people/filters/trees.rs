@@ -44,7 +44,7 @@ const UNITS: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
 const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
 const FUNCTIONS: &[&str] = &["sum", "avg", "min", "max", "count_distinct"];
 const ZONES: &[&str] = &["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC", "Asia/Kathmandu"];
-const ENTITIES: [Entity; 2] = [Entity::Contact, Entity::Company];
+const ENTITIES: [Entity; 3] = [Entity::Contact, Entity::Company, Entity::Task];
 
 /// Makes trees over a world.
 pub struct Trees<'w> {
@@ -153,7 +153,7 @@ impl<'w> Trees<'w> {
             2 | 3 if relations > 0 => self.aggregate(entity, relations),
             4 if relations > 0 => self.latest(entity, relations),
             5 => self.compare(entity),
-            6 => self.place(),
+            6 if entity.has_place() => self.place(),
             7 => {
                 self.tried("sample");
                 json!({"type": "sample", "percent": self.chance.below(101), "salt": self.chance.of(&["a", "b", "ü"])})
@@ -328,9 +328,13 @@ impl<'w> Trees<'w> {
         if op == "count" {
             return json!({"type": "tags", "field": field.name, "op": op, "count": self.count(4)});
         }
-        let free = ["vip", "VIP", "ä", "x", "none"].map(ToOwned::to_owned);
-        let words = if let Kind::Tags(Options::Listed(keys)) = &field.kind { keys } else { &free[..] };
-        let values: Vec<&String> = (0..1 + self.chance.below(2)).map(|_| self.chance.of(words)).collect();
+        let words: Vec<String> = match (&field.kind, self.known(field)) {
+            (Kind::Tags(Options::Listed(keys)), _) => keys.clone(),
+            (Kind::Tags(Options::Ids), Some(Known::Words(ids))) => ids,
+            (Kind::Tags(Options::Ids), _) => vec!["0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b".to_owned()],
+            _ => ["vip", "VIP", "ä", "x", "none"].map(ToOwned::to_owned).into(),
+        };
+        let values: Vec<&String> = (0..1 + self.chance.below(2)).map(|_| self.chance.of(&words)).collect();
         json!({"type": "tags", "field": field.name, "op": op, "values": values})
     }
 

@@ -11,6 +11,7 @@ use std::{
 use chrono::{DateTime, Duration, Utc};
 use rapport_domain::{
     access::{Resource, StandardRole},
+    activity::task::{NewTask, Task, TaskAction, TaskQuery},
     filter::{Catalogue, Definition, Entity, Record, Relation, Surrounds},
     id::{CompanyId, ContactId},
     people::{
@@ -21,6 +22,7 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Clock, Scope,
+    activity::tasks,
     people::{companies, contacts},
     workspace::custom_fields,
 };
@@ -34,15 +36,19 @@ pub struct World {
     workspace: Workspace,
     pub contacts: Vec<Contact>,
     pub companies: Vec<Company>,
+    pub tasks: Vec<Task>,
     at: HashMap<Uuid, usize>,
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
+    tasks_about: HashMap<Uuid, Vec<usize>>,
+    person_at: HashMap<Uuid, usize>,
     /// The fields that every workspace has, and one of each type of this one.
     pub catalogue: Catalogue,
 }
 
 const COMPANIES: usize = 70;
 const CONTACTS: usize = 190;
+const TASKS: usize = 150;
 
 /// Distances from a moment at which records are written.
 const MINUTES: &[i64] = &[
@@ -80,7 +86,7 @@ impl World {
         let clock = Clock::of(move || DateTime::from_timestamp_micros(told.load(Ordering::Relaxed)).unwrap());
         let mut chance = Chance::new(7);
         let scope = workspace.scope();
-        let (contacts, companies, catalogue) = in_database_at(clock, async |db| {
+        let (contacts, companies, tasks, catalogue) = in_database_at(clock, async |db| {
             let mut made: Vec<CompanyId> = Vec::new();
             let move_clock = |chance: &mut Chance| {
                 let moment = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));
@@ -101,6 +107,16 @@ impl World {
                 let created = db.write(&scope, move |writer| contacts::create(writer, new.clone(), OnDuplicate::Allow));
                 people.push(created.await.unwrap().id);
             }
+            for _ in 0..TASKS {
+                move_clock(&mut chance);
+                let new: NewTask =
+                    serde_json::from_value(task(&mut chance, (&people, &made), moments, &users, &team)).unwrap();
+                let created = db.write(&scope, move |writer| tasks::create(writer, new.clone())).await.unwrap();
+                if chance.one_in(4) {
+                    let action = *chance.of(&[TaskAction::Complete, TaskAction::Cancel]);
+                    db.write(&scope, move |writer| tasks::act(writer, created.id, None, action)).await.unwrap();
+                }
+            }
             for id in people.iter().copied() {
                 if chance.one_in(4) {
                     let patch = ContactPatch { job_title: Some(Some("Changed".to_owned())), ..ContactPatch::default() };
@@ -117,19 +133,32 @@ impl World {
             let contacts = db.read(&scope, move |reader| contacts::list(reader, &of_contacts)).await.unwrap();
             let of_companies = CompanyQuery { limit: Some(200), ..CompanyQuery::default() };
             let companies = db.read(&scope, move |reader| companies::list(reader, &of_companies)).await.unwrap();
-            assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none());
+            let of_tasks = TaskQuery { limit: Some(200), ..TaskQuery::default() };
+            let tasks = db.read(&scope, move |reader| tasks::list(reader, &of_tasks)).await.unwrap();
+            assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none() && tasks.next_cursor.is_none());
             let mut definitions: Vec<Definition> = Vec::new();
             for resource in Resource::ALL {
                 let fields = db.read(&scope, move |reader| custom_fields::of(reader, *resource)).await.unwrap();
                 definitions.extend(fields.live().map(Definition::from));
             }
             let catalogue = Catalogue::standard().with(&definitions);
-            (contacts.data, companies.data, catalogue)
+            (contacts.data, companies.data, tasks.data, catalogue)
         });
-        Self::of(workspace, contacts, companies, catalogue)
+        Self::of(workspace, contacts, companies, tasks, catalogue)
     }
 
-    fn of(workspace: Workspace, contacts: Vec<Contact>, companies: Vec<Company>, catalogue: Catalogue) -> Self {
+    fn of(
+        workspace: Workspace,
+        contacts: Vec<Contact>,
+        companies: Vec<Company>,
+        tasks: Vec<Task>,
+        catalogue: Catalogue,
+    ) -> Self {
+        let person_at = contacts.iter().enumerate().map(|(index, contact)| (contact.id.uuid(), index)).collect();
+        let mut tasks_about = HashMap::<_, Vec<_>>::new();
+        for (index, task) in tasks.iter().enumerate() {
+            task.parent.into_iter().for_each(|parent| tasks_about.entry(parent.id).or_default().push(index));
+        }
         let at = companies.iter().enumerate().map(|(index, company)| (company.id.uuid(), index)).collect();
         let (mut people_of, mut children_of) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (index, contact) in contacts.iter().enumerate() {
@@ -138,7 +167,7 @@ impl World {
         for (index, company) in companies.iter().enumerate() {
             company.parent_id.into_iter().for_each(|id| children_of.entry(id).or_default().push(index));
         }
-        Self { workspace, contacts, companies, at, people_of, children_of, catalogue }
+        Self { workspace, contacts, companies, tasks, at, people_of, children_of, tasks_about, person_at, catalogue }
     }
 
     pub fn scope(&self) -> Scope {
@@ -149,6 +178,7 @@ impl World {
         match entity {
             Entity::Contact => self.contacts.iter().map(Record::Contact).collect(),
             Entity::Company => self.companies.iter().map(Record::Company).collect(),
+            Entity::Task => self.tasks.iter().map(Record::Task).collect(),
         }
     }
 
@@ -163,7 +193,18 @@ impl<'w> Surrounds<'w> for &'w World {
             let index = id.and_then(|id| self.at.get(&id.uuid()));
             index.map(|index| Record::Company(&self.companies[*index])).into_iter().collect()
         };
+        let tasks = |id: Uuid| {
+            let about = self.tasks_about.get(&id).into_iter().flatten();
+            about.map(|index| Record::Task(&self.tasks[*index])).collect()
+        };
         match (record, relation.name) {
+            (Record::Contact(contact), "tasks") => tasks(contact.id.uuid()),
+            (Record::Company(company), "tasks") => tasks(company.id.uuid()),
+            (Record::Task(task), "company") => company(task.parent.map(|parent| CompanyId::from_uuid(parent.id))),
+            (Record::Task(task), "contact") => {
+                let index = task.parent.and_then(|parent| self.person_at.get(&parent.id));
+                index.map(|index| Record::Contact(&self.contacts[*index])).into_iter().collect()
+            }
             (Record::Contact(contact), "company") => company(contact.company_id),
             (Record::Company(child), "parent") => company(child.parent_id),
             (Record::Company(company), "contacts") => {
@@ -209,10 +250,10 @@ const PLACES: &[(f64, f64)] = &[
 const TAGS: &[&str] = &["vip", "VIP", "news letter", "ä", "x"];
 const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
 
-/// A field of each type, for contacts and for companies.
+/// A field of each type, for each resource.
 fn add_custom_fields(admin: &Caller) {
     let types = ["text", "number", "money", "bool", "date", "instant", "choice", "multi_choice", "url", "reference"];
-    for resource in ["contacts", "companies"] {
+    for resource in ["contacts", "companies", "tasks"] {
         for kind in types {
             let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
             // Those of contacts are found by an index, where there is one for their type.
@@ -286,6 +327,42 @@ fn shared(chance: &mut Chance, users: &[String], team: &Value) -> Value {
     }
     if chance.one_in(2) {
         new["phones"] = json!([{"number": format!("+49 30 90182{}", chance.below(5))}, {"number": "+1 212 555 0100"}]);
+    }
+    new
+}
+
+fn task(
+    chance: &mut Chance,
+    (people, made): (&[ContactId], &[CompanyId]),
+    moments: &[DateTime<Utc>],
+    users: &[String],
+    team: &Value,
+) -> Value {
+    let (owner, assignee) = (chance.of(users).clone(), chance.of(users).clone());
+    let tags: Vec<&str> = TAGS.iter().copied().filter(|_| chance.one_in(3)).collect();
+    let helpers: Vec<&String> = users.iter().filter(|_| chance.one_in(3)).collect();
+    let mut new = json!({
+        "owner_id": maybe(chance, owner), "team_id": maybe(chance, team.clone()), "tags": tags,
+        "custom": custom(chance, users), "name": format!("{} {}", chance.of(WORDS), chance.below(5)),
+        "assignee_id": maybe(chance, assignee), "collaborator_ids": helpers,
+        "type": *chance.of(&["call", "todo"]), "priority": *chance.of(&["low", "normal", "urgent"]),
+        "status": *chance.of(&["not_started", "in_progress", "deferred"]),
+    });
+    let description = *chance.of(WORDS);
+    new["description"] = maybe(chance, description);
+    let parent = match chance.one_in(2) {
+        true => json!({"kind": "contact", "id": chance.of(people).uuid()}),
+        false => json!({"kind": "company", "id": chance.of(made).uuid()}),
+    };
+    new["parent"] = maybe(chance, parent);
+    if !chance.one_in(3) {
+        let due = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));
+        let start = due - Duration::minutes(*chance.of(MINUTES));
+        new["due_at"] = json!(due);
+        new["start_at"] = maybe(chance, json!(start));
+        let (rule, zone) = (*chance.of(&["FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO"]), *chance.of(&["Europe/Berlin", "UTC"]));
+        new["recurrence"] = maybe(chance, rule);
+        new["time_zone"] = maybe(chance, zone);
     }
     new
 }

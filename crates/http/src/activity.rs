@@ -1,0 +1,24 @@
+//! What people do, and what is left to be done.
+
+pub(crate) mod tasks;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// The routes of this room. Fixed addresses stand before those with an id in the same place.
+pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(tasks::list_tasks)
+        .service(tasks::create_task)
+        .service(tasks::list_my_tasks)
+        .service(tasks::batch_tasks)
+        .service(tasks::upsert_task)
+        .service(tasks::search_tasks)
+        .service(tasks::list_task_history)
+        .service(tasks::complete_task)
+        .service(tasks::cancel_task)
+        .service(tasks::reopen_task)
+        .service(tasks::restore_task)
+        .service(tasks::get_task)
+        .service(tasks::update_task)
+        .service(tasks::delete_task);
+}

@@ -1,0 +1,168 @@
+//! Many tasks at once: batches, and upserts by external id.
+
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    access::Resource,
+    activity::task::{NewTask, Task, TaskPatch},
+    id::{TaskId, TeamId, UserId},
+    record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
+};
+use uuid::Uuid;
+
+use super::{
+    RESOURCE, by_ids,
+    row::{COLUMNS, Row},
+    shown, with_collaborators, within,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    activity::parents::with_parent,
+    batch::{self, Operation, Outcome, Results, Upsert},
+    bulk::{Bulk, Locked, Place, Referenced, References},
+    people::Deleted,
+    schema::tasks,
+    visibility::{IsWithin, Policy},
+};
+
+/// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
+pub fn batch(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<NewTask, TaskPatch>],
+    atomic: bool,
+) -> Result<Results<Task>, StoreError> {
+    batch::apply(writer, operations, atomic)
+}
+
+/// Creates or changes the task that an outside system knows under an id.
+pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<TaskPatch>) -> Result<Outcome<Task>, StoreError> {
+    let outcome = batch::upsert(writer, upsert)?;
+    Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
+}
+
+impl Bulk for Task {
+    const RESOURCE: Resource = RESOURCE;
+    const TABLE: &'static str = "tasks";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type New = NewTask;
+    type Patch = TaskPatch;
+    type Row = Row;
+    type Context = ();
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &TaskPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
+    }
+
+    fn references(&self) -> References {
+        let references = References::default()
+            .with("/owner_id", Referenced::User, self.owner_id)
+            .with("/team_id", Referenced::Team, self.team_id)
+            .with("/assignee_id", Referenced::User, self.assignee_id);
+        with_parent(with_collaborators(references, &self.collaborator_ids), self.parent)
+    }
+
+    fn assignee(&self) -> Option<UserId> {
+        self.assignee_id
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn context(
+        _writer: &mut Writer<'_>,
+        _operations: &[Operation<NewTask, TaskPatch>],
+    ) -> Result<Self::Context, StoreError> {
+        Ok(())
+    }
+
+    fn create(new: NewTask, stamp: Stamp, (): &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, TaskId::mint(), stamp)?)
+    }
+
+    fn new_of(patch: TaskPatch) -> NewTask {
+        patch.into()
+    }
+
+    fn place_of_new(new: &mut NewTask) -> Place<'_> {
+        (&mut new.owner_id, &mut new.team_id)
+    }
+
+    fn place_of_patch(patch: &mut TaskPatch) -> Place<'_> {
+        (&mut patch.owner_id, &mut patch.team_id)
+    }
+
+    fn patched(&self, patch: TaskPatch, _stamp: Stamp, (): &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch)?)
+    }
+
+    fn deleted(&self, stamp: Stamp) -> Self {
+        Self { deleted_at: Some(stamp.at), ..self.clone() }
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.advance(stamp);
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(tasks::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
+    fn named(patch: &TaskPatch) -> References {
+        let references = References::default()
+            .with("/owner_id", Referenced::User, patch.owner_id.flatten())
+            .with("/team_id", Referenced::Team, patch.team_id.flatten())
+            .with("/assignee_id", Referenced::User, patch.assignee_id.flatten());
+        let collaborators = patch.collaborator_ids.as_ref().and_then(Option::as_deref).unwrap_or_default();
+        with_parent(with_collaborators(references, collaborators), patch.parent.flatten())
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        by_ids(reader, ids)
+    }
+
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
+        let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
+            .filter(
+                sql::<sql_types::Bool>("tasks.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .order(tasks::id)
+            .select((Row::as_select(), IsWithin(Policy::writing(writer, RESOURCE).whole())));
+        let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
+        rows.into_iter().map(|(row, may_change)| Ok((row.into_task()?, may_change))).collect()
+    }
+}

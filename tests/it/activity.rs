@@ -1,0 +1,3 @@
+//! What people do, and what is left to be done.
+
+mod tasks;
