@@ -7,5 +7,5 @@ mod document;
 mod hostile;
 mod leaks;
 mod patch;
-mod samples;
+pub mod samples;
 mod terms;

@@ -1,6 +1,7 @@
 //! One server for all tests, a workspace for each, and callers who speak to it.
 
 pub mod caller;
+mod chance;
 pub mod contract;
 pub mod forge;
 mod listener;
@@ -29,6 +30,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 pub use caller::{Answer, Caller, JSON};
+pub use chance::Chance;
 pub use listener::{Listener, events};
 pub use process::{Rapport, rapport, start};
 

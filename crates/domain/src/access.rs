@@ -103,6 +103,14 @@ permissions! {
     TasksWrite = "tasks:write";
     /// Delete tasks.
     TasksDelete = "tasks:delete";
+    /// See opportunities and their history.
+    OpportunitiesRead = "opportunities:read";
+    /// Create opportunities.
+    OpportunitiesCreate = "opportunities:create";
+    /// Change, move, win, lose, reopen and restore opportunities, and share them.
+    OpportunitiesWrite = "opportunities:write";
+    /// Delete opportunities.
+    OpportunitiesDelete = "opportunities:delete";
     /// See who works in the workspace.
     UsersRead = "users:read";
     /// Invite, change, activate and deactivate users, and hand over what they own.
@@ -119,7 +127,7 @@ permissions! {
     ConnectionsRead = "connections:read";
     /// Create, change and delete connections to outside systems.
     ConnectionsWrite = "connections:write";
-    /// Create, change and delete what sales choose from, such as lost reasons.
+    /// Create, change and delete what sales choose from, such as pipelines and lost reasons.
     SalesSettingsWrite = "sales_settings:write";
     /// Change and delete the views of others.
     ViewsWrite = "views:write";

@@ -61,6 +61,12 @@ typed_id! {
     ContactId;
     /// An organisation the business knows.
     CompanyId;
+    /// Stages through which opportunities go.
+    PipelineId;
+    /// A step of a pipeline.
+    StageId;
+    /// What may be sold.
+    OpportunityId;
     /// Why something was not sold.
     LostReasonId;
     /// A filter that somebody saved.

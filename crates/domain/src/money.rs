@@ -16,7 +16,9 @@ pub fn digits(currency: &str) -> u32 {
 
 /// An amount as it can be paid: with the decimals of its currency, half of the last one away from zero.
 pub fn round(amount: Decimal, currency: &str) -> Decimal {
-    let rounded = amount.round_dp_with_strategy(digits(currency), RoundingStrategy::MidpointAwayFromZero);
+    let mut rounded = amount.round_dp_with_strategy(digits(currency), RoundingStrategy::MidpointAwayFromZero);
+    // All of them are written, so that one amount has one text.
+    rounded.rescale(digits(currency));
     // What is next to nothing has no sign: nobody wants to read -0.00.
     if rounded.is_zero() { rounded.abs() } else { rounded }
 }

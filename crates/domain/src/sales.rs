@@ -1,3 +1,5 @@
 //! From the first sign of interest to the deal.
 
 pub mod lost_reason;
+pub mod opportunity;
+pub mod pipeline;

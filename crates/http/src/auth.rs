@@ -359,6 +359,10 @@ requirements! {
     RolesWrite => Some(Permission::RolesWrite);
     ConnectionsRead => Some(Permission::ConnectionsRead);
     ConnectionsWrite => Some(Permission::ConnectionsWrite);
+    OpportunitiesRead => Some(Permission::OpportunitiesRead);
+    OpportunitiesCreate => Some(Permission::OpportunitiesCreate);
+    OpportunitiesWrite => Some(Permission::OpportunitiesWrite);
+    OpportunitiesDelete => Some(Permission::OpportunitiesDelete);
     SalesSettingsWrite => Some(Permission::SalesSettingsWrite);
     ApiKeysRead => Some(Permission::ApiKeysRead);
     ApiKeysWrite => Some(Permission::ApiKeysWrite);

@@ -14,6 +14,7 @@ use rapport_domain::{
     },
     problem::FieldProblem,
     record::WriteResult,
+    sales::opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
 };
 use rapport_persistence::{
     StoreError, Writer,
@@ -77,6 +78,17 @@ impl Batched for Task {
     type New = NewTask;
     type Patch = TaskPatch;
     const RECORDS: Resource = Resource::Tasks;
+    const HAS_DUPLICATES: bool = false;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Opportunity {
+    type New = NewOpportunity;
+    type Patch = OpportunityPatch;
+    const RECORDS: Resource = Resource::Opportunities;
     const HAS_DUPLICATES: bool = false;
 
     fn id(&self) -> Uuid {

@@ -123,7 +123,12 @@ pub(crate) struct DocumentedFields {
 impl DocumentedFields {
     pub(crate) fn of(document: &Value) -> Self {
         let operators = Operators::of(document);
-        let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company"), (Resource::Tasks, "Task")];
+        let records = [
+            (Resource::Contacts, "Contact"),
+            (Resource::Companies, "Company"),
+            (Resource::Opportunities, "Opportunity"),
+            (Resource::Tasks, "Task"),
+        ];
         let built_in = records.into_iter().map(|(resource, name)| {
             let mut fields = built_in(document, name);
             for field in &mut fields {

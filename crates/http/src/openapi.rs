@@ -24,6 +24,7 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{ArchivedInList, CountryCode, Tag},
+    sales::opportunity::OpportunityRelation,
     workspace::{
         api_key::{NetworkText, PermissionScope, RevokedInList},
         user::UserState,
@@ -49,6 +50,8 @@ use crate::{
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Tasks", description = "What somebody is to do, until when, and about whom."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
+        (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
+        (name = "Pipelines", description = "The stages through which opportunities go."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
@@ -67,7 +70,7 @@ use crate::{
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
             DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope, Resource,
-            RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
+            OpportunityRelation, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -9,7 +9,7 @@ use rapport_domain::{
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
-    sales::lost_reason::LostReason,
+    sales::{lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline},
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
         custom_field::CustomField,
@@ -87,6 +87,22 @@ impl Shown for Task {
         ("assignee", None),
     ];
 
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Opportunity {
+    const RESOURCE: Option<Resource> = Some(Resource::Opportunities);
+    const RELATIONS: &[(&str, Option<Resource>)] =
+        &[("company", Some(Resource::Companies)), ("owner", None), ("pipeline", None)];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Pipeline {
     fn version(&self) -> i64 {
         self.version
     }

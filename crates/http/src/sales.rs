@@ -1,6 +1,8 @@
 //! From the first sign of interest to the deal.
 
 mod lost_reasons;
+mod opportunities;
+mod pipelines;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -12,5 +14,28 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(lost_reasons::get_lost_reason)
         .service(lost_reasons::update_lost_reason)
         .service(lost_reasons::delete_lost_reason)
-        .service(lost_reasons::list_lost_reason_history);
+        .service(lost_reasons::list_lost_reason_history)
+        .service(pipelines::list_pipelines)
+        .service(pipelines::create_pipeline)
+        .service(pipelines::get_pipeline)
+        .service(pipelines::update_pipeline)
+        .service(pipelines::delete_pipeline)
+        .service(pipelines::list_pipeline_history)
+        .service(pipelines::transfer_stage)
+        .service(opportunities::list_opportunities)
+        .service(opportunities::search_opportunities)
+        .service(opportunities::batch_opportunities)
+        .service(opportunities::upsert_opportunity)
+        .service(opportunities::create_opportunity)
+        .service(opportunities::get_opportunity)
+        .service(opportunities::update_opportunity)
+        .service(opportunities::delete_opportunity)
+        .service(opportunities::restore_opportunity)
+        .service(opportunities::list_opportunity_history)
+        .service(opportunities::moves::move_opportunity)
+        .service(opportunities::moves::win_opportunity)
+        .service(opportunities::moves::lose_opportunity)
+        .service(opportunities::moves::reopen_opportunity)
+        .service(opportunities::moves::list_opportunity_stage_history)
+        .service(opportunities::moves::list_opportunity_close_date_history);
 }

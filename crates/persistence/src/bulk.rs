@@ -160,6 +160,18 @@ impl References {
         self
     }
 
+    /// With those of a list, each of whose items names one in a field.
+    pub(crate) fn with_each(
+        mut self,
+        list: &str,
+        field: &str,
+        what: Referenced,
+        ids: impl Iterator<Item = impl Into<Uuid>>,
+    ) -> Self {
+        self.0.extend(ids.enumerate().map(|(index, id)| (format!("{list}/{index}/{field}"), what, id.into())));
+        self
+    }
+
     /// With those of another.
     pub(crate) fn extend(&mut self, others: Self) {
         self.0.extend(others.0);

@@ -40,6 +40,8 @@ pub(crate) struct Entry {
     at: DateTime<Utc>,
     is_audit: bool,
     address: Option<String>,
+    /// What is written along with the record, see [`Entry::along_with`].
+    along: &'static str,
 }
 
 impl Entry {
@@ -68,12 +70,19 @@ impl Entry {
             at,
             is_audit: false,
             address: None,
+            along: "",
         }
     }
 
     /// As an entry of what came by a connection; none where somebody calls for themselves.
     pub(crate) fn brought_by(self, origin: Option<Uuid>) -> Self {
         Self { origin, ..self }
+    }
+
+    /// With further statements of the same `WITH`, which find the row that was written in `changed`. All writes of a table
+    /// have the same ones.
+    pub(crate) fn along_with(self, statements: &'static str) -> Self {
+        Self { along: statements, ..self }
     }
 
     /// As an entry of the audit, too: about who may do what.
@@ -135,7 +144,9 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Journalled<S> {
         out.push_bind_param::<sql_types::Bool, _>(&entry.is_audit)?;
         out.push_sql(", ");
         out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.address)?;
-        out.push_sql(", changed.version FROM changed) SELECT * FROM changed");
+        out.push_sql(", changed.version FROM changed)");
+        out.push_sql(entry.along);
+        out.push_sql(" SELECT * FROM changed");
         Ok(())
     }
 }

@@ -384,6 +384,105 @@ diesel::table! {
 }
 
 diesel::table! {
+    pipelines (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        is_default -> Bool,
+        archived -> Bool,
+        allow_backward -> Bool,
+        allow_skip -> Bool,
+    }
+}
+
+diesel::table! {
+    stages (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        pipeline_id -> Uuid,
+        position -> Integer,
+        archived -> Bool,
+        key -> Text,
+        name -> Text,
+        class -> Text,
+        probability -> SmallInt,
+        forecast_category -> Text,
+        expected_days -> Nullable<Integer>,
+        warning_days -> Nullable<Integer>,
+        can_begin -> Bool,
+        required_fields -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    opportunities (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        source -> Text,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        custom -> Jsonb,
+        name -> Text,
+        company_id -> Nullable<Uuid>,
+        contact_ids -> Array<Uuid>,
+        pipeline_id -> Uuid,
+        stage_id -> Uuid,
+        stage_class -> Text,
+        stage_entered_at -> Timestamptz,
+        probability -> SmallInt,
+        forecast_category -> Text,
+        amount -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
+        close_date -> Nullable<Date>,
+        closed_at -> Nullable<Timestamptz>,
+        lost_reason_id -> Nullable<Uuid>,
+        details -> Jsonb,
+        search -> Text,
+        sort_name -> Text,
+        folded -> Jsonb,
+    }
+}
+
+diesel::table! {
+    opportunity_states (workspace_id, opportunity_id, version) {
+        workspace_id -> Uuid,
+        opportunity_id -> Uuid,
+        version -> BigInt,
+        valid_from -> Timestamptz,
+        valid_to -> Nullable<Timestamptz>,
+        deleted -> Bool,
+        pipeline_id -> Uuid,
+        stage_id -> Uuid,
+        stage_class -> Text,
+        stage_entered_at -> Timestamptz,
+        probability -> SmallInt,
+        forecast_category -> Text,
+        amount -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
+        close_date -> Nullable<Date>,
+        closed_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        lead_source -> Nullable<Text>,
+        lost_reason_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     views (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -436,7 +535,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(contacts, companies, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(contacts, companies, opportunities, users, external_ids, journal);
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
 diesel::allow_tables_to_appear_in_same_query!(users, workspaces);

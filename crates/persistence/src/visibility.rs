@@ -107,7 +107,8 @@ impl Policy {
             parts: match (resource, shares) {
                 (Resource::Tasks, Shares::All) => Parts::All,
                 (Resource::Tasks, Shares::ToWrite) => Parts::Assignees,
-                (Resource::Tasks, Shares::None) | (Resource::Contacts | Resource::Companies, _) => Parts::None,
+                (Resource::Tasks, Shares::None)
+                | (Resource::Contacts | Resource::Companies | Resource::Opportunities, _) => Parts::None,
             },
             now: reader.now(),
         }

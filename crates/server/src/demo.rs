@@ -12,6 +12,10 @@ use rapport_domain::{
     id::{CompanyId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
+    sales::{
+        lost_reason::LostReasonQuery,
+        opportunity::{LoseOpportunity, MoveOpportunity, NewOpportunity, WinOpportunity},
+    },
     workspace::{custom_field::NewCustomField, team::NewTeam, user::NewUser},
 };
 use rapport_http::auth::password;
@@ -20,6 +24,7 @@ use rapport_persistence::{
     activity::tasks,
     commerce::connections,
     people::{companies, contacts},
+    sales::{lost_reasons, opportunities, pipelines},
     workspace::{
         custom_fields, roles, teams, users,
         workspaces::{self, Workspace},
@@ -112,6 +117,34 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         new.company_id = company.and_then(|company| ids.get(company).copied());
         people.push(db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?.id);
     }
+    for (index, (opportunity, company, step)) in sample_opportunities().into_iter().enumerate() {
+        let mut new: NewOpportunity = read(opportunity)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        new.company_id = ids.get(company).copied();
+        let created = db.write(&scope, move |writer| opportunities::create(writer, new.clone())).await?;
+        let id = created.id;
+        match step {
+            Step::Begun => {}
+            Step::Proposed => {
+                let pipeline = db.read(&scope, move |reader| pipelines::get(reader, created.pipeline_id)).await?;
+                let Some(stage) = pipeline.stages.get(2) else { continue };
+                let to = MoveOpportunity { stage_id: stage.id, lost_reason_id: None, lost_note: None };
+                db.write(&scope, move |writer| opportunities::move_to(writer, id, None, &to)).await?;
+            }
+            Step::Won => {
+                let win = WinOpportunity::default();
+                db.write(&scope, move |writer| opportunities::win(writer, id, None, &win)).await?;
+            }
+            Step::Lost => {
+                let reasons = LostReasonQuery { limit: Some(1), ..LostReasonQuery::default() };
+                let reasons = db.read(&scope, move |reader| lost_reasons::list(reader, &reasons)).await?.data;
+                let Some(reason) = reasons.first() else { continue };
+                let note = Some("The other offer came with an assembly crew.".to_owned());
+                let lose = LoseOpportunity { lost_reason_id: reason.id, lost_note: note, stage_id: None };
+                db.write(&scope, move |writer| opportunities::lose(writer, id, None, &lose)).await?;
+            }
+        }
+    }
     for (index, (task, about)) in sample_tasks().into_iter().enumerate() {
         let mut new: NewTask = read(task)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
@@ -141,6 +174,46 @@ const TEAMS: &[(&str, &str)] = &[
     ("Inside sales", "Whoever calls or writes"),
     ("Key accounts", "Those who buy every month"),
 ];
+
+/// How far a sample has come.
+enum Step {
+    Begun,
+    Proposed,
+    Won,
+    Lost,
+}
+
+/// What may be sold, to which company of the samples, and how far it has come.
+fn sample_opportunities() -> Vec<(Value, usize, Step)> {
+    vec![
+        (
+            json!({"name": "Packing line for the new hall", "type": "new_business", "lead_source": "trade_show",
+                "close_date": "2027-02-26", "next_step": "Visit the hall with the engineer", "currency": "EUR", "lines": [
+                {"sku": "PL-40", "description": "Packing line, 40 per minute", "quantity": "2", "unit": "piece",
+                    "unit_price": "48500.00", "discount_type": "percent", "discount": "5", "tax_rate": "19"},
+                {"description": "Assembly", "quantity": "12.5", "unit": "hour", "unit_price": "95.00"}]}),
+            0,
+            Step::Proposed,
+        ),
+        (
+            json!({"name": "Boxes for Easter", "amount": "18900.00", "currency": "EUR", "type": "existing_business",
+                "close_date": "2026-12-18", "tags": ["season"]}),
+            1,
+            Step::Begun,
+        ),
+        (
+            json!({"name": "Wartung für drei Jahre", "amount": "16200.00", "currency": "CHF", "type": "renewal",
+                "recurring": {"monthly": "450.00", "annual": "5400.00", "term_months": 36}, "lead_source": "existing_customer"}),
+            2,
+            Step::Won,
+        ),
+        (
+            json!({"name": "Étiquettes en papier recyclé", "amount": "7400.00", "currency": "EUR", "lead_source": "website"}),
+            0,
+            Step::Lost,
+        ),
+    ]
+}
 
 fn sample_fields() -> Vec<Value> {
     vec![

@@ -91,8 +91,9 @@ fn without_its_permission_every_operation_is_forbidden() {
             // What is not there is created.
             "upsert_contact" => vec![scope, "contacts:create"],
             "upsert_company" => vec![scope, "companies:create"],
+            "upsert_opportunity" => vec![scope, "opportunities:create"],
             "upsert_task" => vec![scope, "tasks:create"],
-            "transfer_user" => vec![scope, "contacts:write", "companies:write", "tasks:write"],
+            "transfer_user" => vec![scope, "contacts:write", "companies:write", "opportunities:write", "tasks:write"],
             _ => vec![scope],
         };
         let answer = call(&operation, &workspace.scoped(&scopes), &id, Some(&admin));
@@ -141,6 +142,8 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
         ("/v1/companies", "parent_id", &company),
         ("/v1/contacts", "owner_id", &json!(user)),
         ("/v1/companies", "owner_id", &json!(user)),
+        ("/v1/opportunities", "company_id", &company),
+        ("/v1/opportunities", "owner_id", &json!(user)),
         ("/v1/tasks", "owner_id", &json!(user)),
         ("/v1/tasks", "assignee_id", &json!(user)),
     ];

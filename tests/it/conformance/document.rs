@@ -130,6 +130,8 @@ const NEVER_CHANGED: &[(&str, &str)] = &[
     ("CustomField", "referenced_resource"),
     ("Connection", "key"),
     ("LostReason", "key"),
+    ("Opportunity", "pipeline_id"),
+    ("Opportunity", "stage_id"),
     ("View", "resource"),
 ];
 
@@ -152,7 +154,12 @@ fn what_can_be_given_can_be_changed() {
 /// A field that a role can't name is open to everybody who sees the record.
 #[test]
 fn every_field_can_be_closed() {
-    let records = [(Resource::Contacts, "Contact"), (Resource::Companies, "Company"), (Resource::Tasks, "Task")];
+    let records = [
+        (Resource::Contacts, "Contact"),
+        (Resource::Companies, "Company"),
+        (Resource::Opportunities, "Opportunity"),
+        (Resource::Tasks, "Task"),
+    ];
     for (resource, record) in records {
         let always = ["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];
         let fields = DOCUMENT["components"]["schemas"][record]["properties"].as_object().unwrap().keys();

@@ -17,7 +17,8 @@ use self::{
     oracle::{Mask, Place, Rule},
     world::World,
 };
-use crate::harness::{Answer, contract::operations, events};
+use super::samples;
+use crate::harness::{Answer, Caller, contract::operations, events};
 
 /// What an operation is about, which says what has to come of it. A new operation needs a row here.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +42,8 @@ enum Row {
     /// Done at an address below that of the record; the last word is the way back.
     Act(&'static str, &'static str, &'static str),
     MyTasks,
+    /// A list below the address of a record, which tells of these fields.
+    Told(&'static str, &'static str, &'static [&'static str]),
     Batch(&'static str),
     ListShares,
     CreateShare,
@@ -130,6 +133,29 @@ const TABLE: &[(&str, Row)] = &[
     ("cancel_task", Row::Act("tasks", "cancel", "reopen")),
     ("reopen_task", Row::Act("tasks", "reopen", "reopen")),
     ("list_my_tasks", Row::MyTasks),
+    ("list_opportunities", Row::List("opportunities")),
+    ("search_opportunities", Row::Search("opportunities")),
+    ("create_opportunity", Row::Create("opportunities")),
+    ("get_opportunity", Row::Get("opportunities")),
+    ("update_opportunity", Row::Update("opportunities")),
+    ("delete_opportunity", Row::Delete("opportunities")),
+    ("restore_opportunity", Row::Restore("opportunities")),
+    ("upsert_opportunity", Row::Upsert("opportunities")),
+    ("batch_opportunities", Row::Batch("opportunities")),
+    ("list_opportunity_history", Row::History("opportunities")),
+    ("move_opportunity", Row::Act("opportunities", "move", "reopen")),
+    ("win_opportunity", Row::Act("opportunities", "win", "reopen")),
+    ("lose_opportunity", Row::Act("opportunities", "lose", "reopen")),
+    ("reopen_opportunity", Row::Act("opportunities", "reopen", "reopen")),
+    ("list_opportunity_stage_history", Row::Told("opportunities", "stage_history", &["stage_id"])),
+    ("list_opportunity_close_date_history", Row::Told("opportunities", "close_date_history", &["close_date"])),
+    ("list_pipelines", Row::Apart),
+    ("create_pipeline", Row::Behind("sales_settings:write")),
+    ("get_pipeline", Row::Apart),
+    ("update_pipeline", Row::Behind("sales_settings:write")),
+    ("delete_pipeline", Row::Behind("sales_settings:write")),
+    ("list_pipeline_history", Row::Apart),
+    ("transfer_stage", Row::Behind("sales_settings:write")),
     ("explain_filter", Row::Explain),
     ("list_changes", Row::Changes),
     ("stream_changes", Row::StreamOfChanges),
@@ -584,7 +610,13 @@ impl Case<'_> {
     fn one(&self, id: &str, row: Row, place: Place) {
         let (resource, status) = match row {
             Row::Get(resource) | Row::History(resource) => (resource, self.rule(resource).to_read(place)),
+            Row::Told(resource, _, fields) => {
+                let is_open = fields.iter().all(|field| self.mask.shows(resource, field));
+                let status = self.rule(resource).to_read(place);
+                (resource, if status == 200 && !is_open { 403 } else { status })
+            }
             Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
+            Row::Act(resource @ "opportunities", ..) if !self.mask.writes(resource, "stage_id") => (resource, 403),
             Row::Update(resource) | Row::Restore(resource) | Row::Act(resource, ..) => {
                 (resource, self.rule(resource).to_write(place))
             }
@@ -601,7 +633,8 @@ impl Case<'_> {
             Row::Duplicates => self.world.caller.get(&format!("{path}/duplicates")),
             Row::Restore(_) => self.world.caller.send("POST", &format!("{path}/restore"), &[], None),
             Row::Delete(_) => self.world.caller.delete(&path),
-            Row::Act(_, act, _) => self.world.caller.send("POST", &format!("{path}/{act}"), &[], None),
+            Row::Act(_, act, _) => self.act(id, &format!("{path}/{act}"), &self.world.caller),
+            Row::Told(_, list, _) => self.world.caller.get(&format!("{path}/{list}")),
             _ => return self.update(id, resource, place, status),
         };
         self.expect(id, Some(place), &answer, status);
@@ -613,12 +646,26 @@ impl Case<'_> {
             Row::History(_) if status == 200 => self.have_open_fields_alone(answer.body["data"].as_array().unwrap()),
             Row::Act(resource, _, back) if status == 200 => {
                 self.has_open_fields_alone(resource, &answer.body);
-                self.world.admin.send("POST", &format!("{path}/{back}"), &[], None).expect(200);
+                self.act(
+                    &id.replace(id.split('_').next().unwrap(), back),
+                    &format!("{path}/{back}"),
+                    &self.world.admin,
+                )
+                .expect(200);
             }
             Row::Delete(_) if status == 204 => {
                 self.world.admin.send("POST", &format!("{path}/restore"), &[], None).expect(200);
             }
             _ => {}
+        }
+    }
+
+    /// An action on a record, with the body that it needs.
+    fn act(&self, id: &str, path: &str, caller: &Caller) -> Answer {
+        let operation = operations().into_iter().find(|operation| operation.id() == id).unwrap();
+        match operation.body() {
+            Some(schema) => caller.post(path, &samples::body_with_records(schema, "act", &self.world.admin)),
+            None => caller.send("POST", path, &[], None),
         }
     }
 
@@ -641,6 +688,7 @@ impl Case<'_> {
         let (relation, field) = match resource {
             "contacts" => ("company", "company_id"),
             "companies" => ("parent", "parent_id"),
+            "opportunities" => ("company", "company_id"),
             "tasks" => ("company", "parent"),
             other => panic!("{other} embeds nothing: say here what it does"),
         };
@@ -768,6 +816,7 @@ fn entity(resource: &str) -> &'static str {
     match resource {
         "contacts" => "contact",
         "companies" => "company",
+        "opportunities" => "opportunity",
         "tasks" => "task",
         other => panic!("{other} has no entity: add it here"),
     }

@@ -24,6 +24,18 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "CompanyPatch" => json!({"name": unique}),
         "ContactSearch" => json!({"filter": filter("contact", unique), "limit": 1}),
         "CompanySearch" => json!({"filter": filter("company", unique), "limit": 1}),
+        "NewOpportunity" => json!({"name": unique}),
+        "OpportunityPatch" => json!({"name": unique}),
+        "OpportunitySearch" => json!({"filter": filter("opportunity", unique), "limit": 1}),
+        "OpportunityBatch" => {
+            json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewOpportunity", unique)}]})
+        }
+        "MoveOpportunity" => json!({"stage_id": NOBODY}),
+        "WinOpportunity" | "ReopenOpportunity" => json!({}),
+        "LoseOpportunity" => json!({"lost_reason_id": NOBODY}),
+        "NewPipeline" => json!({"name": unique, "allow_backward": false, "allow_skip": false}),
+        "PipelinePatch" => json!({"name": unique}),
+        "StageTransfer" => json!({"from_stage_id": NOBODY, "to_stage_id": NOBODY}),
         "FilterInquiry" => json!({"filter": filter("contact", unique)}),
         "NewUser" => json!({"email": format!("{unique}@example.com"), "name": unique}),
         "UserPatch" => json!({"name": unique}),
@@ -78,6 +90,12 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
             caller.post(&format!("/v1/users/{}/activate", user.as_str().unwrap()), &json!({})).expect(200);
             json!({"to": [user]})
         }
+        "StageTransfer" => {
+            let stages = &default_pipeline(caller)["stages"];
+            json!({"from_stage_id": stages[0]["id"], "to_stage_id": stages[1]["id"]})
+        }
+        "MoveOpportunity" => json!({"stage_id": default_pipeline(caller)["stages"][1]["id"]}),
+        "LoseOpportunity" => json!({"lost_reason_id": caller.get("/v1/lost_reasons?limit=1").body["data"][0]["id"]}),
         "NewShare" => {
             let contact = caller.create("/v1/contacts", &body("NewContact", unique));
             let team = caller.create("/v1/teams", &body("NewTeam", unique));
@@ -85,6 +103,12 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
         }
         _ => body(schema, unique),
     }
+}
+
+/// The pipeline in which opportunities begin.
+pub fn default_pipeline(caller: &Caller) -> Value {
+    let pipelines = caller.all("/v1/pipelines");
+    pipelines.into_iter().find(|pipeline| pipeline["is_default"] == true).unwrap()
 }
 
 /// The query that an operation can't do without, with records of this caller.
@@ -112,6 +136,9 @@ pub fn collections() -> Vec<(String, &'static str)> {
 pub fn record_for(path: &str, caller: &Caller) -> String {
     if path.starts_with("/v1/sessions/") {
         return session_beside(caller);
+    }
+    if path == "/v1/pipelines/{pipeline_id}/transfer" {
+        return default_pipeline(caller)["id"].as_str().unwrap().to_owned(); // whose stages the body names
     }
     let (collection, schema) = collections()
         .into_iter()

@@ -12,12 +12,14 @@ use rapport_domain::{
     activity::task::TaskSearch,
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
+    sales::opportunity::OpportunitySearch,
 };
 use rapport_persistence::{
     Clock, Db,
     activity::tasks,
     migrations,
     people::{companies, contacts},
+    sales::opportunities,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -89,6 +91,11 @@ async fn found_by(db: &Db, world: &World, tree: &Value) -> BTreeSet<Uuid> {
         Entity::Contact => {
             let search: ContactSearch = serde_json::from_value(body).unwrap();
             let page = db.read(&world.scope(), move |reader| contacts::search(reader, &search)).await;
+            page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
+        }
+        Entity::Opportunity => {
+            let search: OpportunitySearch = serde_json::from_value(body).unwrap();
+            let page = db.read(&world.scope(), move |reader| opportunities::search(reader, &search)).await;
             page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
         }
         Entity::Task => {

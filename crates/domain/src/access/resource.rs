@@ -11,6 +11,7 @@ use crate::{
     activity::task::Task,
     people::{company::Company, contact::Contact},
     record::RecordKind,
+    sales::opportunity::Opportunity,
 };
 
 /// Records that have an owner, so that rights on them differ from one to the next.
@@ -19,6 +20,7 @@ use crate::{
 pub enum Resource {
     Contacts,
     Companies,
+    Opportunities,
     Tasks,
 }
 
@@ -41,7 +43,7 @@ pub(super) fn is_open(field: &str) -> bool {
 }
 
 impl Resource {
-    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Tasks];
+    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Tasks];
 
     /// Its name in addresses and scopes.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +51,7 @@ impl Resource {
             Self::Contacts => "contacts",
             Self::Companies => "companies",
             Self::Tasks => "tasks",
+            Self::Opportunities => "opportunities",
         }
     }
 
@@ -63,6 +66,7 @@ impl Resource {
             Self::Contacts => RecordKind::Contact,
             Self::Companies => RecordKind::Company,
             Self::Tasks => RecordKind::Task,
+            Self::Opportunities => RecordKind::Opportunity,
         }
     }
 
@@ -86,6 +90,10 @@ impl Resource {
             (Self::Tasks, Right::Create) => Permission::TasksCreate,
             (Self::Tasks, Right::Write) => Permission::TasksWrite,
             (Self::Tasks, Right::Delete) => Permission::TasksDelete,
+            (Self::Opportunities, Right::Read) => Permission::OpportunitiesRead,
+            (Self::Opportunities, Right::Create) => Permission::OpportunitiesCreate,
+            (Self::Opportunities, Right::Write) => Permission::OpportunitiesWrite,
+            (Self::Opportunities, Right::Delete) => Permission::OpportunitiesDelete,
         }
     }
 
@@ -95,6 +103,7 @@ impl Resource {
             Self::Contacts => Contact::FIELDS,
             Self::Companies => Company::FIELDS,
             Self::Tasks => Task::FIELDS,
+            Self::Opportunities => Opportunity::FIELDS,
         }
     }
 }
@@ -120,3 +129,15 @@ impl PartialSchema for FieldName {
 }
 
 impl ToSchema for FieldName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Grants are kept by the number of the resource.
+    #[test]
+    fn all_resources_are_listed_in_the_order_of_their_numbers() {
+        let numbers: Vec<usize> = Resource::ALL.iter().map(|resource| *resource as usize).collect();
+        assert_eq!(numbers, (0..Resource::ALL.len()).collect::<Vec<_>>());
+    }
+}

@@ -688,7 +688,7 @@ impl TaskQuery {
             .one_of("type", &self.kind)
             .one_of("parent_kind", &parent_kind)
             .one_of("parent_id", &parent_id)
-            .tags("tag", &self.tag)
+            .one_among("tag", "tags", &self.tag)
             .node("overdue", self.overdue.map(|is_overdue| overdue(is_overdue, now)))
             .after("due_after", "due_at", self.due_after)
             .before("due_before", "due_at", self.due_before)

@@ -22,6 +22,7 @@ use crate::{
 pub enum Entity {
     Contact,
     Company,
+    Opportunity,
     Task,
 }
 
@@ -30,13 +31,14 @@ impl From<Resource> for Entity {
         match resource {
             Resource::Contacts => Self::Contact,
             Resource::Companies => Self::Company,
+            Resource::Opportunities => Self::Opportunity,
             Resource::Tasks => Self::Task,
         }
     }
 }
 
 impl Entity {
-    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Task];
+    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Opportunity, Self::Task];
 
     /// Its word in messages.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +51,7 @@ impl Entity {
             Self::Contact => Resource::Contacts,
             Self::Company => Resource::Companies,
             Self::Task => Resource::Tasks,
+            Self::Opportunity => Resource::Opportunities,
         }
     }
 
@@ -57,6 +60,7 @@ impl Entity {
         match self {
             Self::Contact => crate::people::contact::Contact::SEARCHED,
             Self::Company => crate::people::company::Company::SEARCHED,
+            Self::Opportunity => crate::sales::opportunity::Opportunity::SEARCHED,
             Self::Task => crate::activity::task::Task::SEARCHED,
         }
     }
@@ -65,7 +69,7 @@ impl Entity {
     pub fn has_place(self) -> bool {
         match self {
             Self::Contact | Self::Company => true,
-            Self::Task => false,
+            Self::Opportunity | Self::Task => false,
         }
     }
 }
@@ -273,6 +277,10 @@ mod tests {
         },
         people::company::{CompanyType, EmployeeRange},
         record::{Channel, LifecycleStage, Source},
+        sales::{
+            opportunity::{LeadSource, OpportunityType},
+            pipeline::{ForecastCategory, StageClass},
+        },
     };
 
     #[test]
@@ -313,6 +321,11 @@ mod tests {
         are::<Channel>(Entity::Contact, "preferred_channel");
         are::<CompanyType>(Entity::Company, "type");
         are::<EmployeeRange>(Entity::Company, "employee_range");
+        are::<Source>(Entity::Opportunity, "source");
+        are::<StageClass>(Entity::Opportunity, "stage_class");
+        are::<ForecastCategory>(Entity::Opportunity, "forecast_category");
+        are::<OpportunityType>(Entity::Opportunity, "type");
+        are::<LeadSource>(Entity::Opportunity, "lead_source");
     }
 
     #[test]

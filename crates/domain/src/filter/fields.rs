@@ -28,6 +28,29 @@ const STAGES: &[&str] = &["subscriber", "lead", "prospect", "customer", "former_
 const COMPANY_TYPES: &[&str] =
     &["prospect", "customer", "partner", "reseller", "supplier", "investor", "competitor", "press", "other"];
 
+const STAGE_CLASSES: &[&str] = &["open", "won", "lost"];
+
+const FORECAST_CATEGORIES: &[&str] = &["omitted", "pipeline", "best_case", "commit", "closed"];
+
+const OPPORTUNITY_TYPES: &[&str] = &["new_business", "existing_business", "renewal", "upsell", "cross_sell"];
+
+const LEAD_SOURCES: &[&str] = &[
+    "call",
+    "email",
+    "existing_customer",
+    "partner",
+    "public_relations",
+    "website",
+    "campaign",
+    "advertisement",
+    "referral",
+    "trade_show",
+    "social",
+    "cold_call",
+    "walk_in",
+    "other",
+];
+
 const EMPLOYEE_RANGES: &[&str] = &["1_10", "11_50", "51_200", "201_500", "501_1000", "1001_plus"];
 
 const TASK_TYPES: &[&str] = &["todo", "call", "email", "meeting", "follow_up", "demo", "visit", "thank_you"];
@@ -107,6 +130,22 @@ pub(super) const RELATIONS: &[Relation] = &[
         there: "parent_id",
         access: (Resource::Tasks, "parent"),
     },
+    Relation {
+        name: "company",
+        from: Entity::Opportunity,
+        to: Entity::Company,
+        here: "company_id",
+        there: "id",
+        access: (Resource::Opportunities, "company_id"),
+    },
+    Relation {
+        name: "opportunities",
+        from: Entity::Company,
+        to: Entity::Opportunity,
+        here: "id",
+        there: "company_id",
+        access: (Resource::Opportunities, "company_id"),
+    },
 ];
 
 /// All fields, in the order in which they are listed to callers.
@@ -117,6 +156,7 @@ pub(super) fn all() -> Vec<Field> {
         match entity {
             Entity::Contact => fields.extend(of_parties(entity).into_iter().chain(of_contacts())),
             Entity::Company => fields.extend(of_parties(entity).into_iter().chain(of_companies())),
+            Entity::Opportunity => fields.extend(of_opportunities()),
             Entity::Task => fields.extend(of_tasks()),
         }
         if entity.has_place() {
@@ -231,6 +271,39 @@ fn of_companies() -> Vec<Field> {
         column(entity, "parent_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         folded(entity, "territory", IndexClass::None),
         detail(entity, "default_currency", Kind::Choice(Options::Open)),
+    ]
+}
+
+fn of_opportunities() -> Vec<Field> {
+    let entity = Entity::Opportunity;
+    let choice = |name, words, index| column(entity, name, Kind::Choice(Options::Words(words)), index);
+    let id = |name, index| column(entity, name, Kind::Choice(Options::Ids), index);
+    vec![
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "next_step", IndexClass::Trgm),
+        folded(entity, "lost_note", IndexClass::None),
+        id("company_id", IndexClass::Btree),
+        Field {
+            access: vec!["contacts".into()],
+            ..column(entity, "contact_ids", Kind::Tags(Options::Ids), IndexClass::Gin)
+        },
+        id("pipeline_id", IndexClass::Btree),
+        id("stage_id", IndexClass::Btree),
+        choice("stage_class", STAGE_CLASSES, IndexClass::Btree),
+        column(entity, "stage_entered_at", Kind::Instant, IndexClass::None),
+        column(entity, "probability", Kind::Number, IndexClass::None),
+        choice("forecast_category", FORECAST_CATEGORIES, IndexClass::None),
+        Field {
+            place: Place::Money("amount", "currency"),
+            access: vec!["amount".into(), "currency".into()],
+            ..column(entity, "amount", Kind::Money, IndexClass::None)
+        },
+        column(entity, "currency", Kind::Choice(Options::Open), IndexClass::None),
+        detail(entity, "type", Kind::Choice(Options::Words(OPPORTUNITY_TYPES))),
+        detail(entity, "lead_source", Kind::Choice(Options::Words(LEAD_SOURCES))),
+        column(entity, "close_date", Kind::Date, IndexClass::Btree),
+        column(entity, "closed_at", Kind::Instant, IndexClass::Btree),
+        id("lost_reason_id", IndexClass::Btree),
     ]
 }
 

@@ -1,10 +1,11 @@
 //! The parameters of lists as nodes of a filter: both ways of asking are one.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::nodes::{
-    ChoiceNode, ChoiceOperator, InstantNode, InstantOperator, Node, TagsNode, TagsOperator, TextNode, TextOperator,
+    ChoiceNode, ChoiceOperator, DateNode, DateOperator, InstantNode, InstantOperator, Node, TagsNode, TagsOperator,
+    TextNode, TextOperator,
 };
 
 /// The nodes of the parameters that were given, each with the parameter's name. All of them have to hold.
@@ -26,12 +27,30 @@ impl Parameters {
         self
     }
 
-    /// One of these tags.
-    pub(crate) fn tags(mut self, parameter: &'static str, tags: &[String]) -> Self {
-        if !tags.is_empty() {
-            let values = Some(tags.to_vec());
-            let node = TagsNode { field: "tags".to_owned(), op: TagsOperator::HasAny, values, count: None };
+    /// One of these words or ids among those of a list.
+    pub(crate) fn one_among<T: Serialize>(mut self, parameter: &'static str, field: &str, values: &[T]) -> Self {
+        if !values.is_empty() {
+            let values = Some(values.iter().filter_map(word).collect());
+            let node = TagsNode { field: field.to_owned(), op: TagsOperator::HasAny, values, count: None };
             self.0.push((parameter, Node::Tags(node)));
+        }
+        self
+    }
+
+    /// On this day or later.
+    pub(crate) fn from(self, parameter: &'static str, field: &str, day: Option<NaiveDate>) -> Self {
+        self.day(parameter, field, DateOperator::After, day.and_then(|day| day.pred_opt()))
+    }
+
+    /// On this day or earlier.
+    pub(crate) fn to(self, parameter: &'static str, field: &str, day: Option<NaiveDate>) -> Self {
+        self.day(parameter, field, DateOperator::Before, day.and_then(|day| day.succ_opt()))
+    }
+
+    fn day(mut self, parameter: &'static str, field: &str, op: DateOperator, on: Option<NaiveDate>) -> Self {
+        if on.is_some() {
+            let node = DateNode { field: field.to_owned(), op, on, from: None, to: None };
+            self.0.push((parameter, Node::Date(node)));
         }
         self
     }

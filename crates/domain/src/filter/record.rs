@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::catalogue::{Entity, Field, Kind};
+use crate::sales::opportunity::Opportunity;
 use crate::{
     activity::task::Task,
     people::{
@@ -21,6 +22,7 @@ pub enum Record<'r> {
     Contact(&'r Contact),
     Company(&'r Company),
     Task(&'r Task),
+    Opportunity(&'r Opportunity),
 }
 
 /// The value of a field.
@@ -47,6 +49,7 @@ impl<'r> Record<'r> {
             Self::Contact(_) => Entity::Contact,
             Self::Company(_) => Entity::Company,
             Self::Task(_) => Entity::Task,
+            Self::Opportunity(_) => Entity::Opportunity,
         }
     }
 
@@ -55,6 +58,7 @@ impl<'r> Record<'r> {
             Self::Contact(contact) => contact.id.uuid(),
             Self::Company(company) => company.id.uuid(),
             Self::Task(task) => task.id.uuid(),
+            Self::Opportunity(opportunity) => opportunity.id.uuid(),
         }
     }
 
@@ -63,6 +67,7 @@ impl<'r> Record<'r> {
         match self {
             Self::Contact(contact) => contact.search_text(),
             Self::Company(company) => company.search_text(),
+            Self::Opportunity(opportunity) => opportunity.search_text(),
             Self::Task(task) => task.search_text(),
         }
     }
@@ -73,6 +78,7 @@ impl<'r> Record<'r> {
             Self::Contact(contact) => contact.addresses.first(),
             Self::Company(company) => company.addresses.first(),
             Self::Task(_) => None,
+            Self::Opportunity(_) => None,
         }
     }
 
@@ -86,12 +92,14 @@ impl<'r> Record<'r> {
             Self::Contact(contact) => &contact.custom,
             Self::Company(company) => &company.custom,
             Self::Task(task) => &task.custom,
+            Self::Opportunity(opportunity) => &opportunity.custom,
         };
         match (field.name.strip_prefix("custom."), self) {
             (Some(key), _) => custom.get(key).map_or(Value::Missing, |value| of_custom(&field.kind, value)),
             (None, Self::Contact(contact)) => of_contact(contact, &field.name),
             (None, Self::Company(company)) => of_company(company, &field.name),
             (None, Self::Task(task)) => of_task(task, &field.name),
+            (None, Self::Opportunity(opportunity)) => of_opportunity(opportunity, &field.name),
         }
     }
 }
@@ -213,6 +221,43 @@ fn of_task(task: &Task, field: &str) -> Value {
         "recurrence" => text(task.recurrence.as_ref()),
         "time_zone" => text(task.time_zone.as_ref()),
         "series_id" => id(task.series_id.map(|id| id.uuid())),
+        _ => Value::Missing,
+    }
+}
+
+fn of_opportunity(opportunity: &Opportunity, field: &str) -> Value {
+    match field {
+        "id" => id(Some(opportunity.id.uuid())),
+        "version" => Value::Number(opportunity.version.into()),
+        "created_at" => Value::Instant(opportunity.created_at),
+        "updated_at" => Value::Instant(opportunity.updated_at),
+        "created_by" => id(opportunity.created_by),
+        "updated_by" => id(opportunity.updated_by),
+        "owner_id" => id(opportunity.owner_id.map(|id| id.uuid())),
+        "team_id" => id(opportunity.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&opportunity.source)),
+        "tags" => words(&opportunity.tags),
+        "name" => text(Some(&opportunity.name)),
+        "next_step" => text(opportunity.next_step.as_ref()),
+        "lost_note" => text(opportunity.lost_note.as_ref()),
+        "company_id" => id(opportunity.company_id.map(|id| id.uuid())),
+        "contact_ids" => words(&opportunity.contact_ids().map(|id| id.to_string()).collect::<Vec<_>>()),
+        "pipeline_id" => id(Some(opportunity.pipeline_id.uuid())),
+        "stage_id" => id(Some(opportunity.stage_id.uuid())),
+        "stage_class" => word(Some(&opportunity.stage_class)),
+        "stage_entered_at" => Value::Instant(opportunity.stage_entered_at),
+        "probability" => Value::Number(opportunity.probability.into()),
+        "forecast_category" => word(Some(&opportunity.forecast_category)),
+        "amount" => match (opportunity.amount, &opportunity.currency) {
+            (Some(amount), Some(currency)) => Value::Money(amount, currency.clone()),
+            _ => Value::Missing,
+        },
+        "currency" => word(opportunity.currency.as_ref()),
+        "type" => word(opportunity.kind.as_ref()),
+        "lead_source" => word(opportunity.lead_source.as_ref()),
+        "close_date" => opportunity.close_date.map_or(Value::Missing, Value::Date),
+        "closed_at" => opportunity.closed_at.map_or(Value::Missing, Value::Instant),
+        "lost_reason_id" => id(opportunity.lost_reason_id.map(|id| id.uuid())),
         _ => Value::Missing,
     }
 }

@@ -667,7 +667,7 @@ impl CompanyQuery {
             .one_of("parent_id", &self.parent_id)
             .one_of("lifecycle_stage", &self.lifecycle_stage)
             .one_of("type", &self.kind)
-            .tags("tag", &self.tag)
+            .one_among("tag", "tags", &self.tag)
             .text("domain", self.domain.as_ref())
             .text("email", self.email.as_ref())
             .one_of("country", &self.country)

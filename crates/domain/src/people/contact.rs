@@ -617,7 +617,7 @@ impl ContactQuery {
             .one_of("team_id", &self.team_id)
             .one_of("company_id", &self.company_id)
             .one_of("lifecycle_stage", &self.lifecycle_stage)
-            .tags("tag", &self.tag)
+            .one_among("tag", "tags", &self.tag)
             .text("email", self.email.as_ref())
             .text("phone", self.phone.as_ref())
             .one_of("country", &self.country)

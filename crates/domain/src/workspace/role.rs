@@ -97,6 +97,7 @@ pub enum RuleResource {
     Contacts,
     Companies,
     Tasks,
+    Opportunities,
     /// All resources without a rule of their own, also those that later versions of Rapport add.
     Others,
 }
@@ -321,6 +322,7 @@ impl From<Resource> for RuleResource {
             Resource::Contacts => Self::Contacts,
             Resource::Companies => Self::Companies,
             Resource::Tasks => Self::Tasks,
+            Resource::Opportunities => Self::Opportunities,
         }
     }
 }

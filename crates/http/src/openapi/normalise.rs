@@ -187,7 +187,7 @@ fn add_terms(document: &mut Value) {
             continue;
         }
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            let only_reads = |id: &str| id.starts_with("search_") || id.starts_with("explain_");
+            let only_reads = |id: &str| ["search_", "explain_", "report_"].into_iter().any(|verb| id.starts_with(verb));
             let is_public = operation["security"].as_array().is_none_or(Vec::is_empty);
             if method != "get" && !is_public && !operation["operationId"].as_str().is_some_and(only_reads) {
                 take_terms(operation);

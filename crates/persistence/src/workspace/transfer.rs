@@ -18,6 +18,7 @@ use super::users;
 use crate::{
     Reader, StoreError, Writer, audit,
     journal::{self, BulkEntry, Entry},
+    sales::opportunities,
 };
 
 /// Records are handed over so many at a time, to bound the memory.
@@ -136,12 +137,15 @@ fn hand_over(
               WHERE {table}.workspace_id = $1 AND {table}.id = given.id"
         ))
         .bind::<sql_types::Uuid, _>(workspace)
-        .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+        .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(owners)
         .bind::<sql_types::Array<sql_types::Nullable<sql_types::Uuid>>, _>(teams)
         .bind::<sql_types::Timestamptz, _>(stamp.at)
         .bind::<sql_types::Nullable<sql_types::Uuid>, _>(stamp.by)
         .execute(writer.pg())? as i64;
         journal::copy(writer.pg(), entries)?;
+        if resource == Resource::Opportunities {
+            opportunities::follow(writer, &ids)?;
+        }
     }
 }

@@ -5,7 +5,11 @@ use rapport_domain::id::WorkspaceId;
 use uuid::Uuid;
 
 use super::roles;
-use crate::{Db, StoreError, sales::lost_reasons, schema::workspaces};
+use crate::{
+    Db, StoreError,
+    sales::{lost_reasons, pipelines},
+    schema::workspaces,
+};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +36,8 @@ pub async fn create(db: &Db, name: &str, country: Option<&str>) -> Result<Worksp
                 ))
                 .execute(pg)?;
             roles::seed(pg, created.id, now)?;
-            lost_reasons::seed(pg, created.id, now)
+            lost_reasons::seed(pg, created.id, now)?;
+            pipelines::seed(pg, created.id, now)
         })
     })
     .await?;

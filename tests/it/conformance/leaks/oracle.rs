@@ -173,6 +173,7 @@ impl Mask {
         match (self, resource) {
             (Self::Nothing | Self::ToWrite, _) => ("all_but", &[]),
             (Self::Addresses, "contacts") => ("all_but", &["emails", "tags", "custom"]),
+            (Self::Addresses, "opportunities") => ("all_but", &["next_step", "close_date", "amount"]),
             (Self::Addresses, "tasks") => ("all_but", &["description", "assignee_id"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
             (Self::Names, "contacts") => ("all_but", &["last_name", "addresses"]),
@@ -194,6 +195,7 @@ impl Mask {
         match resource {
             "contacts" => "job_title",
             "tasks" => "description",
+            "opportunities" => "next_step",
             _ => "industry",
         }
     }
@@ -236,6 +238,7 @@ impl Mask {
     pub fn searches_all(self, resource: &str) -> bool {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
+            "opportunities" => &["name", "next_step"],
             "tasks" => &["name", "description"],
             _ => &["name", "legal_name", "domain", "emails", "phones"],
         };
@@ -246,6 +249,9 @@ impl Mask {
     pub fn open_among(self, resource: &str) -> Vec<&'static str> {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses", "custom"],
+            "opportunities" => {
+                &["name", "next_step", "amount", "close_date", "stage_id", "company_id", "tags", "custom"]
+            }
             "tasks" => &["name", "description", "parent", "assignee_id", "collaborator_ids", "tags", "custom"],
             _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags", "custom"],
         };

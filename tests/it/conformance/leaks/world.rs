@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 /// The resources whose records have owners. Each refers only to those before it.
-pub const RESOURCES: &[&str] = &["companies", "contacts", "tasks"];
+pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "tasks"];
 
 pub struct World {
     pub admin: Caller,
@@ -45,7 +45,9 @@ impl Word {
     /// Whether `q` looks at the field: where it may not look at all of them, it looks at names alone.
     pub fn is_searched(&self, mask: Mask) -> bool {
         let is_name = ["first_name", "last_name", "name"].contains(&self.field);
-        is_name || (mask.searches_all(self.resource) && ["emails", "legal_name", "description"].contains(&self.field))
+        is_name
+            || (mask.searches_all(self.resource)
+                && ["emails", "legal_name", "next_step", "description"].contains(&self.field))
     }
 }
 
@@ -115,6 +117,10 @@ impl World {
                 "emails": [{"address": format!("{}@example.com", word("emails"))}], "tags": [word("tags")],
                 "addresses": [{"city": word("addresses")}], "custom": {"note": word("custom")},
             }),
+            "opportunities" => json!({
+                "name": word("name"), "next_step": word("next_step"), "tags": [word("tags")],
+                "custom": {"note": word("custom")}, "amount": "100.00", "currency": "EUR", "close_date": "2026-12-01",
+            }),
             "tasks" => json!({
                 "name": word("name"), "description": word("description"), "tags": [word("tags")],
                 "custom": {"note": word("custom")}, "due_at": "2026-12-01T09:00:00Z",
@@ -135,7 +141,7 @@ impl World {
             };
             new["owner_id"] = owner;
             new["team_id"] = team;
-            if resource == "contacts" {
+            if ["contacts", "opportunities"].contains(&resource) {
                 new["company_id"] = json!(self.id("companies", company_of(place)));
             }
             if resource == "tasks" {

@@ -6,31 +6,7 @@ use rapport_domain::filter::{Entity, Field, Folding, Kind, Options, Value as Kno
 use serde_json::{Value, json};
 
 use super::world::World;
-
-/// Numbers that look random and are the same in each run.
-#[derive(Clone)]
-pub struct Chance(u64);
-
-impl Chance {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        ((self.0 >> 11) % bound as u64) as usize
-    }
-
-    pub fn one_in(&mut self, chances: usize) -> bool {
-        self.below(chances) == 0
-    }
-
-    pub fn of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
-        &items[self.below(items.len())]
-    }
-}
+use crate::harness::Chance;
 
 const TEXT: &[&str] = &["eq", "ne", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with"];
 const NUMBER: &[&str] = &["eq", "ne", "lt", "lte", "gt", "gte", "between", "not_between", "in"];
@@ -44,7 +20,7 @@ const UNITS: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
 const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
 const FUNCTIONS: &[&str] = &["sum", "avg", "min", "max", "count_distinct"];
 const ZONES: &[&str] = &["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC", "Asia/Kathmandu"];
-const ENTITIES: [Entity; 3] = [Entity::Contact, Entity::Company, Entity::Task];
+const ENTITIES: [Entity; 4] = [Entity::Contact, Entity::Company, Entity::Opportunity, Entity::Task];
 
 /// Makes trees over a world.
 pub struct Trees<'w> {

@@ -19,28 +19,31 @@ use rapport_domain::{
         contact::{Contact, ContactPatch, ContactQuery, NewContact},
         duplicate::OnDuplicate,
     },
+    sales::opportunity::{NewOpportunity, Opportunity, OpportunityQuery, WinOpportunity},
 };
 use rapport_persistence::{
     Clock, Scope,
     activity::tasks,
     people::{companies, contacts},
+    sales::opportunities,
     workspace::custom_fields,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::trees::Chance;
-use crate::harness::{Caller, Workspace, in_database_at};
+use crate::harness::{Caller, Chance, Workspace, in_database_at};
 
 pub struct World {
     workspace: Workspace,
     pub contacts: Vec<Contact>,
     pub companies: Vec<Company>,
     pub tasks: Vec<Task>,
+    pub opportunities: Vec<Opportunity>,
     at: HashMap<Uuid, usize>,
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
     tasks_about: HashMap<Uuid, Vec<usize>>,
+    opportunities_of: HashMap<CompanyId, Vec<usize>>,
     person_at: HashMap<Uuid, usize>,
     /// The fields that every workspace has, and one of each type of this one.
     pub catalogue: Catalogue,
@@ -49,6 +52,7 @@ pub struct World {
 const COMPANIES: usize = 70;
 const CONTACTS: usize = 190;
 const TASKS: usize = 150;
+const OPPORTUNITIES: usize = 150;
 
 /// Distances from a moment at which records are written.
 const MINUTES: &[i64] = &[
@@ -70,6 +74,15 @@ const MINUTES: &[i64] = &[
     366 * 1_440,
 ];
 
+/// The records of a world, once they are made.
+struct Made {
+    contacts: Vec<Contact>,
+    companies: Vec<Company>,
+    tasks: Vec<Task>,
+    opportunities: Vec<Opportunity>,
+    catalogue: Catalogue,
+}
+
 impl World {
     pub fn new(moments: &[DateTime<Utc>]) -> Self {
         let workspace = Workspace::new();
@@ -86,7 +99,7 @@ impl World {
         let clock = Clock::of(move || DateTime::from_timestamp_micros(told.load(Ordering::Relaxed)).unwrap());
         let mut chance = Chance::new(7);
         let scope = workspace.scope();
-        let (contacts, companies, tasks, catalogue) = in_database_at(clock, async |db| {
+        let made = in_database_at(clock, async |db| {
             let mut made: Vec<CompanyId> = Vec::new();
             let move_clock = |chance: &mut Chance| {
                 let moment = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));
@@ -117,6 +130,16 @@ impl World {
                     db.write(&scope, move |writer| tasks::act(writer, created.id, None, action)).await.unwrap();
                 }
             }
+            for _ in 0..OPPORTUNITIES {
+                move_clock(&mut chance);
+                let new: NewOpportunity =
+                    serde_json::from_value(opportunity(&mut chance, (&people, &made), moments, &users, &team)).unwrap();
+                let created = db.write(&scope, move |writer| opportunities::create(writer, new.clone())).await.unwrap();
+                if chance.one_in(4) {
+                    let win = WinOpportunity::default();
+                    db.write(&scope, move |writer| opportunities::win(writer, created.id, None, &win)).await.unwrap();
+                }
+            }
             for id in people.iter().copied() {
                 if chance.one_in(4) {
                     let patch = ContactPatch { job_title: Some(Some("Changed".to_owned())), ..ContactPatch::default() };
@@ -135,6 +158,10 @@ impl World {
             let companies = db.read(&scope, move |reader| companies::list(reader, &of_companies)).await.unwrap();
             let of_tasks = TaskQuery { limit: Some(200), ..TaskQuery::default() };
             let tasks = db.read(&scope, move |reader| tasks::list(reader, &of_tasks)).await.unwrap();
+            let of_opportunities = OpportunityQuery { limit: Some(200), ..OpportunityQuery::default() };
+            let opportunities =
+                db.read(&scope, move |reader| opportunities::list(reader, &of_opportunities)).await.unwrap();
+            assert!(opportunities.next_cursor.is_none());
             assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none() && tasks.next_cursor.is_none());
             let mut definitions: Vec<Definition> = Vec::new();
             for resource in Resource::ALL {
@@ -142,18 +169,19 @@ impl World {
                 definitions.extend(fields.live().map(Definition::from));
             }
             let catalogue = Catalogue::standard().with(&definitions);
-            (contacts.data, companies.data, tasks.data, catalogue)
+            Made {
+                contacts: contacts.data,
+                companies: companies.data,
+                tasks: tasks.data,
+                opportunities: opportunities.data,
+                catalogue,
+            }
         });
-        Self::of(workspace, contacts, companies, tasks, catalogue)
+        Self::of(workspace, made)
     }
 
-    fn of(
-        workspace: Workspace,
-        contacts: Vec<Contact>,
-        companies: Vec<Company>,
-        tasks: Vec<Task>,
-        catalogue: Catalogue,
-    ) -> Self {
+    fn of(workspace: Workspace, made: Made) -> Self {
+        let Made { contacts, companies, tasks, opportunities, catalogue } = made;
         let person_at = contacts.iter().enumerate().map(|(index, contact)| (contact.id.uuid(), index)).collect();
         let mut tasks_about = HashMap::<_, Vec<_>>::new();
         for (index, task) in tasks.iter().enumerate() {
@@ -164,10 +192,27 @@ impl World {
         for (index, contact) in contacts.iter().enumerate() {
             contact.company_id.into_iter().for_each(|id| people_of.entry(id).or_default().push(index));
         }
+        let mut opportunities_of = HashMap::<_, Vec<_>>::new();
+        for (index, opportunity) in opportunities.iter().enumerate() {
+            opportunity.company_id.into_iter().for_each(|id| opportunities_of.entry(id).or_default().push(index));
+        }
         for (index, company) in companies.iter().enumerate() {
             company.parent_id.into_iter().for_each(|id| children_of.entry(id).or_default().push(index));
         }
-        Self { workspace, contacts, companies, tasks, at, people_of, children_of, tasks_about, person_at, catalogue }
+        Self {
+            workspace,
+            contacts,
+            companies,
+            tasks,
+            opportunities,
+            at,
+            people_of,
+            children_of,
+            tasks_about,
+            opportunities_of,
+            person_at,
+            catalogue,
+        }
     }
 
     pub fn scope(&self) -> Scope {
@@ -178,6 +223,7 @@ impl World {
         match entity {
             Entity::Contact => self.contacts.iter().map(Record::Contact).collect(),
             Entity::Company => self.companies.iter().map(Record::Company).collect(),
+            Entity::Opportunity => self.opportunities.iter().map(Record::Opportunity).collect(),
             Entity::Task => self.tasks.iter().map(Record::Task).collect(),
         }
     }
@@ -204,6 +250,11 @@ impl<'w> Surrounds<'w> for &'w World {
             (Record::Task(task), "contact") => {
                 let index = task.parent.and_then(|parent| self.person_at.get(&parent.id));
                 index.map(|index| Record::Contact(&self.contacts[*index])).into_iter().collect()
+            }
+            (Record::Opportunity(opportunity), "company") => company(opportunity.company_id),
+            (Record::Company(company), "opportunities") => {
+                let own = self.opportunities_of.get(&company.id).into_iter().flatten();
+                own.map(|index| Record::Opportunity(&self.opportunities[*index])).collect()
             }
             (Record::Contact(contact), "company") => company(contact.company_id),
             (Record::Company(child), "parent") => company(child.parent_id),
@@ -253,7 +304,7 @@ const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
 /// A field of each type, for each resource.
 fn add_custom_fields(admin: &Caller) {
     let types = ["text", "number", "money", "bool", "date", "instant", "choice", "multi_choice", "url", "reference"];
-    for resource in ["contacts", "companies", "tasks"] {
+    for resource in ["contacts", "companies", "opportunities", "tasks"] {
         for kind in types {
             let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
             // Those of contacts are found by an index, where there is one for their type.
@@ -327,6 +378,37 @@ fn shared(chance: &mut Chance, users: &[String], team: &Value) -> Value {
     }
     if chance.one_in(2) {
         new["phones"] = json!([{"number": format!("+49 30 90182{}", chance.below(5))}, {"number": "+1 212 555 0100"}]);
+    }
+    new
+}
+
+fn opportunity(
+    chance: &mut Chance,
+    (people, companies): (&[ContactId], &[CompanyId]),
+    moments: &[DateTime<Utc>],
+    users: &[String],
+    team: &Value,
+) -> Value {
+    let owner = chance.of(users).clone();
+    let tags: Vec<&str> = TAGS.iter().copied().filter(|_| chance.one_in(3)).collect();
+    let (next_step, company) = (*chance.of(WORDS), chance.of(companies).uuid());
+    let (kind, source) = (*chance.of(&["renewal", "upsell"]), *chance.of(&["referral", "other"]));
+    let mut new = json!({
+        "owner_id": maybe(chance, owner), "team_id": maybe(chance, team.clone()), "tags": tags,
+        "custom": custom(chance, users), "name": *chance.of(WORDS), "next_step": maybe(chance, next_step),
+        "company_id": maybe(chance, json!(company)), "type": maybe(chance, kind), "lead_source": maybe(chance, source),
+        "probability": chance.below(101),
+    });
+    let count = chance.below(3);
+    let first = chance.below(people.len() - 3);
+    new["contacts"] = (first..first + count).map(|index| json!({"contact_id": people[index]})).collect();
+    if !chance.one_in(4) {
+        new["amount"] = json!(*chance.of(&["0", "100", "100.5", "1000", "12345.67"]));
+        new["currency"] = json!(*chance.of(&["EUR", "USD"]));
+    }
+    if !chance.one_in(4) {
+        let moment = *chance.of(moments) - Duration::days(*chance.of(&[-40, -7, -1, 0, 1, 30, 365]));
+        new["close_date"] = json!(moment.date_naive());
     }
     new
 }

@@ -1,0 +1,171 @@
+//! Many opportunities at once: batches, upserts by external id.
+
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    access::Resource,
+    id::{OpportunityId, TeamId, UserId},
+    record::{ExternalId, Stamp},
+    sales::{
+        opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
+        pipeline::Pipelines,
+    },
+    workspace::custom_field::CustomValues,
+};
+use uuid::Uuid;
+
+use super::{
+    Deleted, RESOURCE, by_ids,
+    row::{COLUMNS, Row},
+    shown, states, within,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    batch::{self, Operation, Outcome, Results, Upsert},
+    bulk::{Bulk, Locked, Place, Referenced, References},
+    sales::pipelines,
+    schema::opportunities,
+    visibility::{IsWithin, Policy},
+};
+
+/// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
+pub fn batch(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<NewOpportunity, OpportunityPatch>],
+    atomic: bool,
+) -> Result<Results<Opportunity>, StoreError> {
+    batch::apply(writer, operations, atomic)
+}
+
+/// Creates or changes the opportunity that an outside system knows under an id.
+pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<OpportunityPatch>) -> Result<Outcome<Opportunity>, StoreError> {
+    let outcome = batch::upsert(writer, upsert)?;
+    Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
+}
+
+impl Bulk for Opportunity {
+    const RESOURCE: Resource = RESOURCE;
+    const TABLE: &'static str = "opportunities";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type New = NewOpportunity;
+    type Patch = OpportunityPatch;
+    type Row = Row;
+    /// The pipelines, which stay as they are until all is written.
+    type Context = Pipelines;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &OpportunityPatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
+    }
+
+    fn references(&self) -> References {
+        References::default()
+            .with("/owner_id", Referenced::User, self.owner_id)
+            .with("/team_id", Referenced::Team, self.team_id)
+            .with("/company_id", Referenced::Company, self.company_id)
+            .with_each("/contacts", "contact_id", Referenced::Contact, self.contact_ids())
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn context(
+        writer: &mut Writer<'_>,
+        _operations: &[Operation<NewOpportunity, OpportunityPatch>],
+    ) -> Result<Self::Context, StoreError> {
+        pipelines::held(writer)
+    }
+
+    fn create(new: NewOpportunity, stamp: Stamp, pipelines: &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, OpportunityId::mint(), stamp, pipelines)?)
+    }
+
+    fn new_of(patch: OpportunityPatch) -> NewOpportunity {
+        patch.into()
+    }
+
+    fn place_of_new(new: &mut NewOpportunity) -> Place<'_> {
+        (&mut new.owner_id, &mut new.team_id)
+    }
+
+    fn place_of_patch(patch: &mut OpportunityPatch) -> Place<'_> {
+        (&mut patch.owner_id, &mut patch.team_id)
+    }
+
+    fn patched(&self, patch: OpportunityPatch, _stamp: Stamp, _: &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch)?)
+    }
+
+    fn deleted(&self, stamp: Stamp) -> Self {
+        Self { deleted_at: Some(stamp.at), ..self.clone() }
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.advance(stamp);
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(opportunities::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
+    fn named(patch: &OpportunityPatch) -> References {
+        let contacts = patch.contacts.iter().flatten().flatten();
+        References::default()
+            .with("/owner_id", Referenced::User, patch.owner_id.flatten())
+            .with("/team_id", Referenced::Team, patch.team_id.flatten())
+            .with("/company_id", Referenced::Company, patch.company_id.flatten())
+            .with_each("/contacts", "contact_id", Referenced::Contact, contacts.map(|contact| contact.contact_id))
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        by_ids(reader, ids)
+    }
+
+    fn follow(writer: &mut Writer<'_>, written: &[Uuid]) -> Result<(), StoreError> {
+        states::follow(writer, written)
+    }
+
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
+        let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
+            .filter(
+                sql::<sql_types::Bool>("opportunities.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .order(opportunities::id)
+            .select((Row::as_select(), IsWithin(Policy::writing(writer, RESOURCE).whole())));
+        let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
+        rows.into_iter().map(|(row, may_change)| Ok((row.into_opportunity()?, may_change))).collect()
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE stages;
+DROP TABLE pipelines;

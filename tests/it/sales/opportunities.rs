@@ -1,0 +1,380 @@
+//! Opportunities, as sales teams and their programs use them. What all resources share is in the conformance tests.
+
+use std::thread;
+
+use chrono::{DateTime, Utc};
+use rapport_persistence::Clock;
+use serde_json::{Value, json};
+
+use crate::{
+    conformance::samples::default_pipeline,
+    harness::{Answer, Caller, Chance, JSON, workspace},
+};
+
+fn path(opportunity: &Value) -> String {
+    format!("/v1/opportunities/{}", opportunity["id"].as_str().unwrap())
+}
+
+fn act(caller: &Caller, opportunity: &Value, action: &str, body: &Value) -> Answer {
+    caller.post(&format!("{}/{action}", path(opportunity)), body)
+}
+
+fn stage(admin: &Caller, key: &str) -> Value {
+    let pipeline = default_pipeline(admin);
+    let stages = pipeline["stages"].as_array().unwrap();
+    stages.iter().find(|stage| stage["key"] == key).unwrap()["id"].clone()
+}
+
+fn reason(admin: &Caller, key: &str) -> Value {
+    admin.all("/v1/lost_reasons").into_iter().find(|reason| reason["key"] == key).unwrap()["id"].clone()
+}
+
+fn names(answer: &Answer) -> Vec<&str> {
+    answer.body["data"].as_array().unwrap().iter().map(|record| record["name"].as_str().unwrap()).collect()
+}
+
+fn packing_line(admin: &Caller) -> Value {
+    let new = json!({"name": "Packing line", "amount": "12500.00", "currency": "EUR", "close_date": "2026-12-15"});
+    admin.create("/v1/opportunities", &new)
+}
+
+#[test]
+fn an_opportunity_keeps_everything_it_was_given() {
+    let (_, admin) = workspace();
+    let company = admin.create("/v1/companies", &json!({"name": "Lindt & Daughters"}));
+    let anna = admin.create("/v1/contacts", &json!({"first_name": "Anna"}));
+    let emil = admin.create("/v1/contacts", &json!({"first_name": "Émile"}));
+    let given = json!({
+        "name": "Packing line", "description": "Two lines,\nfor the new hall.", "company_id": company["id"],
+        "contacts": [
+            {"contact_id": anna["id"], "role": "decision_maker", "primary": false},
+            {"contact_id": emil["id"], "role": null, "primary": true},
+        ],
+        "probability": 35, "forecast_category": "best_case", "amount": "12500.00", "currency": "EUR",
+        "amount_source": "manual", "type": "new_business", "lead_source": "trade_show", "close_date": "2026-12-15",
+        "next_step": "Send the offer", "tags": ["fair"],
+        "recurring": {"monthly": "450.00", "annual": "5400.00", "annual_contract_value": null, "term_months": 24},
+    });
+    let created = admin.post("/v1/opportunities", &given);
+    created.expect(201);
+    for (field, value) in given.as_object().unwrap() {
+        assert_eq!(created.body[field], *value, "{field}");
+    }
+    assert_eq!(created.body["expected_amount"], "4375.00");
+    assert_eq!((&created.body["stage_class"], &created.body["closed_at"]), (&json!("open"), &Value::Null));
+    assert_eq!(admin.get(&path(&created.body)).body, created.body);
+
+    let expanded = admin.get(&format!("{}?expand=company&expand=owner&expand=pipeline", path(&created.body))).body;
+    assert_eq!(expanded["expanded"]["company"]["name"], "Lindt & Daughters");
+    assert_eq!(expanded["expanded"]["pipeline"]["name"], "Sales");
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let (_, admin) = workspace();
+    let anna = admin.create("/v1/contacts", &json!({"first_name": "Anna"}));
+    let twice = json!([{"contact_id": anna["id"]}, {"contact_id": anna["id"]}]);
+    let new =
+        json!({"name": " ", "amount": "1.005", "currency": "EUR", "contacts": twice, "stage_id": stage(&admin, "won")});
+    admin.post("/v1/opportunities", &new).expect_errors(&[
+        ("/name", "required"),
+        ("/contacts/1/contact_id", "duplicate"),
+        ("/amount", "too_many_decimals"),
+        ("/stage_id", "not_allowed"),
+    ]);
+    let without = json!({"name": "x", "amount": "1"});
+    admin.post("/v1/opportunities", &without).expect_errors(&[("/currency", "required")]);
+    let gone = json!({"name": "x", "contacts": [{"contact_id": anna["id"]}]});
+    admin.delete(&format!("/v1/contacts/{}", anna["id"].as_str().unwrap())).expect(204);
+    admin.post("/v1/opportunities", &gone).expect_errors(&[("/contacts/0/contact_id", "unknown_reference")]);
+    let batch = json!({"operations": [{"op": "create", "data": gone}, {"op": "create", "data": {"name": "Fits"}}]});
+    let results = admin.post("/v1/opportunities/batch", &batch);
+    results.expect(207);
+    assert_eq!(results.body["results"][0]["error"]["errors"][0]["pointer"], "/data/contacts/0/contact_id");
+    assert_eq!(results.body["results"][1]["status"], 201);
+}
+
+#[test]
+fn lines_make_the_amount() {
+    let (_, admin) = workspace();
+    let lines = json!([
+        {"description": "Packing line", "quantity": "3", "unit_price": "33.335"},
+        {"description": "Service", "quantity": "1.5", "unit_price": "80", "discount_type": "percent", "discount": "12.5"},
+        {"description": "Freight", "unit_price": "40", "discount_type": "amount", "discount": "15.50"},
+    ]);
+    let new = json!({"name": "Packing line", "currency": "EUR", "lines": lines});
+    let created = admin.create("/v1/opportunities", &new);
+    let nets: Vec<&str> =
+        created["lines"].as_array().unwrap().iter().map(|line| line["net_amount"].as_str().unwrap()).collect();
+    assert_eq!(nets, ["100.01", "105.00", "24.50"]);
+    assert_eq!((&created["amount"], &created["amount_source"]), (&json!("229.51"), &json!("lines")));
+
+    admin.patch(&path(&created), &json!({"amount": "200"})).expect_errors(&[("/amount", "not_allowed")]);
+    let manual = admin.patch(&path(&created), &json!({"amount": "200", "amount_source": "manual"}));
+    manual.expect(200);
+    assert_eq!((&manual.body["amount"], manual.body["lines"].as_array().unwrap().len()), (&json!("200.00"), 3));
+    // Yen have no decimals: what comes from the lines is rounded, what was said is refused.
+    let yen = json!({"currency": "JPY", "amount_source": "lines"});
+    let yen = admin.patch(&path(&created), &yen);
+    yen.expect_errors(&[("/lines/2/discount", "too_many_decimals")]);
+    let wrong = json!({"lines": [
+        {"description": "x", "unit_price": "1", "discount": "5"},
+        {"description": "x", "unit_price": "1", "discount": "5", "discount_type": "amount"},
+    ]});
+    admin
+        .patch(&path(&created), &wrong)
+        .expect_errors(&[("/lines/0/discount_type", "incomplete_discount"), ("/lines/1/discount", "out_of_range")]);
+}
+
+#[test]
+fn it_goes_through_its_stages_to_won() {
+    let (_, admin) = workspace();
+    let new = packing_line(&admin);
+    let moved = act(&admin, &new, "move", &json!({"stage_id": stage(&admin, "proposal")}));
+    moved.expect(200);
+    let told = ["stage_class", "probability", "forecast_category", "expected_amount", "version"];
+    assert_eq!(
+        told.map(|field| moved.body[field].clone()),
+        [json!("open"), json!(50), json!("best_case"), json!("6250.00"), json!(2)]
+    );
+    let won = act(&admin, &new, "win", &json!({}));
+    won.expect(200);
+    assert_eq!(
+        told.map(|field| won.body[field].clone()),
+        [json!("won"), json!(100), json!("closed"), json!("12500.00"), json!(3)]
+    );
+    assert!(won.body["won_at"].is_string() && won.body["won_at"] == won.body["closed_at"]);
+    assert_eq!(act(&admin, &new, "win", &json!({})).body, won.body, "what is won stays as it is");
+
+    let refused = act(&admin, &new, "move", &json!({"stage_id": stage(&admin, "proposal")}));
+    refused.expect_problem(409, "conflict");
+    assert_eq!(refused.body["errors"][0]["code"], "invalid_transition");
+    act(&admin, &new, "lose", &json!({"lost_reason_id": reason(&admin, "price")})).expect_problem(409, "conflict");
+    let closed = admin.patch(&path(&new), &json!({"probability": 20, "forecast_category": "commit"}));
+    closed.expect_errors(&[("/probability", "not_allowed"), ("/forecast_category", "not_allowed")]);
+
+    let reopened = act(&admin, &new, "reopen", &json!({}));
+    reopened.expect(200);
+    assert_eq!(reopened.body["stage_id"], stage(&admin, "proposal"), "where it was last");
+    assert_eq!((&reopened.body["won_at"], &reopened.body["closed_at"]), (&Value::Null, &Value::Null));
+    let events: Vec<Value> =
+        admin.all(&format!("{}/history", path(&new))).iter().map(|entry| entry["event"].clone()).collect();
+    assert_eq!(events, ["opportunity.reopened", "opportunity.won", "opportunity.stage_changed", "opportunity.created"]);
+}
+
+#[test]
+fn a_loss_has_a_reason() {
+    let (_, admin) = workspace();
+    let new = packing_line(&admin);
+    act(&admin, &new, "move", &json!({"stage_id": stage(&admin, "lost")}))
+        .expect_errors(&[("/lost_reason_id", "required")]);
+    let archived = reason(&admin, "other");
+    admin.patch(&format!("/v1/lost_reasons/{}", archived.as_str().unwrap()), &json!({"archived": true})).expect(200);
+    act(&admin, &new, "lose", &json!({"lost_reason_id": archived})).expect_errors(&[("/lost_reason_id", "archived")]);
+    let price = reason(&admin, "price");
+    let lost = act(&admin, &new, "lose", &json!({"lost_reason_id": price, "lost_note": "Too dear"}));
+    lost.expect(200);
+    assert_eq!((&lost.body["lost_reason_id"], &lost.body["lost_note"]), (&price, &json!("Too dear")));
+    assert!(lost.body["lost_at"].is_string() && lost.body["won_at"].is_null());
+    let taken = admin.delete(&format!("/v1/lost_reasons/{}", price.as_str().unwrap()));
+    taken.expect_problem(409, "conflict");
+    let reopened = act(&admin, &new, "reopen", &json!({"stage_id": stage(&admin, "negotiation")}));
+    reopened.expect(200);
+    assert_eq!((&reopened.body["lost_reason_id"], &reopened.body["lost_note"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_pipeline_has_its_rules() {
+    let (_, admin) = workspace();
+    let pipeline = default_pipeline(&admin);
+    let mut stages = pipeline["stages"].clone();
+    stages[1]["required_fields"] = json!(["close_date", "company_id"]);
+    let rules = json!({"allow_backward": false, "allow_skip": false, "stages": stages});
+    admin.patch(&format!("/v1/pipelines/{}", pipeline["id"].as_str().unwrap()), &rules).expect(200);
+    let new = packing_line(&admin);
+    let skips = act(&admin, &new, "move", &json!({"stage_id": stages[3]["id"]}));
+    skips.expect_problem(409, "conflict");
+    assert!(skips.body["detail"].as_str().unwrap().contains("qualification, won, lost"), "{}", skips.text);
+    act(&admin, &new, "move", &json!({"stage_id": stages[1]["id"]}))
+        .expect_errors(&[("/company_id", "required_in_stage")]);
+    let company = admin.create("/v1/companies", &json!({"name": "Lindt"}));
+    admin.patch(&path(&new), &json!({"company_id": company["id"]})).expect(200);
+    act(&admin, &new, "move", &json!({"stage_id": stages[1]["id"]})).expect(200);
+    act(&admin, &new, "move", &json!({"stage_id": stages[0]["id"]})).expect_problem(409, "conflict");
+    // To another pipeline it goes to whatever stage is named.
+    let other = admin.create("/v1/pipelines", &json!({"name": "Renewals"}));
+    let away = act(&admin, &new, "move", &json!({"stage_id": other["stages"][3]["id"]}));
+    away.expect(200);
+    assert_eq!(away.body["pipeline_id"], other["id"]);
+}
+
+#[test]
+fn of_two_who_move_it_at_once_one_is_told_the_current_version() {
+    let (_, admin) = workspace();
+    for _ in 0..10 {
+        let new = packing_line(&admin);
+        let targets = [stage(&admin, "qualification"), stage(&admin, "negotiation")];
+        let answers: Vec<Answer> = thread::scope(|scope| {
+            let moves = |target: &Value| {
+                let body = json!({"stage_id": target}).to_string().into_bytes();
+                admin.send("POST", &format!("{}/move", path(&new)), &[JSON, ("If-Match", "\"1\"")], Some(body))
+            };
+            let threads: Vec<_> = targets.iter().map(|target| scope.spawn(move || moves(target))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412]);
+        let stale = answers.iter().find(|answer| answer.status == 412).unwrap();
+        assert_eq!(stale.body["current_version"], 2);
+    }
+}
+
+fn instant(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// Whatever happens to an opportunity, its spells follow one another from its creation without a gap.
+#[test]
+fn stage_spells_sum_to_its_age() {
+    let (_, admin) = workspace();
+    let stages: Vec<Value> = default_pipeline(&admin)["stages"].as_array().unwrap().clone();
+    let price = reason(&admin, "price");
+    let mut chance = Chance::new(7);
+    for _ in 0..6 {
+        let new = packing_line(&admin);
+        for _ in 0..5 + chance.below(20) {
+            let answer = match chance.below(8) {
+                0..4 => act(&admin, &new, "move", &json!({"stage_id": stages[chance.below(5)]["id"]})),
+                4 => act(&admin, &new, "lose", &json!({"lost_reason_id": price})),
+                5 => act(&admin, &new, "reopen", &json!({})),
+                6 => admin.patch(&path(&new), &json!({"amount": chance.below(1_000_000).to_string()})),
+                _ => admin.patch(&path(&new), &json!({"close_date": format!("2027-01-{:02}", 1 + chance.below(28))})),
+            };
+            assert!([200, 409].contains(&answer.status), "{}", answer.text);
+        }
+        let now = admin.get(&path(&new)).body;
+        let spells = admin.all(&format!("{}/stage_history?limit=3", path(&new)));
+        assert_eq!((&spells[0]["from_stage_id"], &spells[0]["entered_at"]), (&Value::Null, &new["created_at"]));
+        assert_eq!(spells.last().unwrap()["stage_id"], now["stage_id"]);
+        assert_eq!(spells.last().unwrap()["entered_at"], now["stage_entered_at"]);
+        for (before, after) in spells.iter().zip(&spells[1..]) {
+            assert_eq!((&after["from_stage_id"], &after["entered_at"]), (&before["stage_id"], &before["left_at"]));
+        }
+        let closed = now["closed_at"].is_string();
+        assert_eq!(spells.last().unwrap()["duration_seconds"].is_null(), closed);
+        let seconds: f64 = spells.iter().filter_map(|spell| spell["duration_seconds"].as_f64()).sum();
+        let age = |until: DateTime<Utc>| (until - instant(&new["created_at"])).as_seconds_f64();
+        match closed {
+            true => assert!((seconds - age(instant(&now["closed_at"]))).abs() < 1e-5, "{seconds}"),
+            false => assert!(
+                seconds >= age(instant(&now["updated_at"])) && seconds <= age(Clock::system().now()),
+                "{seconds}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_close_date_that_was_put_off_is_remembered() {
+    let (_, admin) = workspace();
+    let new = packing_line(&admin);
+    for date in [json!("2027-01-15"), json!("2027-01-10"), Value::Null] {
+        admin.patch(&path(&new), &json!({"close_date": date})).expect(200);
+    }
+    admin.patch(&path(&new), &json!({"amount": "1"})).expect(200);
+    let changes = admin.all(&format!("{}/close_date_history?limit=2", path(&new)));
+    let told: Vec<Value> =
+        changes.iter().map(|change| json!([change["from"], change["to"], change["days_pushed"]])).collect();
+    assert_eq!(
+        json!(told),
+        json!([
+            [null, "2026-12-15", null],
+            ["2026-12-15", "2027-01-15", 31],
+            ["2027-01-15", "2027-01-10", -5],
+            ["2027-01-10", null, null]
+        ])
+    );
+}
+
+#[test]
+fn lists_find_what_they_are_asked_for() {
+    let (_, admin) = workspace();
+    let company = admin.create("/v1/companies", &json!({"name": "Lindt"}));
+    let anna = admin.create("/v1/contacts", &json!({"first_name": "Anna"}));
+    let fixed = json!({
+        "name": "Line", "company_id": company["id"], "contacts": [{"contact_id": anna["id"]}], "type": "renewal",
+        "lead_source": "referral", "close_date": "2026-12-31", "tags": ["fair"], "next_step": "Café in Zürich",
+    });
+    admin.create("/v1/opportunities", &fixed);
+    let won = admin.create("/v1/opportunities", &json!({"name": "Service", "close_date": "2027-01-01"}));
+    act(&admin, &won, "win", &json!({})).expect(200);
+    let (company, anna) = (company["id"].as_str().unwrap(), anna["id"].as_str().unwrap());
+    let first = stage(&admin, "prospecting");
+    for (query, expected) in [
+        (format!("company_id={company}"), vec!["Line"]),
+        (format!("contact_id={anna}"), vec!["Line"]),
+        (format!("stage_id={}", first.as_str().unwrap()), vec!["Line"]),
+        ("stage_class=won".to_owned(), vec!["Service"]),
+        ("stage_class=won&stage_class=open&sort=name".to_owned(), vec!["Line", "Service"]),
+        ("forecast_category=closed".to_owned(), vec!["Service"]),
+        ("type=renewal".to_owned(), vec!["Line"]),
+        ("lead_source=referral".to_owned(), vec!["Line"]),
+        ("close_date_from=2027-01-01".to_owned(), vec!["Service"]),
+        ("close_date_to=2026-12-31".to_owned(), vec!["Line"]),
+        ("close_date_from=2026-12-31&close_date_to=2027-01-01&sort=-name".to_owned(), vec!["Service", "Line"]),
+        ("tag=fair".to_owned(), vec!["Line"]),
+        ("q=cafe%20zurich".to_owned(), vec!["Line"]),
+        ("q=servise".to_owned(), vec!["Service"]),
+    ] {
+        let answer = admin.get(&format!("/v1/opportunities?{query}"));
+        answer.expect(200);
+        assert_eq!(names(&answer), expected, "{query}");
+    }
+    let filter = |condition: Value| json!({"filter": {"version": 1, "entity": "opportunity", "where": condition}});
+    let of_lindt = json!({"type": "text", "field": "name", "op": "eq", "value": "Lindt"});
+    for condition in [
+        json!({"type": "related", "relation": "company", "count": {"op": "at_least", "n": 1}, "where": of_lindt}),
+        json!({"type": "tags", "field": "contact_ids", "op": "has_any", "values": [anna]}),
+        json!({"type": "date", "field": "close_date", "op": "before", "on": "2027-01-01"}),
+        json!({"type": "choice", "field": "type", "op": "in", "values": ["renewal"]}),
+    ] {
+        let answer = admin.post("/v1/opportunities/search", &filter(condition));
+        answer.expect(200);
+        assert_eq!(names(&answer), ["Line"]);
+    }
+    let nowhere = json!({"type": "geo_within", "countries": ["DE"]});
+    admin.post("/v1/opportunities/search", &filter(nowhere)).expect_errors(&[("/filter/where", "not_applicable")]);
+    let due = admin.get("/v1/opportunities?sort=due_at");
+    due.expect_problem(400, "invalid_query");
+}
+
+/// What is handed over changes its state for reports, too.
+#[test]
+fn handing_over_keeps_the_history_whole() {
+    let (workspace, admin) = workspace();
+    let secret = "a long enough password";
+    let [anna, ben] = ["anna@example.com", "ben@example.com"]
+        .map(|email| workspace.user(email, rapport_domain::access::StandardRole::Agent, secret));
+    let new = admin.create("/v1/opportunities", &json!({"name": "Line", "owner_id": anna}));
+    admin.post(&format!("/v1/users/{anna}/transfer"), &json!({"to": [ben]})).expect(200);
+    act(&admin, &new, "move", &json!({"stage_id": stage(&admin, "proposal")})).expect(200);
+    let spells = admin.all(&format!("{}/stage_history", path(&new)));
+    assert_eq!((&spells[0]["owner_id"], &spells[1]["owner_id"]), (&json!(anna), &json!(ben)));
+    assert_eq!(spells[0]["left_at"], spells[1]["entered_at"]);
+}
+
+#[test]
+fn upserts_by_external_id_create_and_change_it() {
+    let (_, admin) = workspace();
+    admin.create("/v1/connections", &json!({"key": "shop", "name": "Shop", "kind": "shop"}));
+    let address = "/v1/opportunities/by-external-id/shop/A-1";
+    let created = admin.put(address, &json!({"name": "Line", "amount": "10", "currency": "EUR"}));
+    created.expect(201);
+    let changed = admin.put(address, &json!({"amount": "12"}));
+    changed.expect(200);
+    assert_eq!((&changed.body["result"], &changed.body["record"]["amount"]), (&json!("updated"), &json!("12.00")));
+    assert_eq!(admin.put(address, &json!({"amount": "12.00"})).body["result"], "unchanged");
+    let spells = admin.all(&format!("{}/stage_history", path(&changed.body["record"])));
+    assert_eq!(spells.len(), 1);
+}
