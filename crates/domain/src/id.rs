@@ -67,6 +67,8 @@ typed_id! {
     StageId;
     /// What may be sold.
     OpportunityId;
+    /// How far a lead can have come.
+    LeadStatusId;
     /// Why something was not sold.
     LostReasonId;
     /// A filter that somebody saved.

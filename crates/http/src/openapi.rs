@@ -52,6 +52,7 @@ use crate::{
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
         (name = "Pipelines", description = "The stages through which opportunities go."),
+        (name = "Lead statuses", description = "How far leads can have come: the list from which they take their status."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),

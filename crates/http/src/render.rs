@@ -9,7 +9,7 @@ use rapport_domain::{
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
-    sales::{lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline},
+    sales::{lead_status::LeadStatus, lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline},
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
         custom_field::CustomField,
@@ -133,6 +133,12 @@ impl Shown for Role {
 }
 
 impl Shown for Connection {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for LeadStatus {
     fn version(&self) -> i64 {
         self.version
     }

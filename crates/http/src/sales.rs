@@ -1,5 +1,6 @@
 //! From the first sign of interest to the deal.
 
+mod lead_statuses;
 mod lost_reasons;
 mod opportunities;
 mod pipelines;
@@ -9,6 +10,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// The routes of this room.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
+        .service(lead_statuses::list_lead_statuses)
+        .service(lead_statuses::create_lead_status)
+        .service(lead_statuses::get_lead_status)
+        .service(lead_statuses::update_lead_status)
+        .service(lead_statuses::delete_lead_status)
+        .service(lead_statuses::list_lead_status_history)
         .service(lost_reasons::list_lost_reasons)
         .service(lost_reasons::create_lost_reason)
         .service(lost_reasons::get_lost_reason)

@@ -190,6 +190,22 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("journal_actor_check", Meaning::Ours),
     ("journal_pkey", Meaning::Ours),
     ("journal_position_unique", Meaning::Ours),
+    ("lead_statuses_class_check", Meaning::Ours),
+    ("lead_statuses_class_unique", Meaning::Ours),
+    (
+        "lead_statuses_key_check",
+        Meaning::NotAllowed { pointer: "/key", detail: "A key has small letters, digits and underscores." },
+    ),
+    (
+        "lead_statuses_key_unique",
+        Meaning::Taken { code: "key_taken", detail: "A lead status with this key exists already." },
+    ),
+    (
+        "lead_statuses_name_unique",
+        Meaning::Taken { code: "name_taken", detail: "A lead status of this name exists already." },
+    ),
+    ("lead_statuses_pkey", Meaning::Ours),
+    ("lead_statuses_workspace_fkey", Meaning::Ours),
     (
         "lost_reasons_key_check",
         Meaning::NotAllowed { pointer: "/key", detail: "A key has small letters, digits and underscores." },

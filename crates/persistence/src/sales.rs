@@ -1,5 +1,6 @@
 //! From the first sign of interest to the deal.
 
+pub mod lead_statuses;
 pub mod lost_reasons;
 pub mod opportunities;
 pub mod pipelines;

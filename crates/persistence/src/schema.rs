@@ -367,6 +367,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    lead_statuses (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        key -> Text,
+        name -> Text,
+        position -> BigInt,
+        class -> Text,
+        archived -> Bool,
+    }
+}
+
+diesel::table! {
     lost_reasons (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

@@ -129,6 +129,7 @@ const NEVER_CHANGED: &[(&str, &str)] = &[
     ("CustomField", "type"),
     ("CustomField", "referenced_resource"),
     ("Connection", "key"),
+    ("LeadStatus", "key"),
     ("LostReason", "key"),
     ("Opportunity", "pipeline_id"),
     ("Opportunity", "stage_id"),

@@ -85,6 +85,12 @@ const TABLE: &[(&str, Row)] = &[
     ("delete_connection", Row::Behind("connections:write")),
     ("list_connection_history", Row::Behind("connections:read")),
     // Settings hold no records, and everybody may read them.
+    ("list_lead_statuses", Row::Apart),
+    ("create_lead_status", Row::Behind("sales_settings:write")),
+    ("get_lead_status", Row::Apart),
+    ("update_lead_status", Row::Behind("sales_settings:write")),
+    ("delete_lead_status", Row::Behind("sales_settings:write")),
+    ("list_lead_status_history", Row::Apart),
     ("list_lost_reasons", Row::Apart),
     ("create_lost_reason", Row::Behind("sales_settings:write")),
     ("get_lost_reason", Row::Apart),

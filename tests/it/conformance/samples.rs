@@ -46,6 +46,8 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
         "ConnectionPatch" => json!({"name": unique}),
+        "NewLeadStatus" => json!({"key": key(unique), "name": unique, "class": "ongoing"}),
+        "LeadStatusPatch" => json!({"name": unique}),
         "NewLostReason" => json!({"key": key(unique), "name": unique}),
         "LostReasonPatch" => json!({"description": unique}),
         "NewTeam" => json!({"name": unique}),

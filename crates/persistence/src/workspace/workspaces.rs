@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::roles;
 use crate::{
     Db, StoreError,
-    sales::{lost_reasons, pipelines},
+    sales::{lead_statuses, lost_reasons, pipelines},
     schema::workspaces,
 };
 
@@ -36,6 +36,7 @@ pub async fn create(db: &Db, name: &str, country: Option<&str>) -> Result<Worksp
                 ))
                 .execute(pg)?;
             roles::seed(pg, created.id, now)?;
+            lead_statuses::seed(pg, created.id, now)?;
             lost_reasons::seed(pg, created.id, now)?;
             pipelines::seed(pg, created.id, now)
         })
