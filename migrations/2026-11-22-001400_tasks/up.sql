@@ -98,4 +98,5 @@ CREATE INDEX tasks_unfolded_index ON tasks (workspace_id, id) WHERE folded = '{}
 -- Workspaces add fields to tasks, too.
 ALTER TABLE custom_fields
     DROP CONSTRAINT custom_fields_resource_check,
-    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities', 'tasks'));
+    ADD CONSTRAINT custom_fields_resource_check
+        CHECK (resource IN ('contacts', 'companies', 'opportunities', 'leads', 'tasks'));

@@ -1,6 +1,7 @@
 //! From the first sign of interest to the deal.
 
 mod lead_statuses;
+mod leads;
 mod lost_reasons;
 mod opportunities;
 mod pipelines;

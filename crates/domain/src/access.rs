@@ -111,6 +111,14 @@ permissions! {
     OpportunitiesWrite = "opportunities:write";
     /// Delete opportunities.
     OpportunitiesDelete = "opportunities:delete";
+    /// See leads and their history.
+    LeadsRead = "leads:read";
+    /// Create leads.
+    LeadsCreate = "leads:create";
+    /// Change, move and restore leads, and share them.
+    LeadsWrite = "leads:write";
+    /// Delete leads.
+    LeadsDelete = "leads:delete";
     /// See who works in the workspace.
     UsersRead = "users:read";
     /// Invite, change, activate and deactivate users, and hand over what they own.

@@ -67,6 +67,8 @@ typed_id! {
     StageId;
     /// What may be sold.
     OpportunityId;
+    /// Somebody who may become a customer.
+    LeadId;
     /// How far a lead can have come.
     LeadStatusId;
     /// Why something was not sold.

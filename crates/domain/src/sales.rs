@@ -1,5 +1,6 @@
 //! From the first sign of interest to the deal.
 
+pub mod lead;
 pub mod lead_status;
 pub mod lost_reason;
 pub mod opportunity;

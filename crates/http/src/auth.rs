@@ -349,6 +349,10 @@ requirements! {
     TasksCreate => Some(Permission::TasksCreate);
     TasksWrite => Some(Permission::TasksWrite);
     TasksDelete => Some(Permission::TasksDelete);
+    LeadsRead => Some(Permission::LeadsRead);
+    LeadsCreate => Some(Permission::LeadsCreate);
+    LeadsWrite => Some(Permission::LeadsWrite);
+    LeadsDelete => Some(Permission::LeadsDelete);
     UsersRead => Some(Permission::UsersRead);
     UsersWrite => Some(Permission::UsersWrite);
     CustomFieldsRead => Some(Permission::CustomFieldsRead);

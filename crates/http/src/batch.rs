@@ -14,7 +14,10 @@ use rapport_domain::{
     },
     problem::FieldProblem,
     record::WriteResult,
-    sales::opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
+    sales::{
+        lead::{Lead, LeadPatch, NewLead},
+        opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
+    },
 };
 use rapport_persistence::{
     StoreError, Writer,
@@ -90,6 +93,17 @@ impl Batched for Opportunity {
     type Patch = OpportunityPatch;
     const RECORDS: Resource = Resource::Opportunities;
     const HAS_DUPLICATES: bool = false;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Lead {
+    type New = NewLead;
+    type Patch = LeadPatch;
+    const RECORDS: Resource = Resource::Leads;
+    const HAS_DUPLICATES: bool = true;
 
     fn id(&self) -> Uuid {
         self.id.uuid()

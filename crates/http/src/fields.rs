@@ -128,6 +128,7 @@ impl DocumentedFields {
             (Resource::Companies, "Company"),
             (Resource::Opportunities, "Opportunity"),
             (Resource::Tasks, "Task"),
+            (Resource::Leads, "Lead"),
         ];
         let built_in = records.into_iter().map(|(resource, name)| {
             let mut fields = built_in(document, name);

@@ -24,7 +24,10 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     record::{ArchivedInList, CountryCode, Tag},
-    sales::opportunity::OpportunityRelation,
+    sales::{
+        lead::{LeadRelation, LeadStatusKey},
+        opportunity::OpportunityRelation,
+    },
     workspace::{
         api_key::{NetworkText, PermissionScope, RevokedInList},
         user::UserState,
@@ -52,6 +55,7 @@ use crate::{
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
         (name = "Pipelines", description = "The stages through which opportunities go."),
+        (name = "Leads", description = "People and organisations who may become customers."),
         (name = "Lead statuses", description = "How far leads can have come: the list from which they take their status."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Filters", description = "Conditions on records, as trees."),
@@ -70,8 +74,8 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
-            DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, NetworkText, OnDuplicate, PermissionScope, Resource,
-            OpportunityRelation, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
+            DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, OnDuplicate,
+            OpportunityRelation, PermissionScope, Resource, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -254,7 +254,7 @@ impl From<StoreError> for ApiError {
                 let mut error = Self::new(
                     "duplicate",
                     "Somebody with this e-mail address or telephone number is known; see candidates. Change that \
-                     contact, or send on_duplicate=allow to create a second one.",
+                     record, or send on_duplicate=allow to create a second one.",
                 );
                 error.more.candidates = Some(candidates);
                 error

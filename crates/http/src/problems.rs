@@ -140,7 +140,7 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "duplicate",
         409,
         "Somebody like this is known",
-        "A contact with one of these e-mail addresses or telephone numbers exists; candidates names them. Change that contact, or send on_duplicate=allow to create a second one.",
+        "A contact, or where a lead is created a lead or a contact, with one of these e-mail addresses or telephone numbers exists; candidates names them. Change that record, or send on_duplicate=allow to create a second one.",
     ),
     kind(
         "resync_required",

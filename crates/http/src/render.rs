@@ -9,7 +9,9 @@ use rapport_domain::{
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
-    sales::{lead_status::LeadStatus, lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline},
+    sales::{
+        lead::Lead, lead_status::LeadStatus, lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline,
+    },
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
         custom_field::CustomField,
@@ -135,6 +137,19 @@ impl Shown for Role {
 impl Shown for Connection {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Shown for Lead {
+    const RESOURCE: Option<Resource> = Some(Resource::Leads);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[("owner", None)];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn derived_from(&self, readable: &FieldRule) -> Option<Self> {
+        Some(self.named_by(readable))
     }
 }
 

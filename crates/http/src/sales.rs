@@ -1,15 +1,30 @@
 //! From the first sign of interest to the deal.
 
 mod lead_statuses;
+pub(crate) mod leads;
 mod lost_reasons;
 mod opportunities;
 mod pipelines;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// The routes of this room.
+/// The routes of this room. Fixed addresses stand before those with an id in the same place.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
+        .service(leads::list_leads)
+        .service(leads::create_lead)
+        .service(leads::batch_leads)
+        .service(leads::upsert_lead)
+        .service(leads::search_leads)
+        .service(leads::list_lead_history)
+        .service(leads::list_lead_status_changes)
+        .service(leads::list_lead_duplicates)
+        .service(leads::move_lead)
+        .service(leads::recycle_lead)
+        .service(leads::restore_lead)
+        .service(leads::get_lead)
+        .service(leads::update_lead)
+        .service(leads::delete_lead)
         .service(lead_statuses::list_lead_statuses)
         .service(lead_statuses::create_lead_status)
         .service(lead_statuses::get_lead_status)

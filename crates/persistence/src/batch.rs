@@ -309,7 +309,7 @@ impl<R: Bulk> Batch<R> {
         };
         let after = before.deleted(self.stamp);
         let outcome = self.note(writer, "deleted", &before, after, None)?;
-        self.holders.retain(|_, holder| holder.id.uuid() != id);
+        self.holders.retain(|_, holder| holder.id != id);
         self.known.forget(id);
         Ok(Ok(Outcome { result: WriteResult::Deleted, ..outcome }))
     }

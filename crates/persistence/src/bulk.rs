@@ -31,6 +31,7 @@ use crate::{
     batch::Operation,
     journal::{self, BulkEntry, Entry},
     people::{companies, contacts},
+    sales::lost_reasons,
     schema::external_ids,
     workspace::{teams, users},
 };
@@ -136,6 +137,7 @@ pub(crate) enum Referenced {
     Team,
     Contact,
     Company,
+    LostReason,
 }
 
 impl Referenced {
@@ -145,6 +147,7 @@ impl Referenced {
             Self::Team => "team",
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::LostReason => "lost reason to choose",
         }
     }
 }
@@ -211,6 +214,10 @@ impl Known {
         let companies = named.ids(Referenced::Company);
         if !companies.is_empty() {
             known.ids.extend(companies::known(reader, companies)?);
+        }
+        let reasons = named.ids(Referenced::LostReason);
+        if !reasons.is_empty() {
+            known.ids.extend(lost_reasons::known(reader, reasons)?);
         }
         Ok(known)
     }

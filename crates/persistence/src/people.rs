@@ -23,7 +23,7 @@ pub enum Deleted {
 ///
 /// The planner takes keys for much commoner than they are, and would rather walk a sorted list to its end than look them
 /// up: at a million records that is 900 ms. A subquery of its own, without order or limit, is left with the index.
-fn with_match_keys<T>(
+pub(crate) fn with_match_keys<T>(
     table: &str,
     workspace: Uuid,
     keys: Vec<String>,

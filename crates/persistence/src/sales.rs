@@ -1,6 +1,7 @@
 //! From the first sign of interest to the deal.
 
 pub mod lead_statuses;
+pub mod leads;
 pub mod lost_reasons;
 pub mod opportunities;
 pub mod pipelines;

@@ -367,6 +367,57 @@ diesel::table! {
 }
 
 diesel::table! {
+    leads (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        status -> Text,
+        status_class -> Text,
+        status_entered_at -> Timestamptz,
+        lead_source -> Nullable<Text>,
+        rating -> Nullable<Text>,
+        expected_amount -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
+        lost_reason_id -> Nullable<Uuid>,
+        converted_contact_id -> Nullable<Uuid>,
+        converted_company_id -> Nullable<Uuid>,
+        converted_opportunity_id -> Nullable<Uuid>,
+        custom -> Jsonb,
+        details -> Jsonb,
+        match_keys -> Array<Text>,
+        search -> Text,
+        sort_name -> Text,
+        country -> Nullable<Text>,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+        folded -> Jsonb,
+    }
+}
+
+diesel::table! {
+    lead_status_history (workspace_id, lead_id, version) {
+        workspace_id -> Uuid,
+        lead_id -> Uuid,
+        version -> BigInt,
+        from_status -> Nullable<Text>,
+        to_status -> Text,
+        to_status_class -> Text,
+        entered_at -> Timestamptz,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     lead_statuses (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -552,7 +603,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(contacts, companies, opportunities, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(contacts, companies, leads, opportunities, users, external_ids, journal);
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
 diesel::allow_tables_to_appear_in_same_query!(users, workspaces);

@@ -13,6 +13,7 @@ use rapport_domain::{
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
     sales::{
+        lead::{LeadMove, NewLead},
         lost_reason::LostReasonQuery,
         opportunity::{LoseOpportunity, MoveOpportunity, NewOpportunity, WinOpportunity},
     },
@@ -24,7 +25,7 @@ use rapport_persistence::{
     activity::tasks,
     commerce::connections,
     people::{companies, contacts},
-    sales::{lost_reasons, opportunities, pipelines},
+    sales::{leads, lost_reasons, opportunities, pipelines},
     workspace::{
         custom_fields, roles, teams, users,
         workspaces::{self, Workspace},
@@ -155,6 +156,18 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         };
         db.write(&scope, move |writer| tasks::create(writer, new.clone())).await?;
     }
+    let reasons = db.read(&scope, |reader| lost_reasons::list(reader, &LostReasonQuery::default())).await?;
+    for (index, (lead, status)) in sample_leads().into_iter().enumerate() {
+        let mut new: NewLead = read(lead)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        let id = db.write(&scope, move |writer| leads::create(writer, new, OnDuplicate::Allow)).await?.id;
+        if let Some(status) = status {
+            let lost = status == "unqualified";
+            let lost_reason_id = reasons.data.first().filter(|_| lost).map(|reason| reason.id);
+            let to = LeadMove { status: status.to_owned(), lost_reason_id, lost_note: None };
+            db.write(&scope, move |writer| leads::move_to(writer, id, None, &to)).await?;
+        }
+    }
     Ok(())
 }
 
@@ -277,6 +290,41 @@ fn sample_tasks() -> Vec<(Value, About)> {
         ),
         (json!({"name": "Café machine: ask for a visit", "type": "visit", "status": "deferred"}), About::Company(4)),
         (json!({"name": "Tidy up the list of suppliers", "priority": "low"}), About::Nothing),
+    ]
+}
+
+/// Leads, each with the status that it has moved on to.
+fn sample_leads() -> Vec<(Value, Option<&'static str>)> {
+    vec![
+        (
+            json!({"first_name": "Márta", "last_name": "Kovács", "job_title": "Buyer", "company_name": "Duna Cukrászda",
+            "emails": [{"address": "kovacs.marta@duna.example", "type": "work"}], "lead_source": "trade_show", "rating": "hot",
+            "expected_amount": "18500.00", "currency": "EUR", "tags": ["fair 2026"],
+            "addresses": [{"city": "Budapest", "country": "HU"}]}),
+            Some("qualified"),
+        ),
+        (
+            json!({"first_name": "Liam", "last_name": "Byrne", "emails": [{"address": "liam.byrne@example.org"}],
+            "lead_source": "website", "rating": "warm", "source_channel": "web",
+            "utm": {"source": "newsletter", "medium": "email", "campaign": "spring_2026"}}),
+            Some("contacted"),
+        ),
+        (
+            json!({"company_name": "Confiserie Dübendorf", "industry": "Confectionery", "employee_range": "11_50",
+            "website": "https://www.confiserie.example/", "phones": [{"number": "+41 44 668 18 00", "type": "work"}],
+            "lead_source": "cold_call", "addresses": [{"city": "Dübendorf", "postal_code": "8600", "country": "CH"}]}),
+            None,
+        ),
+        (
+            json!({"last_name": "Öztürk", "emails": [{"address": "ozturk@example.net"}], "lead_source": "referral",
+            "rating": "cold"}),
+            Some("unqualified"),
+        ),
+        (
+            json!({"first_name": "Anna", "last_name": "Lindt", "emails": [{"address": "a.lindt@example.com"}],
+            "source_channel": "in_person", "lead_source": "walk_in"}),
+            None,
+        ),
     ]
 }
 

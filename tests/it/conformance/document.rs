@@ -129,6 +129,7 @@ const NEVER_CHANGED: &[(&str, &str)] = &[
     ("CustomField", "type"),
     ("CustomField", "referenced_resource"),
     ("Connection", "key"),
+    ("Lead", "status"),
     ("LeadStatus", "key"),
     ("LostReason", "key"),
     ("Opportunity", "pipeline_id"),
@@ -160,6 +161,7 @@ fn every_field_can_be_closed() {
         (Resource::Companies, "Company"),
         (Resource::Opportunities, "Opportunity"),
         (Resource::Tasks, "Task"),
+        (Resource::Leads, "Lead"),
     ];
     for (resource, record) in records {
         let always = ["id", "version", "created_at", "updated_at", "deleted_at", "expanded"];

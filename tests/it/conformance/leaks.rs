@@ -38,6 +38,10 @@ enum Row {
     Restore(&'static str),
     History(&'static str),
     Duplicates,
+    DuplicatesOfLead,
+    StatusHistory,
+    Move,
+    Recycle,
     Upsert(&'static str),
     /// Done at an address below that of the record; the last word is the way back.
     Act(&'static str, &'static str, &'static str),
@@ -162,6 +166,20 @@ const TABLE: &[(&str, Row)] = &[
     ("delete_pipeline", Row::Behind("sales_settings:write")),
     ("list_pipeline_history", Row::Apart),
     ("transfer_stage", Row::Behind("sales_settings:write")),
+    ("list_leads", Row::List("leads")),
+    ("search_leads", Row::Search("leads")),
+    ("create_lead", Row::Create("leads")),
+    ("get_lead", Row::Get("leads")),
+    ("update_lead", Row::Update("leads")),
+    ("move_lead", Row::Move),
+    ("recycle_lead", Row::Recycle),
+    ("delete_lead", Row::Delete("leads")),
+    ("restore_lead", Row::Restore("leads")),
+    ("upsert_lead", Row::Upsert("leads")),
+    ("batch_leads", Row::Batch("leads")),
+    ("list_lead_history", Row::History("leads")),
+    ("list_lead_status_changes", Row::StatusHistory),
+    ("list_lead_duplicates", Row::DuplicatesOfLead),
     ("explain_filter", Row::Explain),
     ("list_changes", Row::Changes),
     ("stream_changes", Row::StreamOfChanges),
@@ -447,7 +465,7 @@ impl Case<'_> {
     fn closed_parameters(&self, resource: &'static str) {
         let of_parties = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
         let parameters = match resource {
-            "contacts" | "companies" => of_parties.as_slice(),
+            "contacts" | "companies" | "leads" => of_parties.as_slice(),
             _ => &of_parties[..1],
         };
         for (parameter, field) in parameters {
@@ -474,8 +492,12 @@ impl Case<'_> {
             self.world.forget(resource, &answer);
         }
         if resource == "contacts" && may {
-            self.create_with_known_address();
+            self.create_with_known_address("contacts", "contacts");
             self.create_at_companies();
+        }
+        if resource == "leads" && may {
+            self.create_with_known_address("leads", "contacts");
+            self.create_with_known_address("leads", "leads");
         }
     }
 
@@ -583,18 +605,18 @@ impl Case<'_> {
     }
 
     /// That somebody else has an address is only told to who may see them.
-    fn create_with_known_address(&self) {
-        if !self.mask.writes("contacts", "emails") {
+    fn create_with_known_address(&self, resource: &'static str, known: &'static str) {
+        if !self.mask.writes(resource, "emails") {
             return;
         }
         for place in Place::ALL {
-            let address = format!("{}@example.com", self.world.word("contacts", *place, "emails"));
+            let address = format!("{}@example.com", self.world.word(known, *place, "emails"));
             let new = json!({"first_name": "Somebody", "emails": [{"address": address}]});
-            let answer = self.world.caller.post("/v1/contacts", &new);
-            let status = if self.rule("contacts").sees(*place) { 409 } else { 201 };
-            let about = format!("create a duplicate of {place:?} with {:?}, {:?}", self.rule("contacts"), self.mask);
+            let answer = self.world.caller.post(&format!("/v1/{resource}"), &new);
+            let status = if self.rule(known).sees(*place) { 409 } else { 201 };
+            let about = format!("create a duplicate of {place:?} with {:?}, {:?}", self.rule(known), self.mask);
             assert_eq!(answer.status, status, "{about}: {}", answer.text);
-            self.world.forget("contacts", &answer);
+            self.world.forget(resource, &answer);
         }
     }
 
@@ -623,6 +645,9 @@ impl Case<'_> {
             }
             Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
             Row::Act(resource @ "opportunities", ..) if !self.mask.writes(resource, "stage_id") => (resource, 403),
+            Row::DuplicatesOfLead => ("leads", self.rule("leads").to_read(place)),
+            Row::StatusHistory => return self.status_history(place),
+            Row::Move | Row::Recycle => return self.change_status(row, place),
             Row::Update(resource) | Row::Restore(resource) | Row::Act(resource, ..) => {
                 (resource, self.rule(resource).to_write(place))
             }
@@ -636,7 +661,7 @@ impl Case<'_> {
         let answer = match row {
             Row::Get(_) => self.world.caller.get(&path),
             Row::History(_) => self.world.caller.get(&format!("{path}/history")),
-            Row::Duplicates => self.world.caller.get(&format!("{path}/duplicates")),
+            Row::Duplicates | Row::DuplicatesOfLead => self.world.caller.get(&format!("{path}/duplicates")),
             Row::Restore(_) => self.world.caller.send("POST", &format!("{path}/restore"), &[], None),
             Row::Delete(_) => self.world.caller.delete(&path),
             Row::Act(_, act, _) => self.act(id, &format!("{path}/{act}"), &self.world.caller),
@@ -690,12 +715,41 @@ impl Case<'_> {
         }
     }
 
+    /// Whoever may see a lead and its status sees which ones it has had.
+    fn status_history(&self, place: Place) {
+        let path = format!("/v1/leads/{}/status_history", self.world.id("leads", place));
+        let is_open = self.mask.shows("leads", "status") && self.mask.shows("leads", "status_class");
+        let status = if is_open { self.rule("leads").to_read(place) } else { 403 };
+        self.expect("list_lead_status_changes", Some(place), &self.world.caller.get(&path), status);
+    }
+
+    /// Leads of the world have been contacted.
+    fn change_status(&self, row: Row, place: Place) {
+        let rule = self.rule("leads");
+        let path = format!("/v1/leads/{}", self.world.id("leads", place));
+        let is_closed = rule.writes_any() && !self.mask.writes("leads", "status");
+        let status = if is_closed { 403 } else { rule.to_write(place) };
+        if row == Row::Recycle {
+            let answer = self.world.caller.send("POST", &format!("{path}/recycle"), &[], None);
+            // Those that could be changed are not lost.
+            self.expect("recycle_lead", Some(place), &answer, if status == 200 { 409 } else { status });
+            return;
+        }
+        let answer = self.world.caller.post(&format!("{path}/move"), &json!({"status": "qualified"}));
+        self.expect("move_lead", Some(place), &answer, status);
+        if status == 200 {
+            self.has_open_fields_alone("leads", &answer.body);
+            self.world.admin.post(&format!("{path}/move"), &json!({"status": "contacted"})).expect(200);
+        }
+    }
+
     fn expand(&self, resource: &'static str, place: Place) {
         let (relation, field) = match resource {
             "contacts" => ("company", "company_id"),
             "companies" => ("parent", "parent_id"),
             "opportunities" => ("company", "company_id"),
             "tasks" => ("company", "parent"),
+            "leads" => ("owner", "owner_id"),
             other => panic!("{other} embeds nothing: say here what it does"),
         };
         let path = format!("/v1/{resource}/{}?expand={relation}", self.world.id(resource, place));
@@ -824,13 +878,14 @@ fn entity(resource: &str) -> &'static str {
         "companies" => "company",
         "opportunities" => "opportunity",
         "tasks" => "task",
+        "leads" => "lead",
         other => panic!("{other} has no entity: add it here"),
     }
 }
 
 /// A field without which there is no record, and with which alone there is one.
 fn needed(resource: &str) -> &'static str {
-    if resource == "contacts" { "first_name" } else { "name" }
+    if resource == "companies" { "name" } else { "first_name" }
 }
 
 /// The node that looks for a word in its field.

@@ -93,6 +93,7 @@ fn reference(field: &str, caller: &Caller) -> Value {
         // The parent of a task: its kind is the last there is.
         "id" => caller.create("/v1/companies", &json!({"name": "About"}))["id"].clone(),
         "contact_id" => caller.create("/v1/contacts", &json!({"first_name": "Referred to"}))["id"].clone(),
+        "lost_reason_id" => json!(caller.get("/v1/lost_reasons").body["data"][0]["id"]),
         "company_id" | "parent_id" => caller.create("/v1/companies", &json!({"name": "Referred to"}))["id"].clone(),
         "team_id" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
         "role_ids" => json!(caller.get("/v1/roles").body["data"][0]["id"]),
@@ -122,6 +123,7 @@ fn companions(field: &str) -> &'static [&'static str] {
         "recurring" => &["recurring", "currency"],
         "reminders" => &["reminders", "due_at"],
         "recurrence" => &["recurrence", "due_at"],
+        "expected_amount" | "currency" => &["expected_amount", "currency"],
         _ => &[],
     }
 }

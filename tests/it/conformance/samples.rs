@@ -46,6 +46,14 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
         "ConnectionPatch" => json!({"name": unique}),
+        // At another address than the contact of the same name, who would be a duplicate.
+        "NewLead" => {
+            json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.org")}]})
+        }
+        "LeadPatch" => json!({"last_name": unique}),
+        "LeadMove" => json!({"status": "contacted"}),
+        "LeadSearch" => json!({"filter": filter("lead", unique), "limit": 1}),
+        "LeadBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewLead", unique)}]}),
         "NewLeadStatus" => json!({"key": key(unique), "name": unique, "class": "ongoing"}),
         "LeadStatusPatch" => json!({"name": unique}),
         "NewLostReason" => json!({"key": key(unique), "name": unique}),
@@ -142,6 +150,9 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     if path == "/v1/pipelines/{pipeline_id}/transfer" {
         return default_pipeline(caller)["id"].as_str().unwrap().to_owned(); // whose stages the body names
     }
+    if path.starts_with("/v1/leads/") && path.ends_with("/recycle") {
+        return lost_lead(caller);
+    }
     let (collection, schema) = collections()
         .into_iter()
         .find(|(collection, _)| path.starts_with(&format!("{collection}/")))
@@ -154,6 +165,7 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
 /// A record in the collection to which a path belongs that has this field at all; gives its id.
 pub fn record_with(field: &str, path: &str, caller: &Caller) -> String {
     let kind = match field {
+        "lost_reason_id" | "lost_note" if path.starts_with("/v1/leads/") => return lost_lead(caller),
         _ if !path.starts_with("/v1/custom_fields/") => return record_for(path, caller),
         "min" | "max" => json!({"type": "number"}),
         "options" => json!({"type": "choice", "options": [{"key": "one", "label": "One"}]}),
@@ -162,6 +174,13 @@ pub fn record_with(field: &str, path: &str, caller: &Caller) -> String {
     let mut new = body("NewCustomField", &uuid::Uuid::now_v7().simple().to_string());
     new.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
     caller.create("/v1/custom_fields", &new)["id"].as_str().unwrap().to_owned()
+}
+
+/// A lead that is lost and needs no reason for it; gives its id.
+fn lost_lead(caller: &Caller) -> String {
+    let mut new = body("NewLead", &uuid::Uuid::now_v7().simple().to_string());
+    new["status"] = json!("junk");
+    caller.create("/v1/leads", &new)["id"].as_str().unwrap().to_owned()
 }
 
 /// A session of a new user in the workspace of a caller, who has to see users' sessions; gives its id.

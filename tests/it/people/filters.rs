@@ -12,14 +12,14 @@ use rapport_domain::{
     activity::task::TaskSearch,
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
-    sales::opportunity::OpportunitySearch,
+    sales::{lead::LeadSearch, opportunity::OpportunitySearch},
 };
 use rapport_persistence::{
     Clock, Db,
     activity::tasks,
     migrations,
     people::{companies, contacts},
-    sales::opportunities,
+    sales::{leads, opportunities},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -40,7 +40,7 @@ const MOMENTS: &[&str] =
 fn the_database_and_the_evaluator_say_the_same_of_every_tree() {
     let world = World::new(&MOMENTS.iter().map(|moment| moment.parse().unwrap()).collect::<Vec<_>>());
     // The planner takes a workspace that it has not seen for empty, and joins what is related in loops within loops.
-    change_database("ANALYZE contacts, companies, custom_field_values");
+    change_database("ANALYZE contacts, companies, leads, custom_field_values");
     let mut trees = Trees::new(0x5eed, &world);
     let mut found = [0_usize; 2];
     for moment in MOMENTS {
@@ -101,6 +101,11 @@ async fn found_by(db: &Db, world: &World, tree: &Value) -> BTreeSet<Uuid> {
         Entity::Task => {
             let search: TaskSearch = serde_json::from_value(body).unwrap();
             let page = db.read(&world.scope(), move |reader| tasks::search(reader, &search)).await;
+            page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
+        }
+        Entity::Lead => {
+            let search: LeadSearch = serde_json::from_value(body).unwrap();
+            let page = db.read(&world.scope(), move |reader| leads::search(reader, &search)).await;
             page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
         }
         Entity::Company => {
@@ -311,7 +316,7 @@ fn records_of_versions_that_did_not_fold_are_folded_by_migrating() {
     people(&admin);
     admin.create("/v1/companies", &json!({"name": "Größenwahn"}));
     let id = workspace.id;
-    for table in ["contacts", "companies"] {
+    for table in ["contacts", "companies", "leads"] {
         change_database(&format!("UPDATE {table} SET folded = '{{}}' WHERE workspace_id = '{id}'"));
     }
     let by_name = json!({"type": "text", "field": "last_name", "op": "eq", "value": "gross"});

@@ -160,7 +160,10 @@ fn everything_a_user_owns_is_handed_over() {
     answer.expect(200);
     assert_eq!(
         answer.body["records"],
-        json!([{"resource": "contacts", "count": 6}, {"resource": "companies", "count": 1}])
+        json!([
+            {"resource": "contacts", "count": 6}, {"resource": "companies", "count": 1},
+            {"resource": "tasks", "count": 0}, {"resource": "leads", "count": 0},
+        ])
     );
     assert!(admin.all(&format!("/v1/contacts?owner_id={from}")).is_empty());
     let of_two = admin.all(&format!("/v1/contacts?owner_id={two}"));

@@ -11,6 +11,7 @@ use crate::{
     activity::task::Task,
     people::{company::Company, contact::Contact},
     record::RecordKind,
+    sales::lead::Lead,
     sales::opportunity::Opportunity,
 };
 
@@ -22,6 +23,7 @@ pub enum Resource {
     Companies,
     Opportunities,
     Tasks,
+    Leads,
 }
 
 /// What may be done with records.
@@ -43,7 +45,7 @@ pub(super) fn is_open(field: &str) -> bool {
 }
 
 impl Resource {
-    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Tasks];
+    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Tasks, Self::Leads];
 
     /// Its name in addresses and scopes.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Resource {
             Self::Companies => "companies",
             Self::Tasks => "tasks",
             Self::Opportunities => "opportunities",
+            Self::Leads => "leads",
         }
     }
 
@@ -67,6 +70,7 @@ impl Resource {
             Self::Companies => RecordKind::Company,
             Self::Tasks => RecordKind::Task,
             Self::Opportunities => RecordKind::Opportunity,
+            Self::Leads => RecordKind::Lead,
         }
     }
 
@@ -94,6 +98,10 @@ impl Resource {
             (Self::Opportunities, Right::Create) => Permission::OpportunitiesCreate,
             (Self::Opportunities, Right::Write) => Permission::OpportunitiesWrite,
             (Self::Opportunities, Right::Delete) => Permission::OpportunitiesDelete,
+            (Self::Leads, Right::Read) => Permission::LeadsRead,
+            (Self::Leads, Right::Create) => Permission::LeadsCreate,
+            (Self::Leads, Right::Write) => Permission::LeadsWrite,
+            (Self::Leads, Right::Delete) => Permission::LeadsDelete,
         }
     }
 
@@ -104,6 +112,7 @@ impl Resource {
             Self::Companies => Company::FIELDS,
             Self::Tasks => Task::FIELDS,
             Self::Opportunities => Opportunity::FIELDS,
+            Self::Leads => Lead::FIELDS,
         }
     }
 }
@@ -113,6 +122,7 @@ impl Resource {
     pub fn sources(self, field: &str) -> &'static [&'static str] {
         match (self, field) {
             (Self::Contacts, "name") => Contact::NAME_SOURCES,
+            (Self::Leads, "name") => Lead::NAME_SOURCES,
             _ => &[],
         }
     }

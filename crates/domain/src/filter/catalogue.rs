@@ -24,6 +24,7 @@ pub enum Entity {
     Company,
     Opportunity,
     Task,
+    Lead,
 }
 
 impl From<Resource> for Entity {
@@ -33,12 +34,13 @@ impl From<Resource> for Entity {
             Resource::Companies => Self::Company,
             Resource::Opportunities => Self::Opportunity,
             Resource::Tasks => Self::Task,
+            Resource::Leads => Self::Lead,
         }
     }
 }
 
 impl Entity {
-    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Opportunity, Self::Task];
+    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Opportunity, Self::Task, Self::Lead];
 
     /// Its word in messages.
     pub fn as_str(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Entity {
             Self::Company => Resource::Companies,
             Self::Task => Resource::Tasks,
             Self::Opportunity => Resource::Opportunities,
+            Self::Lead => Resource::Leads,
         }
     }
 
@@ -62,13 +65,14 @@ impl Entity {
             Self::Company => crate::people::company::Company::SEARCHED,
             Self::Opportunity => crate::sales::opportunity::Opportunity::SEARCHED,
             Self::Task => crate::activity::task::Task::SEARCHED,
+            Self::Lead => crate::sales::lead::Lead::SEARCHED,
         }
     }
 
     /// Whether its records are somewhere on the map.
     pub fn has_place(self) -> bool {
         match self {
-            Self::Contact | Self::Company => true,
+            Self::Contact | Self::Company | Self::Lead => true,
             Self::Opportunity | Self::Task => false,
         }
     }
@@ -278,7 +282,9 @@ mod tests {
         people::company::{CompanyType, EmployeeRange},
         record::{Channel, LifecycleStage, Source},
         sales::{
-            opportunity::{LeadSource, OpportunityType},
+            lead::{LeadRating, LeadSource},
+            lead_status::LeadStatusClass,
+            opportunity::OpportunityType,
             pipeline::{ForecastCategory, StageClass},
         },
     };
@@ -316,6 +322,12 @@ mod tests {
         are::<ParentKind>(Entity::Task, "parent_kind");
         for entity in [Entity::Contact, Entity::Company] {
             are::<Channel>(entity, "source_channel");
+        }
+        are::<LeadStatusClass>(Entity::Lead, "status_class");
+        are::<LeadSource>(Entity::Lead, "lead_source");
+        are::<LeadRating>(Entity::Lead, "rating");
+        are::<EmployeeRange>(Entity::Lead, "employee_range");
+        for entity in [Entity::Contact, Entity::Company] {
             are::<LifecycleStage>(entity, "lifecycle_stage");
         }
         are::<Channel>(Entity::Contact, "preferred_channel");

@@ -63,6 +63,10 @@ const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
 
 const PARENT_KINDS: &[&str] = &["contact", "company"];
 
+const LEAD_STATUS_CLASSES: &[&str] = &["open", "ongoing", "on_hold", "won", "lost"];
+
+const LEAD_RATINGS: &[&str] = &["hot", "warm", "cold"];
+
 /// The relations that a filter may name.
 pub(super) const RELATIONS: &[Relation] = &[
     Relation {
@@ -158,6 +162,7 @@ pub(super) fn all() -> Vec<Field> {
             Entity::Company => fields.extend(of_parties(entity).into_iter().chain(of_companies())),
             Entity::Opportunity => fields.extend(of_opportunities()),
             Entity::Task => fields.extend(of_tasks()),
+            Entity::Lead => fields.extend(of_reachable(entity).into_iter().chain(of_leads())),
         }
         if entity.has_place() {
             fields.extend(of_places(entity));
@@ -203,7 +208,11 @@ fn of_every_record(entity: Entity) -> Vec<Field> {
         field("updated_by", Kind::Choice(Options::Ids), IndexClass::None),
         field("owner_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         field("team_id", Kind::Choice(Options::Ids), IndexClass::Btree),
-        field("source", Kind::Choice(Options::Words(SOURCES)), IndexClass::None),
+        match entity {
+            // Leads have so many columns that it stands among what is only shown.
+            Entity::Lead => detail(entity, "source", Kind::Choice(Options::Words(SOURCES))),
+            _ => field("source", Kind::Choice(Options::Words(SOURCES)), IndexClass::None),
+        },
         field("tags", Kind::Tags(Options::Open), IndexClass::Gin),
     ]
 }
@@ -211,20 +220,29 @@ fn of_every_record(entity: Entity) -> Vec<Field> {
 /// What people and organisations have in common.
 fn of_parties(entity: Entity) -> Vec<Field> {
     let field = |name, kind, index| column(entity, name, kind, index);
-    vec![
+    let mut fields = vec![
         field("source_channel", Kind::Choice(Options::Words(CHANNELS)), IndexClass::None),
         field("lifecycle_stage", Kind::Choice(Options::Words(STAGES)), IndexClass::Btree),
+    ];
+    fields.extend(of_reachable(entity));
+    fields
+}
+
+/// How somebody can be reached.
+fn of_reachable(entity: Entity) -> [Field; 2] {
+    let field = |name| column(entity, name, Kind::Texts, IndexClass::Gin);
+    [
         Field {
             place: Place::MatchKeys("email:"),
             folding: Folding::Email,
             access: vec!["emails".into()],
-            ..field("email", Kind::Texts, IndexClass::Gin)
+            ..field("email")
         },
         Field {
             place: Place::MatchKeys("phone:"),
             folding: Folding::Phone,
             access: vec!["phones".into()],
-            ..field("phone", Kind::Texts, IndexClass::Gin)
+            ..field("phone")
         },
     ]
 }
@@ -330,6 +348,47 @@ fn of_tasks() -> Vec<Field> {
         detail(entity, "recurrence", Kind::Text),
         detail(entity, "time_zone", Kind::Text),
         column(entity, "series_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+    ]
+}
+
+fn of_leads() -> Vec<Field> {
+    let entity = Entity::Lead;
+    let utm = |name| Field { access: vec!["utm".into()], ..folded(entity, name, IndexClass::None) };
+    vec![
+        detail(entity, "source_channel", Kind::Choice(Options::Words(CHANNELS))),
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "first_name", IndexClass::Trgm),
+        folded(entity, "middle_name", IndexClass::Trgm),
+        folded(entity, "last_name", IndexClass::Trgm),
+        folded(entity, "company_name", IndexClass::Trgm),
+        folded(entity, "salutation", IndexClass::None),
+        folded(entity, "job_title", IndexClass::None),
+        folded(entity, "website", IndexClass::None),
+        column(entity, "status", Kind::Choice(Options::Open), IndexClass::Btree),
+        column(entity, "status_class", Kind::Choice(Options::Words(LEAD_STATUS_CLASSES)), IndexClass::Btree),
+        column(entity, "status_entered_at", Kind::Instant, IndexClass::None),
+        column(entity, "lead_source", Kind::Choice(Options::Words(LEAD_SOURCES)), IndexClass::Btree),
+        column(entity, "rating", Kind::Choice(Options::Words(LEAD_RATINGS)), IndexClass::Btree),
+        folded(entity, "industry", IndexClass::None),
+        detail(entity, "employee_range", Kind::Choice(Options::Words(EMPLOYEE_RANGES))),
+        Field {
+            place: Place::Money("expected_amount", "currency"),
+            access: vec!["expected_amount".into(), "currency".into()],
+            ..column(entity, "expected_amount", Kind::Money, IndexClass::None)
+        },
+        column(entity, "currency", Kind::Choice(Options::Open), IndexClass::None),
+        utm("utm_source"),
+        utm("utm_medium"),
+        utm("utm_campaign"),
+        utm("utm_term"),
+        utm("utm_content"),
+        column(entity, "lost_reason_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        folded(entity, "lost_note", IndexClass::None),
+        detail(entity, "recycled_count", Kind::Number),
+        detail(entity, "converted_at", Kind::Instant),
+        column(entity, "converted_contact_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        column(entity, "converted_company_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+        column(entity, "converted_opportunity_id", Kind::Choice(Options::Ids), IndexClass::Btree),
     ]
 }
 

@@ -14,6 +14,7 @@ use crate::{
         contact::Contact,
         contact_point::{EmailAddress, PhoneNumber, PostalAddress},
     },
+    sales::lead::{Lead, Utm},
 };
 
 /// A record of whatever kind.
@@ -23,6 +24,7 @@ pub enum Record<'r> {
     Company(&'r Company),
     Task(&'r Task),
     Opportunity(&'r Opportunity),
+    Lead(&'r Lead),
 }
 
 /// The value of a field.
@@ -50,6 +52,7 @@ impl<'r> Record<'r> {
             Self::Company(_) => Entity::Company,
             Self::Task(_) => Entity::Task,
             Self::Opportunity(_) => Entity::Opportunity,
+            Self::Lead(_) => Entity::Lead,
         }
     }
 
@@ -59,6 +62,7 @@ impl<'r> Record<'r> {
             Self::Company(company) => company.id.uuid(),
             Self::Task(task) => task.id.uuid(),
             Self::Opportunity(opportunity) => opportunity.id.uuid(),
+            Self::Lead(lead) => lead.id.uuid(),
         }
     }
 
@@ -69,6 +73,7 @@ impl<'r> Record<'r> {
             Self::Company(company) => company.search_text(),
             Self::Opportunity(opportunity) => opportunity.search_text(),
             Self::Task(task) => task.search_text(),
+            Self::Lead(lead) => lead.search_text(),
         }
     }
 
@@ -79,6 +84,7 @@ impl<'r> Record<'r> {
             Self::Company(company) => company.addresses.first(),
             Self::Task(_) => None,
             Self::Opportunity(_) => None,
+            Self::Lead(lead) => lead.addresses.first(),
         }
     }
 
@@ -93,6 +99,7 @@ impl<'r> Record<'r> {
             Self::Company(company) => &company.custom,
             Self::Task(task) => &task.custom,
             Self::Opportunity(opportunity) => &opportunity.custom,
+            Self::Lead(lead) => &lead.custom,
         };
         match (field.name.strip_prefix("custom."), self) {
             (Some(key), _) => custom.get(key).map_or(Value::Missing, |value| of_custom(&field.kind, value)),
@@ -100,6 +107,7 @@ impl<'r> Record<'r> {
             (None, Self::Company(company)) => of_company(company, &field.name),
             (None, Self::Task(task)) => of_task(task, &field.name),
             (None, Self::Opportunity(opportunity)) => of_opportunity(opportunity, &field.name),
+            (None, Self::Lead(lead)) => of_lead(lead, &field.name),
         }
     }
 }
@@ -259,6 +267,58 @@ fn of_opportunity(opportunity: &Opportunity, field: &str) -> Value {
         "closed_at" => opportunity.closed_at.map_or(Value::Missing, Value::Instant),
         "lost_reason_id" => id(opportunity.lost_reason_id.map(|id| id.uuid())),
         _ => Value::Missing,
+    }
+}
+
+fn of_lead(lead: &Lead, field: &str) -> Value {
+    let utm = |part: fn(&Utm) -> &Option<String>| text(lead.utm.as_ref().and_then(|utm| part(utm).as_ref()));
+    match field {
+        "id" => id(Some(lead.id.uuid())),
+        "version" => Value::Number(lead.version.into()),
+        "created_at" => Value::Instant(lead.created_at),
+        "updated_at" => Value::Instant(lead.updated_at),
+        "created_by" => id(lead.created_by),
+        "updated_by" => id(lead.updated_by),
+        "owner_id" => id(lead.owner_id.map(|id| id.uuid())),
+        "team_id" => id(lead.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&lead.source)),
+        "source_channel" => word(lead.source_channel.as_ref()),
+        "tags" => words(&lead.tags),
+        "email" => emails(&lead.emails),
+        "phone" => phones(&lead.phones),
+        "name" => text(Some(&lead.name)),
+        "first_name" => text(lead.first_name.as_ref()),
+        "middle_name" => text(lead.middle_name.as_ref()),
+        "last_name" => text(lead.last_name.as_ref()),
+        "company_name" => text(lead.company_name.as_ref()),
+        "salutation" => text(lead.salutation.as_ref()),
+        "job_title" => text(lead.job_title.as_ref()),
+        "website" => text(lead.website.as_ref()),
+        "status" => word(Some(&lead.status)),
+        "status_class" => word(Some(&lead.status_class)),
+        "status_entered_at" => Value::Instant(lead.status_entered_at),
+        "lead_source" => word(lead.lead_source.as_ref()),
+        "rating" => word(lead.rating.as_ref()),
+        "industry" => text(lead.industry.as_ref()),
+        "employee_range" => word(lead.employee_range.as_ref()),
+        "expected_amount" => match (lead.expected_amount, &lead.currency) {
+            (Some(amount), Some(currency)) => Value::Money(amount, currency.clone()),
+            _ => Value::Missing,
+        },
+        "currency" => word(lead.currency.as_ref()),
+        "utm_source" => utm(|utm| &utm.source),
+        "utm_medium" => utm(|utm| &utm.medium),
+        "utm_campaign" => utm(|utm| &utm.campaign),
+        "utm_term" => utm(|utm| &utm.term),
+        "utm_content" => utm(|utm| &utm.content),
+        "lost_reason_id" => id(lead.lost_reason_id.map(|id| id.uuid())),
+        "lost_note" => text(lead.lost_note.as_ref()),
+        "recycled_count" => Value::Number(lead.recycled_count.into()),
+        "converted_at" => lead.converted_at.map_or(Value::Missing, Value::Instant),
+        "converted_contact_id" => id(lead.converted_contact_id.map(|id| id.uuid())),
+        "converted_company_id" => id(lead.converted_company_id.map(|id| id.uuid())),
+        "converted_opportunity_id" => id(lead.converted_opportunity_id),
+        _ => of_place(lead.addresses.first(), field),
     }
 }
 

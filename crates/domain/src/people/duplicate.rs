@@ -2,15 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::id::ContactId;
+use crate::record::RecordKind;
 
-/// A contact who may be the person in question.
+/// A record that may be of the person in question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DuplicateCandidate {
-    /// Id of the contact.
-    #[schema(value_type = uuid::Uuid)]
-    pub id: ContactId,
+    /// What the record is: a contact, or a lead where a lead is compared.
+    pub kind: RecordKind,
+    /// Its id.
+    pub id: Uuid,
     /// Name to show.
     #[schema(example = "Anna Lindt")]
     pub name: String,

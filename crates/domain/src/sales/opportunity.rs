@@ -21,7 +21,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::pipeline::{ForecastCategory, Pipeline, Pipelines, Stage, StageClass};
+use super::{
+    lead::LeadSource,
+    pipeline::{ForecastCategory, Pipeline, Pipelines, Stage, StageClass},
+};
 use crate::{
     id::{CompanyId, ContactId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
     money,
@@ -208,26 +211,6 @@ pub enum OpportunityType {
     Renewal,
     Upsell,
     CrossSell,
-}
-
-/// How the business came to know of somebody's interest. More values will follow: treat an unknown one as `other`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LeadSource {
-    Call,
-    Email,
-    ExistingCustomer,
-    Partner,
-    PublicRelations,
-    Website,
-    Campaign,
-    Advertisement,
-    Referral,
-    TradeShow,
-    Social,
-    ColdCall,
-    WalkIn,
-    Other,
 }
 
 /// Revenue that comes again and again, in the currency of the opportunity.

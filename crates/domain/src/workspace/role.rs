@@ -98,6 +98,7 @@ pub enum RuleResource {
     Companies,
     Tasks,
     Opportunities,
+    Leads,
     /// All resources without a rule of their own, also those that later versions of Rapport add.
     Others,
 }
@@ -323,6 +324,7 @@ impl From<Resource> for RuleResource {
             Resource::Companies => Self::Companies,
             Resource::Tasks => Self::Tasks,
             Resource::Opportunities => Self::Opportunities,
+            Resource::Leads => Self::Leads,
         }
     }
 }

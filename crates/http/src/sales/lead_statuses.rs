@@ -6,6 +6,8 @@ use rapport_domain::{
     sales::lead_status::{LeadStatus, LeadStatusPatch, LeadStatusQuery, NewLeadStatus},
 };
 use rapport_persistence::{Db, sales::lead_statuses};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::{
@@ -131,13 +133,23 @@ pub(crate) async fn update_lead_status(
     .await
 }
 
+/// How a lead status is deleted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteLeadStatusQuery {
+    /// Key of another status of the same class, which leads get instead. 10,000 leads at most.
+    #[param(min_length = 1, max_length = 63, pattern = "^[a-z][a-z0-9_]{0,62}$", example = "contacted")]
+    move_to: Option<String>,
+}
+
 /// Delete lead status
 ///
-/// For good. A status that leads have stays, also where these were deleted, and so does the last of a class that leads need:
-/// the answer is 409.
+/// For good. Leads that have it, also deleted ones, get the one that `move_to` names; without it the answer is 409, which says
+/// how many they are. The last of a class that leads need stays: 409.
 #[utoipa::path(
     tag = "Lead statuses", operation_id = "delete_lead_status",
-    params(("lead_status_id" = Uuid, Path, description = "Id of the status"), IfMatchHeader),
+    params(("lead_status_id" = Uuid, Path, description = "Id of the status"), DeleteLeadStatusQuery, IfMatchHeader),
     responses(
         (status = 204, description = "The status is gone"),
         (status = 409, response = crate::openapi::responses::Conflict),
@@ -149,13 +161,14 @@ pub(crate) async fn update_lead_status(
 pub(crate) async fn delete_lead_status(
     auth: Auth<SalesSettingsWrite>,
     id: web::Path<Uuid>,
+    query: Query<DeleteLeadStatusQuery>,
     expected: ExpectedVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (id, expected) = (LeadStatusId::from_uuid(id.into_inner()), expected.0);
 
     auth.write(&db, move |writer| {
-        lead_statuses::delete(writer, id, expected)?;
+        lead_statuses::delete(writer, id, expected, query.0.move_to.as_deref())?;
         Ok(answer::nothing())
     })
     .await

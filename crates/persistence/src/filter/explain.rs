@@ -14,7 +14,7 @@ use crate::{
     Reader, StoreError,
     activity::tasks,
     people::{companies, contacts},
-    sales::opportunities,
+    sales::{leads, opportunities},
     workspace::custom_order::CustomOrder,
 };
 
@@ -67,6 +67,7 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: &RecordSort) -> Res
         Entity::Company => companies::plan(reader, filter, sort),
         Entity::Task => tasks::plan(reader, filter, sort),
         Entity::Opportunity => opportunities::plan(reader, filter, sort),
+        Entity::Lead => leads::plan(reader, filter, sort),
     })?;
     let number = |place: &str| plan.pointer(place).and_then(Value::as_f64).unwrap_or_default();
     let mut indexes = Vec::new();

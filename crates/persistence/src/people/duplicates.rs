@@ -1,16 +1,20 @@
 //! Who may be the same person.
 
-use diesel::{dsl::sql, prelude::*, sql_types};
+use chrono::NaiveDate;
+use diesel::{BoxableExpression, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     id::ContactId,
     people::{
         contact::Contact,
+        contact_point::PostalAddress,
         duplicate::{DuplicateCandidate, DuplicateReason},
     },
+    record::RecordKind,
     text,
 };
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
     Deleted,
@@ -19,28 +23,47 @@ use super::{
 };
 use crate::{Reader, StoreError, Writer, schema};
 
+const RESOURCE: Resource = Resource::Contacts;
+
 /// The most candidates that are named.
-const MOST: i64 = 20;
+pub(crate) const MOST: i64 = 20;
+
+/// As many who resemble somebody are weighed.
+pub(crate) const MOST_RESEMBLING: i64 = MOST * 5;
 
 /// From this likeness on two names are taken to be of one person who was spelt differently.
-const ALIKE: f32 = 0.45;
+pub(crate) const ALIKE: f32 = 0.45;
 
 /// Contacts that may be the same person as this one, the likeliest first: those who share a mailbox or a line, and those
 /// whose name resembles this one.
 pub fn list(reader: &mut Reader<'_>, id: ContactId) -> Result<Vec<DuplicateCandidate>, StoreError> {
     let contact = contacts::get(reader, id, Deleted::Exclude, &[])?;
-    let keys: Vec<String> = contact.match_keys().into_iter().filter(|key| may_read_key(reader, key)).collect();
+    let keys = readable_keys(reader, RESOURCE, contact.match_keys());
     let mut candidates = with_keys(reader, &keys)?;
-    for candidate in resembling(reader, &contact)? {
+    if may_read_names(reader, RESOURCE)
+        && let Some(person) = Person::of(&contact.first_name, &contact.last_name, contact.birthday, &contact.addresses)
+    {
+        add(&mut candidates, resembling(reader, &person)?);
+    }
+    Ok(likeliest(candidates, id.uuid()))
+}
+
+/// Adds candidates, whose reasons join those of the same record.
+pub(crate) fn add(candidates: &mut Vec<DuplicateCandidate>, others: Vec<DuplicateCandidate>) {
+    for candidate in others {
         match candidates.iter_mut().find(|known| known.id == candidate.id) {
             Some(known) => known.reasons.extend(candidate.reasons),
             None => candidates.push(candidate),
         }
     }
+}
+
+/// The likeliest candidates for a record, which is none itself.
+pub(crate) fn likeliest(mut candidates: Vec<DuplicateCandidate>, id: Uuid) -> Vec<DuplicateCandidate> {
     candidates.retain(|candidate| candidate.id != id);
     candidates.sort_by(|one, other| other.score.total_cmp(&one.score));
     candidates.truncate(MOST as usize);
-    Ok(candidates)
+    candidates
 }
 
 /// Contacts with one of these match keys.
@@ -70,92 +93,149 @@ pub(crate) fn holders(
 }
 
 /// Somebody who has some of these keys, as a candidate.
-pub(crate) fn candidate(id: ContactId, name: String, own: &[String], keys: &[String]) -> DuplicateCandidate {
+pub(crate) fn candidate(
+    kind: RecordKind,
+    id: Uuid,
+    name: String,
+    own: &[String],
+    keys: &[String],
+) -> DuplicateCandidate {
     let shares = |prefix: &str| own.iter().any(|key| key.starts_with(prefix) && keys.contains(key));
     let reasons = [("email:", DuplicateReason::SameEmail), ("phone:", DuplicateReason::SamePhone)];
     let reasons = reasons.into_iter().filter(|(prefix, _)| shares(prefix)).map(|(_, reason)| reason).collect();
-    DuplicateCandidate { id, name, reasons, score: 1.0 }
+    DuplicateCandidate { kind, id, name, reasons, score: 1.0 }
 }
 
-/// Whether the caller may see what a key was made of.
-fn may_read_key(reader: &Reader<'_>, key: &str) -> bool {
-    may_read(reader, if key.starts_with("email:") { "emails" } else { "phones" })
+/// Those keys of which the caller may see what they were made of.
+pub(crate) fn readable_keys(reader: &Reader<'_>, resource: Resource, keys: Vec<String>) -> Vec<String> {
+    let field = |key: &str| if key.starts_with("email:") { "emails" } else { "phones" };
+    keys.into_iter().filter(|key| may_read(reader, resource, field(key))).collect()
 }
 
-fn may_read(reader: &Reader<'_>, field: &str) -> bool {
-    reader.scope().grants().may_read(Resource::Contacts, field)
+pub(crate) fn may_read(reader: &Reader<'_>, resource: Resource, field: &str) -> bool {
+    reader.scope().grants().may_read(resource, field)
+}
+
+/// Whether the caller may see the names of people.
+pub(crate) fn may_read_names(reader: &Reader<'_>, resource: Resource) -> bool {
+    ["first_name", "middle_name", "last_name"].into_iter().all(|field| may_read(reader, resource, field))
 }
 
 /// The name of a candidate, made of what the caller may see of it.
 fn name_shown(reader: &Reader<'_>, contact: &Contact) -> String {
-    let readable = &reader.scope().grants().on(Resource::Contacts).readable;
+    let readable = &reader.scope().grants().on(RESOURCE).readable;
     if readable.allows("name") { contact.named_by(readable).name } else { String::new() }
 }
 
 fn shares_keys(reader: &Reader<'_>, row: Row, keys: &[String]) -> Result<DuplicateCandidate, StoreError> {
     let own = row.match_keys.clone();
     let contact = row.into_contact()?;
-    Ok(candidate(contact.id, name_shown(reader, &contact), &own, keys))
+    Ok(candidate(RecordKind::Contact, contact.id.uuid(), name_shown(reader, &contact), &own, keys))
 }
 
-/// Contacts whose name resembles that of this one. A birthday or postal code in common counts for them.
-fn resembling(reader: &mut Reader<'_>, contact: &Contact) -> Result<Vec<DuplicateCandidate>, StoreError> {
-    if !["first_name", "middle_name", "last_name"].into_iter().all(|field| may_read(reader, field)) {
+/// What others are compared with: a name, and what makes it likelier that two of the same name are one.
+pub(crate) struct Person {
+    name: String,
+    birthday: Option<NaiveDate>,
+    postal_code: Option<String>,
+}
+
+impl Person {
+    /// None where the name is too short for a resemblance to say anything.
+    pub(crate) fn of(
+        first_name: &Option<String>,
+        last_name: &Option<String>,
+        birthday: Option<NaiveDate>,
+        addresses: &[PostalAddress],
+    ) -> Option<Self> {
+        let names = [first_name, last_name].into_iter().flatten().map(String::as_str);
+        let name = text::fold(&names.collect::<Vec<_>>().join(" "));
+        (name.chars().count() >= 4).then(|| Self { name, birthday, postal_code: postal_code(addresses) })
+    }
+
+    /// Half of the score is the name; birthday and postal code give a quarter each, where both sides have one and the caller
+    /// may see it.
+    pub(crate) fn weigh(
+        &self,
+        likeness: f64,
+        birthday: Option<NaiveDate>,
+        addresses: &[PostalAddress],
+    ) -> (Vec<DuplicateReason>, f64) {
+        let mut reasons = vec![DuplicateReason::SimilarName];
+        let mut score = likeness / 2.0;
+        if birthday.is_some() && self.birthday == birthday {
+            reasons.push(DuplicateReason::SameBirthday);
+            score += 0.25;
+        }
+        if self.postal_code.is_some() && self.postal_code == postal_code(addresses) {
+            reasons.push(DuplicateReason::SamePostalCode);
+            score += 0.25;
+        }
+        (reasons, (score * 100.0).round() / 100.0)
+    }
+}
+
+fn postal_code(addresses: &[PostalAddress]) -> Option<String> {
+    addresses.iter().find_map(|address| address.postal_code.clone())
+}
+
+/// Records of a table whose name resembles that of a person. What records are found by holds addresses and numbers, too:
+/// for who may not see them, only the name counts, of those that have one.
+pub(crate) struct Resemblance {
+    name: String,
+    search: &'static str,
+    looked_at: &'static str,
+    named: &'static str,
+}
+
+impl Resemblance {
+    pub(crate) fn of(
+        person: &Person,
+        (search, sort_name): (&'static str, &'static str),
+        has_name: Option<&'static str>,
+    ) -> Self {
+        let looked_at = if has_name.is_some() { sort_name } else { search };
+        Self { name: person.name.clone(), search, looked_at, named: has_name.unwrap_or("TRUE") }
+    }
+
+    pub(crate) fn condition<T>(&self) -> Box<dyn BoxableExpression<T, Pg, SqlType = sql_types::Bool>> {
+        let in_all = sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(self.name.clone()).sql(" <% ");
+        let in_name = in_all.sql(self.search).sql(" AND ").sql(self.named).sql(" AND ");
+        Box::new(in_name.bind::<sql_types::Text, _>(self.name.clone()).sql(" <% ").sql(self.looked_at))
+    }
+
+    pub(crate) fn likeness<T>(&self) -> Box<dyn BoxableExpression<T, Pg, SqlType = sql_types::Float>> {
+        let likeness = sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(self.name.clone());
+        Box::new(likeness.sql(", ").sql(self.looked_at).sql(")"))
+    }
+}
+
+/// Contacts whose name resembles that of somebody.
+pub(crate) fn resembling(reader: &mut Reader<'_>, person: &Person) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    if !may_read_names(reader, RESOURCE) {
         return Ok(Vec::new());
     }
-    let names = [&contact.first_name, &contact.last_name].into_iter().flatten().map(String::as_str);
-    let name = text::fold(&names.collect::<Vec<_>>().join(" "));
-    if name.chars().count() < 4 {
-        return Ok(Vec::new());
-    }
-    // What people are found by holds their addresses and numbers, too.
-    let by_name_alone = !Contact::SEARCHED.iter().all(|field| may_read(reader, field));
-    let (looked_at, named) = match by_name_alone {
-        true => ("contacts.sort_name", "coalesce(contacts.first_name, contacts.last_name) IS NOT NULL"),
-        false => ("contacts.search", "TRUE"),
-    };
-    let likeness = || {
-        let likeness = sql::<sql_types::Float>("word_similarity(").bind::<sql_types::Text, _>(name.clone());
-        likeness.sql(", ").sql(looked_at).sql(")")
-    };
+    let sees_all = Contact::SEARCHED.iter().all(|field| may_read(reader, RESOURCE, field));
+    let has_name = (!sees_all).then_some("coalesce(contacts.first_name, contacts.last_name) IS NOT NULL");
+    let resemblance = Resemblance::of(person, ("contacts.search", "contacts.sort_name"), has_name);
     let rows: Vec<(Row, f32)> = reader.searching(ALIKE, |reader| {
         Ok(contacts::visible(reader, Deleted::Exclude)
-            .filter(sql::<sql_types::Bool>("").bind::<sql_types::Text, _>(name.clone()).sql(" <% contacts.search"))
-            .filter(
-                sql::<sql_types::Bool>(named)
-                    .sql(" AND ")
-                    .bind::<sql_types::Text, _>(name.clone())
-                    .sql(" <% ")
-                    .sql(looked_at),
-            )
-            .order(likeness().desc())
-            .limit(MOST * 5)
-            .select((Row::as_select(), likeness()))
+            .filter(resemblance.condition())
+            .order(resemblance.likeness().desc())
+            .limit(MOST_RESEMBLING)
+            .select((Row::as_select(), resemblance.likeness()))
             .load(reader.pg())?)
     })?;
-    rows.into_iter().map(|(row, likeness)| weigh(reader, row, f64::from(likeness), contact)).collect()
-}
-
-/// Half of the score is the name; birthday and postal code give a quarter each, where both sides have one.
-fn weigh(reader: &Reader<'_>, row: Row, likeness: f64, contact: &Contact) -> Result<DuplicateCandidate, StoreError> {
-    let other = row.into_contact()?;
-    let postal_code = |contact: &Contact| contact.addresses.iter().find_map(|address| address.postal_code.clone());
-    let mut reasons = vec![DuplicateReason::SimilarName];
-    let mut score = likeness / 2.0;
-    if may_read(reader, "birthday") && contact.birthday.is_some() && contact.birthday == other.birthday {
-        reasons.push(DuplicateReason::SameBirthday);
-        score += 0.25;
-    }
-    if may_read(reader, "addresses") && postal_code(contact).is_some() && postal_code(contact) == postal_code(&other) {
-        reasons.push(DuplicateReason::SamePostalCode);
-        score += 0.25;
-    }
-    Ok(DuplicateCandidate {
-        id: other.id,
-        name: name_shown(reader, &other),
-        reasons,
-        score: (score * 100.0).round() / 100.0,
-    })
+    let (sees_birthday, sees_addresses) =
+        (may_read(reader, RESOURCE, "birthday"), may_read(reader, RESOURCE, "addresses"));
+    let candidate = |(row, likeness): (Row, f32)| {
+        let other = row.into_contact()?;
+        let addresses = if sees_addresses { other.addresses.as_slice() } else { &[] };
+        let (reasons, score) = person.weigh(f64::from(likeness), other.birthday.filter(|_| sees_birthday), addresses);
+        let (id, name) = (other.id.uuid(), name_shown(reader, &other));
+        Ok(DuplicateCandidate { kind: RecordKind::Contact, id, name, reasons, score })
+    };
+    rows.into_iter().map(candidate).collect()
 }
 
 /// Holds these keys until the end of the transaction, so that of two creates with one key the second sees the first.

@@ -4,7 +4,7 @@ use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use serde::Serialize;
 
 use super::{companies, contacts};
-use crate::{StoreError, activity::tasks, bulk, schema};
+use crate::{StoreError, activity::tasks, bulk, sales::leads, schema};
 
 /// How many records are folded in one statement.
 const BATCH: i64 = 1_000;
@@ -25,6 +25,11 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
         let unfolded = schema::tasks::table.filter(sql::<sql_types::Bool>("tasks.folded = '{}'")).limit(BATCH);
         let rows: Vec<tasks::Row> = unfolded.select(tasks::Row::as_select()).load(pg)?;
         rows.into_iter().map(|row| Ok(tasks::Row::of(row.workspace_id, &row.into_task()?))).collect()
+    })?;
+    refold(pg, "leads", |pg| {
+        let unfolded = schema::leads::table.filter(sql::<sql_types::Bool>("leads.folded = '{}'")).limit(BATCH);
+        let rows: Vec<leads::Row> = unfolded.select(leads::Row::as_select()).load(pg)?;
+        rows.into_iter().map(|row| Ok(leads::Row::of(row.workspace_id, &row.into_lead()?))).collect()
     })
 }
 

@@ -15,6 +15,7 @@ use crate::{
     error::in_use,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    sales::leads,
     schema::lead_statuses,
 };
 
@@ -156,24 +157,67 @@ pub fn update(
     })
 }
 
-/// Deletes a lead status for good. No lead may have it, not even a deleted one, and of each class that is needed one has to
-/// be left.
-pub fn delete(writer: &mut Writer<'_>, id: LeadStatusId, expected: Option<i64>) -> Result<(), StoreError> {
+/// Deletes a lead status for good. Leads that have it, also deleted ones, get the status of the key `move_to`; without it there
+/// may be none. Of each class that is needed one has to be left.
+pub fn delete(
+    writer: &mut Writer<'_>,
+    id: LeadStatusId,
+    expected: Option<i64>,
+    move_to: Option<&str>,
+) -> Result<(), StoreError> {
     in_turn(writer, |writer| {
         let status = get(writer, id)?;
         if expected.is_some_and(|version| version != status.version) {
             return Err(StoreError::Stale { current: status.version });
         }
         keep_classes(writer, id, None)?;
+        match move_to {
+            Some(key) => {
+                let other = successor(writer, &status, key)?;
+                leads::replace_status(writer, &status, &other)?;
+            }
+            None => require_unused(writer, &status)?,
+        }
         let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&status), writer.now());
         let write = diesel::delete(lead_statuses::table)
             .filter(lead_statuses::workspace_id.eq(writer.workspace()))
             .filter(lead_statuses::id.eq(id.uuid()))
             .returning(Row::as_returning());
         let deleted = (Journalled { write, entry }).get_result::<Row>(writer.pg());
-        deleted.map_err(|error| in_use(error, "Leads have this status. Archive it instead."))?;
+        // Somebody may have given it to a lead a moment ago.
+        deleted.map_err(|error| in_use(error, "Leads have this status. Name another for them in move_to."))?;
         Ok(())
     })
+}
+
+/// The status that leads get instead: another of the same class that can be chosen.
+fn successor(writer: &mut Writer<'_>, status: &LeadStatus, key: &str) -> Result<LeadStatus, StoreError> {
+    let statuses = of(writer)?;
+    let others: Vec<&LeadStatus> =
+        statuses.living().filter(|other| other.class == status.class && other.id != status.id).collect();
+    if let Some(other) = others.iter().find(|other| other.key == key) {
+        return Ok((*other).clone());
+    }
+    let keys = others.iter().map(|other| other.key.as_str()).collect::<Vec<_>>().join(", ");
+    let detail = format!("Name another status of the class {} that can be chosen: {keys}.", status.class.as_str());
+    Err(StoreError::parameter("move_to", "unknown_status", detail))
+}
+
+/// As many leads are counted; of more it is enough to know that there are.
+const MOST_COUNTED: i64 = 1_000;
+
+fn require_unused(writer: &mut Writer<'_>, status: &LeadStatus) -> Result<(), StoreError> {
+    let how_many = match leads::having(writer, status, MOST_COUNTED + 1)? {
+        0 => return Ok(()),
+        1 => "One lead has".to_owned(),
+        count if count > MOST_COUNTED => format!("More than {MOST_COUNTED} leads have"),
+        count => format!("{count} leads have"),
+    };
+    let detail = format!(
+        "{how_many} this status. Name another of its class for them in move_to, or archive it instead: nobody can choose it \
+         then."
+    );
+    Err(StoreError::Conflict { code: "in_use", detail })
 }
 
 /// Changes the list while nobody else does, so that two can't take the last two statuses of a class away together.

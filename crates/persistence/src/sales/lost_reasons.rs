@@ -102,6 +102,12 @@ pub fn require(reader: &mut Reader<'_>, id: LostReasonId, pointer: &str) -> Resu
     Ok(())
 }
 
+/// Those of these lost reasons that can be chosen.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let found = visible(reader).filter(lost_reasons::id.eq_any(ids)).filter(lost_reasons::archived.eq(false));
+    Ok(found.select(lost_reasons::id).load(reader.pg())?)
+}
+
 /// A page of the lost reasons, by position.
 pub fn list(reader: &mut Reader<'_>, query: &LostReasonQuery) -> Result<Page<LostReason>, StoreError> {
     let request = PageRequest::read(reader, "list_lost_reasons", query, query.limit, query.cursor.as_deref())?;

@@ -172,13 +172,13 @@ impl Mask {
     fn listed(self, resource: &str) -> (&'static str, &'static [&'static str]) {
         match (self, resource) {
             (Self::Nothing | Self::ToWrite, _) => ("all_but", &[]),
-            (Self::Addresses, "contacts") => ("all_but", &["emails", "tags", "custom"]),
+            (Self::Addresses, "contacts" | "leads") => ("all_but", &["emails", "tags", "custom"]),
             (Self::Addresses, "opportunities") => ("all_but", &["next_step", "close_date", "amount"]),
             (Self::Addresses, "tasks") => ("all_but", &["description", "assignee_id"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
-            (Self::Names, "contacts") => ("all_but", &["last_name", "addresses"]),
+            (Self::Names, "contacts" | "leads") => ("all_but", &["last_name", "addresses"]),
             (Self::Names, _) => ("all_but", &["name", "custom"]),
-            (Self::Most, "contacts") => ("only", &["first_name", "name", "owner_id"]),
+            (Self::Most, "contacts" | "leads") => ("only", &["first_name", "name", "owner_id"]),
             (Self::Most, _) => ("only", &["name", "tags"]),
         }
     }
@@ -193,7 +193,7 @@ impl Mask {
     /// A field that some masks close to writing.
     pub fn closed_to_write(self, resource: &str) -> &'static str {
         match resource {
-            "contacts" => "job_title",
+            "contacts" | "leads" => "job_title",
             "tasks" => "description",
             "opportunities" => "next_step",
             _ => "industry",
@@ -220,6 +220,7 @@ impl Mask {
     pub fn names(self, resource: &str) -> bool {
         let fields: &[&str] = match resource {
             "contacts" => &["name", "first_name", "middle_name", "last_name", "emails", "phones"],
+            "leads" => &["name", "first_name", "middle_name", "last_name", "company_name", "emails", "phones"],
             _ => &["name"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -229,6 +230,7 @@ impl Mask {
     pub fn searches(self, resource: &str) -> bool {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "middle_name", "last_name"],
+            "leads" => &["first_name", "middle_name", "last_name", "company_name"],
             _ => &["name"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -240,6 +242,7 @@ impl Mask {
             "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
             "opportunities" => &["name", "next_step"],
             "tasks" => &["name", "description"],
+            "leads" => &["first_name", "middle_name", "last_name", "company_name", "emails", "phones"],
             _ => &["name", "legal_name", "domain", "emails", "phones"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -248,7 +251,7 @@ impl Mask {
     /// Some fields that have to be there.
     pub fn open_among(self, resource: &str) -> Vec<&'static str> {
         let fields: &[&str] = match resource {
-            "contacts" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses", "custom"],
+            "contacts" | "leads" => &["first_name", "last_name", "job_title", "emails", "tags", "addresses", "custom"],
             "opportunities" => {
                 &["name", "next_step", "amount", "close_date", "stage_id", "company_id", "tags", "custom"]
             }

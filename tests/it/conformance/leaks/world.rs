@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 /// The resources whose records have owners. Each refers only to those before it.
-pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "tasks"];
+pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "tasks", "leads"];
 
 pub struct World {
     pub admin: Caller,
@@ -47,7 +47,7 @@ impl Word {
         let is_name = ["first_name", "last_name", "name"].contains(&self.field);
         is_name
             || (mask.searches_all(self.resource)
-                && ["emails", "legal_name", "next_step", "description"].contains(&self.field))
+                && ["emails", "legal_name", "next_step", "description", "company_name"].contains(&self.field))
     }
 }
 
@@ -124,6 +124,12 @@ impl World {
             "tasks" => json!({
                 "name": word("name"), "description": word("description"), "tags": [word("tags")],
                 "custom": {"note": word("custom")}, "due_at": "2026-12-01T09:00:00Z",
+            }),
+            "leads" => json!({
+                "first_name": word("first_name"), "last_name": word("last_name"), "job_title": word("job_title"),
+                "company_name": word("company_name"), "emails": [{"address": format!("{}@example.com", word("emails"))}],
+                "tags": [word("tags")], "addresses": [{"city": word("addresses")}], "custom": {"note": word("custom")},
+                "status": "contacted",
             }),
             _ => json!({
                 "name": word("name"), "legal_name": word("legal_name"), "industry": word("industry"),

@@ -20,7 +20,7 @@ const UNITS: &[&str] = &["minute", "hour", "day", "week", "month", "year"];
 const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year", "fiscal_quarter", "fiscal_year"];
 const FUNCTIONS: &[&str] = &["sum", "avg", "min", "max", "count_distinct"];
 const ZONES: &[&str] = &["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC", "Asia/Kathmandu"];
-const ENTITIES: [Entity; 4] = [Entity::Contact, Entity::Company, Entity::Opportunity, Entity::Task];
+const ENTITIES: &[Entity] = Entity::ALL;
 
 /// Makes trees over a world.
 pub struct Trees<'w> {
@@ -36,7 +36,7 @@ impl<'w> Trees<'w> {
 
     /// A whole filter. Each third is one leaf, so that a mistake has little to hide behind.
     pub fn filter(&mut self, case: usize) -> Value {
-        let entity = *self.chance.of(&ENTITIES);
+        let entity = *self.chance.of(ENTITIES);
         let node = loop {
             let node = if case.is_multiple_of(3) { self.leaf(entity, 2) } else { self.node(entity, 4, 3) };
             // One less than the most, so that it can be negated.
@@ -89,7 +89,7 @@ impl<'w> Trees<'w> {
         add("anniversary", &["next/feb28", "next/mar1", "last/feb28", "last/mar1"]);
         add("compare", COMPARE);
         add("related", COUNT);
-        for entity in ENTITIES {
+        for entity in ENTITIES.iter().copied() {
             let fields = self.world.catalogue.fields(entity);
             all.extend(fields.map(|field| format!("present/{}/{}", entity.as_str(), field.name)));
             let relations = self.world.catalogue.relations(entity);
@@ -124,6 +124,8 @@ impl<'w> Trees<'w> {
     }
 
     fn leaf(&mut self, entity: Entity, relations: usize) -> Value {
+        let is_related = self.world.catalogue.relations(entity).next().is_some();
+        let relations = if is_related { relations } else { 0 };
         match self.chance.below(20) {
             0 | 1 if relations > 0 => self.related(entity, relations),
             2 | 3 if relations > 0 => self.aggregate(entity, relations),

@@ -19,13 +19,17 @@ use rapport_domain::{
         contact::{Contact, ContactPatch, ContactQuery, NewContact},
         duplicate::OnDuplicate,
     },
-    sales::opportunity::{NewOpportunity, Opportunity, OpportunityQuery, WinOpportunity},
+    sales::{
+        lead::{Lead, LeadMove, LeadQuery, NewLead},
+        lost_reason::{LostReason, LostReasonQuery},
+        opportunity::{NewOpportunity, Opportunity, OpportunityQuery, WinOpportunity},
+    },
 };
 use rapport_persistence::{
     Clock, Scope,
     activity::tasks,
     people::{companies, contacts},
-    sales::opportunities,
+    sales::{leads, lost_reasons, opportunities},
     workspace::custom_fields,
 };
 use serde_json::{Value, json};
@@ -39,6 +43,7 @@ pub struct World {
     pub companies: Vec<Company>,
     pub tasks: Vec<Task>,
     pub opportunities: Vec<Opportunity>,
+    pub leads: Vec<Lead>,
     at: HashMap<Uuid, usize>,
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
@@ -53,6 +58,7 @@ const COMPANIES: usize = 70;
 const CONTACTS: usize = 190;
 const TASKS: usize = 150;
 const OPPORTUNITIES: usize = 150;
+const LEADS: usize = 150;
 
 /// Distances from a moment at which records are written.
 const MINUTES: &[i64] = &[
@@ -80,6 +86,7 @@ struct Made {
     companies: Vec<Company>,
     tasks: Vec<Task>,
     opportunities: Vec<Opportunity>,
+    leads: Vec<Lead>,
     catalogue: Catalogue,
 }
 
@@ -140,6 +147,25 @@ impl World {
                     db.write(&scope, move |writer| opportunities::win(writer, created.id, None, &win)).await.unwrap();
                 }
             }
+            let reasons =
+                db.read(&scope, |reader| lost_reasons::list(reader, &LostReasonQuery::default())).await.unwrap();
+            for _ in 0..LEADS {
+                move_clock(&mut chance);
+                let new: NewLead = serde_json::from_value(lead(&mut chance, &reasons.data, &users, &team)).unwrap();
+                let created = db.write(&scope, move |writer| leads::create(writer, new.clone(), OnDuplicate::Allow));
+                let id = created.await.unwrap().id;
+                if chance.one_in(10) {
+                    db.write(&scope, move |writer| leads::delete(writer, id, None)).await.unwrap();
+                } else if chance.one_in(3) {
+                    let to = LeadMove { status: "junk".to_owned(), lost_reason_id: None, lost_note: None };
+                    // Those that can't go there stay.
+                    if db.write(&scope, move |writer| leads::move_to(writer, id, None, &to)).await.is_ok()
+                        && chance.one_in(2)
+                    {
+                        db.write(&scope, move |writer| leads::recycle(writer, id, None)).await.unwrap();
+                    }
+                }
+            }
             for id in people.iter().copied() {
                 if chance.one_in(4) {
                     let patch = ContactPatch { job_title: Some(Some("Changed".to_owned())), ..ContactPatch::default() };
@@ -163,6 +189,9 @@ impl World {
                 db.read(&scope, move |reader| opportunities::list(reader, &of_opportunities)).await.unwrap();
             assert!(opportunities.next_cursor.is_none());
             assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none() && tasks.next_cursor.is_none());
+            let of_leads = LeadQuery { limit: Some(200), ..LeadQuery::default() };
+            let leads = db.read(&scope, move |reader| leads::list(reader, &of_leads)).await.unwrap();
+            assert!(leads.next_cursor.is_none());
             let mut definitions: Vec<Definition> = Vec::new();
             for resource in Resource::ALL {
                 let fields = db.read(&scope, move |reader| custom_fields::of(reader, *resource)).await.unwrap();
@@ -174,6 +203,7 @@ impl World {
                 companies: companies.data,
                 tasks: tasks.data,
                 opportunities: opportunities.data,
+                leads: leads.data,
                 catalogue,
             }
         });
@@ -181,7 +211,7 @@ impl World {
     }
 
     fn of(workspace: Workspace, made: Made) -> Self {
-        let Made { contacts, companies, tasks, opportunities, catalogue } = made;
+        let Made { contacts, companies, tasks, opportunities, leads, catalogue } = made;
         let person_at = contacts.iter().enumerate().map(|(index, contact)| (contact.id.uuid(), index)).collect();
         let mut tasks_about = HashMap::<_, Vec<_>>::new();
         for (index, task) in tasks.iter().enumerate() {
@@ -205,6 +235,7 @@ impl World {
             companies,
             tasks,
             opportunities,
+            leads,
             at,
             people_of,
             children_of,
@@ -225,6 +256,7 @@ impl World {
             Entity::Company => self.companies.iter().map(Record::Company).collect(),
             Entity::Opportunity => self.opportunities.iter().map(Record::Opportunity).collect(),
             Entity::Task => self.tasks.iter().map(Record::Task).collect(),
+            Entity::Lead => self.leads.iter().map(Record::Lead).collect(),
         }
     }
 
@@ -304,7 +336,7 @@ const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
 /// A field of each type, for each resource.
 fn add_custom_fields(admin: &Caller) {
     let types = ["text", "number", "money", "bool", "date", "instant", "choice", "multi_choice", "url", "reference"];
-    for resource in ["contacts", "companies", "opportunities", "tasks"] {
+    for resource in ["contacts", "companies", "opportunities", "tasks", "leads"] {
         for kind in types {
             let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
             // Those of contacts are found by an index, where there is one for their type.
@@ -347,6 +379,52 @@ fn custom(chance: &mut Chance, users: &[String]) -> Value {
 
 fn maybe<T: Into<Value>>(chance: &mut Chance, value: T) -> Value {
     if chance.one_in(3) { Value::Null } else { value.into() }
+}
+
+fn lead(chance: &mut Chance, reasons: &[LostReason], users: &[String], team: &Value) -> Value {
+    let mut new = shared(chance, users, team);
+    new.as_object_mut().unwrap().remove("lifecycle_stage");
+    for (field, values) in [
+        ("first_name", WORDS),
+        ("middle_name", WORDS),
+        ("last_name", WORDS),
+        ("salutation", &["Dr.", "DR."]),
+        ("job_title", &["Einkäufer", "Head of purchasing"]),
+        ("website", &["https://Example.com/Ä", "https://example.com/b"]),
+        ("lead_source", &["website", "trade_show"]),
+        ("rating", &["hot", "cold"]),
+        ("industry", &["Süßwaren", "Sweets"]),
+        ("employee_range", &["1_10", "51_200"]),
+    ] {
+        let value = *chance.of(values);
+        new[field] = maybe(chance, value);
+    }
+    new["company_name"] = json!(*chance.of(WORDS));
+    if chance.one_in(2) {
+        new["expected_amount"] = json!(*chance.of(&["0", "0.0001", "1000", "1000.50", "33.3333"]));
+        new["currency"] = json!(*chance.of(&["EUR", "EUR", "USD"]));
+    }
+    if chance.one_in(2) {
+        let mut utm = json!({});
+        for (part, values) in [
+            ("source", &["Newsletter", "news"][..]),
+            ("medium", &["email", "E-Mail"]),
+            ("campaign", &["Frühling", "fruhling"]),
+            ("term", &["chocolate"]),
+            ("content", &["top", "Bottom"]),
+        ] {
+            let value = *chance.of(values);
+            utm[part] = maybe(chance, value);
+        }
+        new["utm"] = utm;
+    }
+    new["status"] = json!(*chance.of(&["new", "contacted", "nurturing", "qualified", "unqualified"]));
+    if new["status"] == "unqualified" {
+        new["lost_reason_id"] = json!(chance.of(reasons).id.uuid());
+        let note = *chance.of(&["Zu klein", "too small"]);
+        new["lost_note"] = maybe(chance, note);
+    }
+    new
 }
 
 fn shared(chance: &mut Chance, users: &[String], team: &Value) -> Value {

@@ -4,14 +4,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{LeadSource, OpportunityType};
+use super::OpportunityType;
 use crate::{
     filter::{Filter, Node, Parameters},
     id::{CompanyId, ContactId, PipelineId, StageId, TeamId, UserId},
     page::{Count, RecordSort},
     people::contact::DeletedInList,
     record::Tag,
-    sales::pipeline::{ForecastCategory, StageClass},
+    sales::{
+        lead::LeadSource,
+        pipeline::{ForecastCategory, StageClass},
+    },
 };
 
 /// What to list, and how.

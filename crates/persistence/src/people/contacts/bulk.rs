@@ -175,6 +175,6 @@ impl Bulk for Contact {
     }
 
     fn candidate(&self, keys: &[String]) -> Option<DuplicateCandidate> {
-        Some(duplicates::candidate(self.id, self.name.clone(), &self.match_keys(), keys))
+        Some(duplicates::candidate(Self::kind(), self.id.uuid(), self.name.clone(), &self.match_keys(), keys))
     }
 }

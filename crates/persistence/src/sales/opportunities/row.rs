@@ -9,9 +9,8 @@ use rapport_domain::{
     id::{CompanyId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
     record::ExternalId,
     sales::{
-        opportunity::{
-            AmountSource, LeadSource, Line, Opportunity, OpportunityContact, OpportunityType, RecurringRevenue,
-        },
+        lead::LeadSource,
+        opportunity::{AmountSource, Line, Opportunity, OpportunityContact, OpportunityType, RecurringRevenue},
         pipeline::StageClass,
     },
     workspace::custom_field::CustomValues,
