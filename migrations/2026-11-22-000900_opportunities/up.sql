@@ -126,4 +126,4 @@ CREATE INDEX opportunity_states_time_index ON opportunity_states (workspace_id, 
 -- Custom fields of opportunities.
 ALTER TABLE custom_fields DROP CONSTRAINT custom_fields_resource_check;
 ALTER TABLE custom_fields
-    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities'));
+    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities', 'products'));

@@ -3,6 +3,6 @@ DELETE FROM custom_field_values AS kept USING custom_fields AS field
 DELETE FROM custom_fields WHERE resource = 'leads';
 ALTER TABLE custom_fields
     DROP CONSTRAINT custom_fields_resource_check,
-    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities'));
+    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities', 'products'));
 DROP TABLE lead_status_history;
 DROP TABLE leads;

@@ -108,4 +108,4 @@ CREATE TABLE lead_status_history (
 
 ALTER TABLE custom_fields
     DROP CONSTRAINT custom_fields_resource_check,
-    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities', 'leads'));
+    ADD CONSTRAINT custom_fields_resource_check CHECK (resource IN ('contacts', 'companies', 'opportunities', 'products', 'leads'));

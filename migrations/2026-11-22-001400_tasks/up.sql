@@ -99,4 +99,4 @@ CREATE INDEX tasks_unfolded_index ON tasks (workspace_id, id) WHERE folded = '{}
 ALTER TABLE custom_fields
     DROP CONSTRAINT custom_fields_resource_check,
     ADD CONSTRAINT custom_fields_resource_check
-        CHECK (resource IN ('contacts', 'companies', 'opportunities', 'leads', 'tasks'));
+        CHECK (resource IN ('contacts', 'companies', 'opportunities', 'products', 'leads', 'tasks'));

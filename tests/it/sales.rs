@@ -1,7 +1,9 @@
 //! From the first sign of interest to the deal.
 
+mod exchange_rates;
 mod lead_statuses;
 mod leads;
 mod lost_reasons;
 mod opportunities;
 mod pipelines;
+mod products;

@@ -119,6 +119,14 @@ permissions! {
     LeadsWrite = "leads:write";
     /// Delete leads.
     LeadsDelete = "leads:delete";
+    /// See products and their history.
+    ProductsRead = "products:read";
+    /// Create products.
+    ProductsCreate = "products:create";
+    /// Change and restore products, and share them.
+    ProductsWrite = "products:write";
+    /// Delete products.
+    ProductsDelete = "products:delete";
     /// See who works in the workspace.
     UsersRead = "users:read";
     /// Invite, change, activate and deactivate users, and hand over what they own.

@@ -71,6 +71,10 @@ typed_id! {
     LeadId;
     /// How far a lead can have come.
     LeadStatusId;
+    /// Something that the business sells.
+    ProductId;
+    /// What a currency is worth in another, from a day on.
+    ExchangeRateId;
     /// Why something was not sold.
     LostReasonId;
     /// A filter that somebody saved.

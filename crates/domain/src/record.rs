@@ -33,6 +33,8 @@ pub enum RecordKind {
     Lead,
     LeadStatus,
     LostReason,
+    Product,
+    ExchangeRate,
     View,
     CustomField,
 }
@@ -57,6 +59,8 @@ impl RecordKind {
             Self::Lead => "lead",
             Self::LeadStatus => "lead_status",
             Self::LostReason => "lost_reason",
+            Self::Product => "product",
+            Self::ExchangeRate => "exchange_rate",
             Self::View => "view",
             Self::CustomField => "custom_field",
         }
@@ -166,6 +170,18 @@ impl PartialSchema for CountryCode {
 }
 
 impl ToSchema for CountryCode {}
+
+/// The code of a currency, as a filter takes it: the schema alone.
+pub struct CurrencyCode;
+
+impl PartialSchema for CurrencyCode {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("ISO 4217 code of a currency."));
+        text.format(Some(SchemaFormat::Custom("currency-code".to_owned()))).pattern(Some("^[A-Z]{3}$")).into()
+    }
+}
+
+impl ToSchema for CurrencyCode {}
 
 /// A list of at most so many names of fields: the schema alone.
 pub(crate) fn names_of_fields(most: usize, description: &str) -> ArrayBuilder {

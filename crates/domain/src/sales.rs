@@ -1,7 +1,9 @@
 //! From the first sign of interest to the deal.
 
+pub mod exchange_rate;
 pub mod lead;
 pub mod lead_status;
 pub mod lost_reason;
 pub mod opportunity;
 pub mod pipeline;
+pub mod product;

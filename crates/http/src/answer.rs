@@ -72,6 +72,19 @@ pub(crate) fn created<T: Shown>(writer: &Writer<'_>, record: &T, address: String
     answer.with_body(&body)
 }
 
+/// 201 with several records under a name. In a rehearsal they have ids that no records have.
+pub(crate) fn all_created<T: Shown>(writer: &Writer<'_>, name: &str, records: &[T]) -> Result<Answer, StoreError> {
+    let mut bodies = Vec::with_capacity(records.len());
+    for record in records {
+        let mut body = render::shown(writer.grants(), record, &[])?;
+        if writer.is_rehearsal() {
+            forget_id(&mut body);
+        }
+        bodies.push(body);
+    }
+    Answer::new(StatusCode::CREATED).with_body(&value!({name: bodies}))
+}
+
 /// 200 with what is no record.
 pub(crate) fn json(body: &impl Serialize) -> Result<Answer, StoreError> {
     Answer::new(StatusCode::OK).with_body(body)

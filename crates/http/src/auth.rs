@@ -353,6 +353,10 @@ requirements! {
     LeadsCreate => Some(Permission::LeadsCreate);
     LeadsWrite => Some(Permission::LeadsWrite);
     LeadsDelete => Some(Permission::LeadsDelete);
+    ProductsRead => Some(Permission::ProductsRead);
+    ProductsCreate => Some(Permission::ProductsCreate);
+    ProductsWrite => Some(Permission::ProductsWrite);
+    ProductsDelete => Some(Permission::ProductsDelete);
     UsersRead => Some(Permission::UsersRead);
     UsersWrite => Some(Permission::UsersWrite);
     CustomFieldsRead => Some(Permission::CustomFieldsRead);

@@ -17,6 +17,7 @@ use rapport_domain::{
     sales::{
         lead::{Lead, LeadPatch, NewLead},
         opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
+        product::{NewProduct, Product, ProductPatch},
     },
 };
 use rapport_persistence::{
@@ -104,6 +105,17 @@ impl Batched for Lead {
     type Patch = LeadPatch;
     const RECORDS: Resource = Resource::Leads;
     const HAS_DUPLICATES: bool = true;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Product {
+    type New = NewProduct;
+    type Patch = ProductPatch;
+    const RECORDS: Resource = Resource::Products;
+    const HAS_DUPLICATES: bool = false;
 
     fn id(&self) -> Uuid {
         self.id.uuid()

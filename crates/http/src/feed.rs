@@ -49,7 +49,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
 
 /// List changes
 ///
-/// What happened to contacts and companies, the oldest first, in the order of feed positions: each change once, and the
+/// What happened to records that have owners, the oldest first, in the order of feed positions: each change once, and the
 /// changes of a record in the order of its versions. Shown is what you may read at this moment, also of records that were
 /// deleted. `next_cursor` always leads on: at the end of what has happened so far it leads to what happens next. What
 /// happened more than 90 days ago leaves the feed, unless the server was told otherwise; a cursor from before that is

@@ -127,6 +127,7 @@ impl DocumentedFields {
             (Resource::Contacts, "Contact"),
             (Resource::Companies, "Company"),
             (Resource::Opportunities, "Opportunity"),
+            (Resource::Products, "Product"),
             (Resource::Tasks, "Task"),
             (Resource::Leads, "Lead"),
         ];

@@ -23,10 +23,11 @@ use rapport_domain::{
         contact::{ContactRelation, DeletedInList},
         duplicate::OnDuplicate,
     },
-    record::{ArchivedInList, CountryCode, Tag},
+    record::{ArchivedInList, CountryCode, CurrencyCode, Tag},
     sales::{
         lead::{LeadRelation, LeadStatusKey},
         opportunity::OpportunityRelation,
+        product::ProductRelation,
     },
     workspace::{
         api_key::{NetworkText, PermissionScope, RevokedInList},
@@ -52,12 +53,14 @@ use crate::{
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Tasks", description = "What somebody is to do, until when, and about whom."),
+        (name = "Products", description = "What the business sells, and for how much."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
         (name = "Pipelines", description = "The stages through which opportunities go."),
         (name = "Leads", description = "People and organisations who may become customers."),
         (name = "Lead statuses", description = "How far leads can have come: the list from which they take their status."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
+        (name = "Exchange rates", description = "What currencies are worth in others, by day."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
         (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),
@@ -74,8 +77,8 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
-            DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, OnDuplicate,
-            OpportunityRelation, PermissionScope, Resource, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
+            CurrencyCode, DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, OnDuplicate,
+            OpportunityRelation, PermissionScope, ProductRelation, Resource, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

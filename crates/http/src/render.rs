@@ -10,7 +10,8 @@ use rapport_domain::{
     page::Total,
     people::{company::Company, contact::Contact},
     sales::{
-        lead::Lead, lead_status::LeadStatus, lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline,
+        exchange_rate::ExchangeRate, lead::Lead, lead_status::LeadStatus, lost_reason::LostReason,
+        opportunity::Opportunity, pipeline::Pipeline, product::Product,
     },
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
@@ -104,6 +105,15 @@ impl Shown for Opportunity {
     }
 }
 
+impl Shown for Product {
+    const RESOURCE: Option<Resource> = Some(Resource::Products);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[("owner", None)];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
 impl Shown for Pipeline {
     fn version(&self) -> i64 {
         self.version
@@ -160,6 +170,12 @@ impl Shown for LeadStatus {
 }
 
 impl Shown for LostReason {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for ExchangeRate {
     fn version(&self) -> i64 {
         self.version
     }

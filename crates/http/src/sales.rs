@@ -1,10 +1,12 @@
 //! From the first sign of interest to the deal.
 
+mod exchange_rates;
 mod lead_statuses;
 pub(crate) mod leads;
 mod lost_reasons;
 mod opportunities;
 mod pipelines;
+mod products;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -59,5 +61,19 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(opportunities::moves::lose_opportunity)
         .service(opportunities::moves::reopen_opportunity)
         .service(opportunities::moves::list_opportunity_stage_history)
-        .service(opportunities::moves::list_opportunity_close_date_history);
+        .service(opportunities::moves::list_opportunity_close_date_history)
+        .service(products::list_products)
+        .service(products::create_product)
+        .service(products::batch_products)
+        .service(products::upsert_product)
+        .service(products::search_products)
+        .service(products::list_product_history)
+        .service(products::restore_product)
+        .service(products::get_product)
+        .service(products::update_product)
+        .service(products::delete_product)
+        .service(exchange_rates::list_exchange_rates)
+        .service(exchange_rates::create_exchange_rate)
+        .service(exchange_rates::load_exchange_rates)
+        .service(exchange_rates::get_exchange_rate);
 }

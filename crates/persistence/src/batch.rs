@@ -1,6 +1,7 @@
 //! Batches: many operations on records of one kind. What they concern is asked at once and locked in one order, each
 //! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one.
 
+mod codes;
 mod names;
 mod step;
 
@@ -17,6 +18,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use self::{
+    codes::Codes,
     names::Named,
     step::{Fresh, Step},
 };
@@ -101,6 +103,7 @@ struct Batch<R: Bulk> {
     named: HashMap<(String, String), Named>,
     /// Who has a match key.
     holders: HashMap<String, DuplicateCandidate>,
+    codes: Codes,
     known: Known,
     pending: Pending<R>,
     /// Versions that external ids are at by now.
@@ -120,6 +123,7 @@ impl<R: Bulk> Batch<R> {
             records: HashMap::new(),
             named: HashMap::new(),
             holders: HashMap::new(),
+            codes: Codes::default(),
             known: Known::default(),
             pending: Pending::new(),
             versions: Vec::new(),
@@ -130,10 +134,11 @@ impl<R: Bulk> Batch<R> {
         Ok(batch)
     }
 
-    /// Keeps others from giving anybody the same mailboxes, lines and external ids until the end of the transaction.
+    /// Keeps others from giving anybody the same mailboxes, lines, codes and external ids until the end of the transaction.
     fn lock(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         let mut keys = self.keys();
         keys.extend(self.external_ids().map(|(connection, id)| format!("external:{}:{connection}:{id}", R::TABLE)));
+        keys.extend(self.steps.iter().filter_map(Step::code).map(|code| format!("code:{}:{code}", R::TABLE)));
         keys.sort_unstable();
         keys.dedup();
         match keys.len() {
@@ -166,6 +171,7 @@ impl<R: Bulk> Batch<R> {
             named.extend(of_step);
         }
         self.known = Known::find(writer, &named)?;
+        self.codes = Codes::ask(writer, &self.steps)?;
         let given: Vec<&CustomValues> =
             self.steps.iter().flat_map(Step::given).filter(|given| !given.is_empty()).collect();
         let deletes = self.steps.iter().any(|step| matches!(step, Step::Delete { .. }));
@@ -203,7 +209,10 @@ impl<R: Bulk> Batch<R> {
     /// Judges an operation and notes what it writes. The inner error is its own, the outer one that of the whole batch.
     fn step(&mut self, writer: &mut Writer<'_>, step: Step<R>) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
         match step {
-            Step::Create(fresh) => Ok(self.create(writer, fresh, None)),
+            Step::Create(fresh) => {
+                self.make_way(writer, fresh.record.as_ref().ok())?;
+                Ok(self.create(writer, fresh, None))
+            }
             Step::Update { id, version, patch } => self.update(writer, id, version, &patch, None),
             Step::Upsert { upsert, fresh } => self.upsert(writer, &upsert, fresh),
             Step::Delete { id, version } => self.delete(writer, id, version),
@@ -220,6 +229,7 @@ impl<R: Bulk> Batch<R> {
         let mut record = fresh.record?;
         self.pending.judge_new(&mut record)?;
         self.require_known(&record, None)?;
+        self.codes.require_free(&record)?;
         let keys = record.match_keys();
         if fresh.on_duplicate == OnDuplicate::Refuse {
             let mut candidates: Vec<DuplicateCandidate> =
@@ -240,6 +250,7 @@ impl<R: Bulk> Batch<R> {
             self.pending.name(writer, &mut record, id, upsert.source_version);
         }
         self.pending.create(writer, &record, self.stamp, origin);
+        self.codes.note(None, &record);
         if let Some(candidate) = record.candidate(&keys) {
             self.holders.extend(keys.into_iter().map(|key| (key, candidate.clone())));
         }
@@ -283,6 +294,9 @@ impl<R: Bulk> Batch<R> {
         let mut after = before.patched(patch.clone(), self.stamp, &self.context)?;
         self.pending.judge_changes(patch, before, &mut after)?;
         self.require_known(&after, Some(before))?;
+        if after.code() != before.code() {
+            self.codes.require_free(&after)?;
+        }
         let mut patch = patch.clone();
         let (names_owner, names_team) = named(R::place_of_patch(&mut patch));
         let owner_before = before.clone().owner_and_team().0;
@@ -327,6 +341,7 @@ impl<R: Bulk> Batch<R> {
         }
         let (origin, record, known) = (named.connection, named.record, named.source_version);
         let Some(id) = record else {
+            self.make_way(writer, fresh.record.as_ref().ok())?;
             let created = self.create(writer, fresh, Some((upsert, origin)));
             if let (Ok(outcome), Some(named)) = (&created, self.named.get_mut(&key)) {
                 (named.record, named.source_version) = (Some(outcome.record.id()), upsert.source_version);
@@ -401,6 +416,8 @@ impl<R: Bulk> Batch<R> {
         if self.pending.holds(before.id()) {
             self.pending.flush(writer)?;
         }
+        self.make_way(writer, Some(&after))?;
+        self.codes.note(Some(before), &after);
         after.advance(self.stamp);
         self.pending.update(writer, verb, (before, &after), self.stamp, origin);
         self.records.insert(after.id(), (after.clone(), true));
@@ -413,6 +430,14 @@ impl<R: Bulk> Batch<R> {
             self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (record, may))));
         }
         Ok(Outcome { result: WriteResult::Updated, is_late: false, record: after })
+    }
+
+    /// Writes what is pending before a record gets a code that was given free: the database compares row by row.
+    fn make_way(&mut self, writer: &mut Writer<'_>, record: Option<&R>) -> Result<(), StoreError> {
+        match record.is_some_and(|record| self.codes.follows_another(record)) {
+            true => self.pending.flush(writer),
+            false => Ok(()),
+        }
     }
 
     fn require_known(&self, record: &R, before: Option<&R>) -> Result<(), StoreError> {

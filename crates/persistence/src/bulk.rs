@@ -31,7 +31,7 @@ use crate::{
     batch::Operation,
     journal::{self, BulkEntry, Entry},
     people::{companies, contacts},
-    sales::lost_reasons,
+    sales::{lost_reasons, products},
     schema::external_ids,
     workspace::{teams, users},
 };
@@ -108,6 +108,23 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
         false
     }
 
+    /// The code that no other living record of its kind has; none where there is no such code.
+    fn code(&self) -> Option<&str> {
+        None
+    }
+    /// The code that a patch gives.
+    fn code_given(_patch: &Self::Patch) -> Option<&str> {
+        None
+    }
+    /// Who has which of these codes, whether the caller may see them or not.
+    fn code_holders(_reader: &mut Reader<'_>, _codes: Vec<String>) -> Result<Vec<(String, Uuid)>, StoreError> {
+        Ok(Vec::new())
+    }
+    /// What somebody is told who wants the code of another.
+    fn code_taken() -> StoreError {
+        StoreError::Internal(format!("a {} has no code", Self::kind().as_str()))
+    }
+
     /// Those whom the caller may see and who have one of these match keys, with all of their keys. None where it is no
     /// matter who has them.
     fn holders(
@@ -138,6 +155,7 @@ pub(crate) enum Referenced {
     Contact,
     Company,
     LostReason,
+    Product,
 }
 
 impl Referenced {
@@ -148,6 +166,7 @@ impl Referenced {
             Self::Contact => "contact",
             Self::Company => "company",
             Self::LostReason => "lost reason to choose",
+            Self::Product => "product",
         }
     }
 }
@@ -218,6 +237,10 @@ impl Known {
         let reasons = named.ids(Referenced::LostReason);
         if !reasons.is_empty() {
             known.ids.extend(lost_reasons::known(reader, reasons)?);
+        }
+        let products = named.ids(Referenced::Product);
+        if !products.is_empty() {
+            known.ids.extend(products::known(reader, products)?);
         }
         Ok(known)
     }
@@ -367,9 +390,9 @@ impl<R: Bulk> Pending<R> {
         let pending = std::mem::replace(self, Self { custom, ..Self::new() });
         let pg = writer.pg();
         if !pending.inserted.is_empty() {
-            R::insert(pg, pending.inserted)?;
+            R::insert(pg, pending.inserted).map_err(outrun)?;
         }
-        if update(pg, R::TABLE, R::COLUMNS, &pending.updated)? != pending.updated.len() {
+        if update(pg, R::TABLE, R::COLUMNS, &pending.updated).map_err(outrun)? != pending.updated.len() {
             return Err(StoreError::Contention); // somebody changed one of them since it was read
         }
         if !pending.external_ids.is_empty() {
@@ -379,6 +402,14 @@ impl<R: Bulk> Pending<R> {
         journal::copy(writer.pg(), pending.entries)?;
         let written: Vec<Uuid> = pending.records.into_iter().collect();
         if written.is_empty() { Ok(()) } else { R::follow(writer, &written) }
+    }
+}
+
+/// Somebody has taken a code since it was asked for; who looks again sees who has it.
+fn outrun(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Conflict { .. } => StoreError::Contention,
+        other => other,
     }
 }
 

@@ -177,6 +177,13 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("custom_fields_pkey", Meaning::Ours),
     ("custom_fields_resource_check", Meaning::Ours),
     ("custom_fields_workspace_fkey", Meaning::Ours),
+    (
+        "exchange_rates_currencies_check",
+        Meaning::NotAllowed { pointer: "/to_currency", detail: "A currency is worth itself. Name another one." },
+    ),
+    ("exchange_rates_pkey", Meaning::Ours),
+    ("exchange_rates_rate_check", Meaning::NotAllowed { pointer: "/rate", detail: "A rate is above zero." }),
+    ("exchange_rates_workspace_fkey", Meaning::Ours),
     ("external_ids_pkey", Meaning::Taken { code: "external_id_taken", detail: "Another record has this external id." }),
     ("feed_heads_pkey", Meaning::Ours),
     ("idempotency_keys_fingerprint_check", Meaning::Ours),
@@ -256,6 +263,20 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("pipelines_name_unique", Meaning::Taken { code: "name_taken", detail: "A pipeline of this name exists already." }),
     ("pipelines_pkey", Meaning::Ours),
     ("pipelines_workspace_fkey", Meaning::Ours),
+    (
+        "products_code_unique",
+        Meaning::Taken { code: "code_taken", detail: "Another product has this code. Choose one of its own." },
+    ),
+    ("products_owner_fkey", Meaning::Unknown { pointer: "/owner_id", what: "user" }),
+    ("products_pkey", Meaning::Ours),
+    ("products_recurring_interval_check", Meaning::Ours),
+    ("products_source_check", Meaning::Ours),
+    ("products_stock_state_check", Meaning::Ours),
+    (
+        "products_tax_rate_check",
+        Meaning::NotAllowed { pointer: "/tax_rate", detail: "A tax rate is a percentage from 0 to 100." },
+    ),
+    ("products_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
     ("record_shares_access_check", Meaning::Ours),
     ("record_shares_pkey", Meaning::Ours),
     ("record_shares_team_fkey", Meaning::Unknown { pointer: "/team_id", what: "team" }),
@@ -375,6 +396,14 @@ impl From<DieselError> for StoreError {
 
 fn meaning(constraint: &str) -> Option<&'static Meaning> {
     CONSTRAINTS.iter().find(|(name, _)| *name == constraint).map(|(_, meaning)| meaning)
+}
+
+/// What somebody is told who wants what this unique constraint keeps for another.
+pub(crate) fn taken(constraint: &str) -> StoreError {
+    match meaning(constraint) {
+        Some(Meaning::Taken { code, detail }) => StoreError::Conflict { code, detail: (*detail).to_owned() },
+        _ => StoreError::Internal(format!("{constraint} keeps nothing for anybody")),
+    }
 }
 
 fn violated(meaning: &Meaning, error: &DieselError) -> StoreError {

@@ -1,7 +1,9 @@
 //! From the first sign of interest to the deal.
 
+pub mod exchange_rates;
 pub mod lead_statuses;
 pub mod leads;
 pub mod lost_reasons;
 pub mod opportunities;
 pub mod pipelines;
+pub mod products;

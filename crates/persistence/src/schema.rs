@@ -452,6 +452,49 @@ diesel::table! {
 }
 
 diesel::table! {
+    products (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        source -> Text,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        custom -> Jsonb,
+        code -> Text,
+        name -> Text,
+        tax_rate -> Nullable<Numeric>,
+        recurring_interval -> Nullable<Text>,
+        active -> Bool,
+        stock_state -> Nullable<Text>,
+        details -> Jsonb,
+        currencies -> Array<Text>,
+        search -> Text,
+        sort_name -> Text,
+        folded -> Jsonb,
+    }
+}
+
+diesel::table! {
+    exchange_rates (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        from_currency -> Text,
+        to_currency -> Text,
+        rate -> Numeric,
+        valid_from -> Date,
+    }
+}
+
+diesel::table! {
     pipelines (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

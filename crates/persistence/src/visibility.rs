@@ -108,9 +108,14 @@ impl Policy {
                 (Resource::Tasks, Shares::All) => Parts::All,
                 (Resource::Tasks, Shares::ToWrite) => Parts::Assignees,
                 (Resource::Tasks, Shares::None)
-                | (Resource::Contacts | Resource::Companies | Resource::Opportunities | Resource::Leads, _) => {
-                    Parts::None
-                }
+                | (
+                    Resource::Contacts
+                    | Resource::Companies
+                    | Resource::Opportunities
+                    | Resource::Products
+                    | Resource::Leads,
+                    _,
+                ) => Parts::None,
             },
             now: reader.now(),
         }

@@ -13,9 +13,11 @@ use rapport_domain::{
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
     sales::{
+        exchange_rate::ExchangeRateList,
         lead::{LeadMove, NewLead},
         lost_reason::LostReasonQuery,
         opportunity::{LoseOpportunity, MoveOpportunity, NewOpportunity, WinOpportunity},
+        product::NewProduct,
     },
     workspace::{custom_field::NewCustomField, team::NewTeam, user::NewUser},
 };
@@ -25,7 +27,7 @@ use rapport_persistence::{
     activity::tasks,
     commerce::connections,
     people::{companies, contacts},
-    sales::{leads, lost_reasons, opportunities, pipelines},
+    sales::{exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
     workspace::{
         custom_fields, roles, teams, users,
         workspaces::{self, Workspace},
@@ -168,6 +170,13 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
             db.write(&scope, move |writer| leads::move_to(writer, id, None, &to)).await?;
         }
     }
+    for (index, product) in sample_products().into_iter().enumerate() {
+        let mut new: NewProduct = read(product)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        db.write(&scope, move |writer| products::create(writer, new)).await?;
+    }
+    let rates: ExchangeRateList = read(sample_rates())?;
+    db.write(&scope, move |writer| exchange_rates::load(writer, rates.clone())).await?;
     Ok(())
 }
 
@@ -326,6 +335,37 @@ fn sample_leads() -> Vec<(Value, Option<&'static str>)> {
             None,
         ),
     ]
+}
+
+fn sample_products() -> Vec<Value> {
+    let prices = |prices: &[(&str, &str)]| {
+        let price = |(currency, unit_price): &(&str, &str)| json!({"currency": currency, "unit_price": unit_price});
+        prices.iter().map(price).collect::<Vec<_>>()
+    };
+    vec![
+        json!({"code": "PRA-70-200", "name": "Dark chocolate 70 %, 200 g", "category": "Chocolate",
+            "description": "A bar of beans from Ghana, without lecithin.", "tags": ["bestseller"],
+            "prices": prices(&[("EUR", "4.95"), ("CHF", "5.20"), ("GBP", "4.25")]),
+            "tax_category": "reduced", "tax_rate": "7", "stock_state": "in_stock"}),
+        json!({"code": "PRA-MIX-24", "name": "Pralinés, box of 24", "category": "Chocolate", "unit": "box",
+            "prices": prices(&[("EUR", "29.90")]), "tax_category": "reduced", "tax_rate": "7", "stock_state": "out_of_stock"}),
+        json!({"code": "ABO-MONAT", "name": "Süßes Abonnement", "category": "Subscriptions", "unit": "delivery",
+            "description": "Each month another kind, and a letter from whoever made it.",
+            "prices": prices(&[("EUR", "19.00"), ("USD", "23.50")]), "recurring_interval": "month", "tax_rate": "7"}),
+        json!({"code": "SRV-WORKSHOP", "name": "Tasting workshop", "category": "Services", "unit": "hour",
+            "prices": prices(&[("EUR", "120"), ("JPY", "19500")]), "tax_category": "standard", "tax_rate": "19"}),
+        json!({"code": "PRA-OSTERN-18", "name": "Easter egg, edition of 2018", "active": false,
+            "stock_state": "discontinued"}),
+    ]
+}
+
+fn sample_rates() -> Value {
+    let rate = |to: &str, rate: &str, valid_from: &str| json!({"from_currency": "EUR", "to_currency": to, "rate": rate, "valid_from": valid_from});
+    json!({"rates": [
+        rate("USD", "1.0421", "2025-01-02"), rate("GBP", "0.8291", "2025-01-02"), rate("CHF", "0.9392", "2025-01-02"),
+        rate("JPY", "163.12", "2025-01-02"), rate("USD", "1.1750", "2026-01-02"), rate("GBP", "0.8718", "2026-01-02"),
+        rate("CHF", "0.9303", "2026-01-02"), rate("JPY", "184.09", "2026-01-02"),
+    ]})
 }
 
 /// Contacts, each with the place of their company in the list above.

@@ -92,11 +92,18 @@ fn without_its_permission_every_operation_is_forbidden() {
             "upsert_contact" => vec![scope, "contacts:create"],
             "upsert_company" => vec![scope, "companies:create"],
             "upsert_opportunity" => vec![scope, "opportunities:create"],
+            "upsert_product" => vec![scope, "products:create"],
             "upsert_task" => vec![scope, "tasks:create"],
             "upsert_lead" => vec![scope, "leads:create"],
-            "transfer_user" => {
-                vec![scope, "contacts:write", "companies:write", "leads:write", "opportunities:write", "tasks:write"]
-            }
+            "transfer_user" => vec![
+                scope,
+                "contacts:write",
+                "companies:write",
+                "leads:write",
+                "opportunities:write",
+                "products:write",
+                "tasks:write",
+            ],
             _ => vec![scope],
         };
         let answer = call(&operation, &workspace.scoped(&scopes), &id, Some(&admin));
@@ -142,28 +149,25 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
     let user = other.user("owner@example.com", StandardRole::Agent, "a long enough password");
     let reason = there.get("/v1/lost_reasons?limit=1").body["data"][0]["id"].clone();
     let references = [
-        ("/v1/contacts", "company_id", &company),
-        ("/v1/companies", "parent_id", &company),
-        ("/v1/contacts", "owner_id", &json!(user)),
-        ("/v1/companies", "owner_id", &json!(user)),
-        ("/v1/opportunities", "company_id", &company),
-        ("/v1/opportunities", "owner_id", &json!(user)),
-        ("/v1/tasks", "owner_id", &json!(user)),
-        ("/v1/tasks", "assignee_id", &json!(user)),
-        ("/v1/leads", "owner_id", &json!(user)),
-        ("/v1/leads", "lost_reason_id", &reason),
+        ("/v1/contacts", "NewContact", "company_id", &company),
+        ("/v1/companies", "NewCompany", "parent_id", &company),
+        ("/v1/contacts", "NewContact", "owner_id", &json!(user)),
+        ("/v1/companies", "NewCompany", "owner_id", &json!(user)),
+        ("/v1/products", "NewProduct", "owner_id", &json!(user)),
+        ("/v1/tasks", "NewTask", "owner_id", &json!(user)),
+        ("/v1/tasks", "NewTask", "assignee_id", &json!(user)),
+        ("/v1/opportunities", "NewOpportunity", "company_id", &company),
+        ("/v1/opportunities", "NewOpportunity", "owner_id", &json!(user)),
+        ("/v1/leads", "NewLead", "owner_id", &json!(user)),
+        ("/v1/leads", "NewLead", "lost_reason_id", &reason),
     ];
-    for (collection, field, id) in references {
-        let answer = here.post(collection, &json!({"name": "x", "first_name": "x", field: id}));
-        // Each collection has one of the two names; the other is unknown, and what counts is the reference.
-        if answer.status == 422 && answer.body["errors"][0]["code"] == "unknown_field" {
-            let own = if collection.ends_with("companies") { "name" } else { "first_name" };
-            let mut new = json!({own: "x", field: id});
-            if field == "lost_reason_id" {
-                new["status"] = json!("unqualified"); // only what is lost has a reason
-            }
-            here.post(collection, &new).expect_errors(&[(&format!("/{field}"), "unknown_reference")]);
+    for (collection, schema, field, id) in references {
+        let mut new = samples::body(schema, "x");
+        new[field] = id.clone();
+        if field == "lost_reason_id" {
+            new["status"] = json!("unqualified"); // only what is lost has a reason
         }
+        here.post(collection, &new).expect_errors(&[(&format!("/{field}"), "unknown_reference")]);
     }
     let parent = json!({"name": "x", "parent": {"kind": "company", "id": company}});
     here.post("/v1/tasks", &parent).expect_errors(&[("/parent/id", "unknown_reference")]);

@@ -160,6 +160,7 @@ fn every_field_can_be_closed() {
         (Resource::Contacts, "Contact"),
         (Resource::Companies, "Company"),
         (Resource::Opportunities, "Opportunity"),
+        (Resource::Products, "Product"),
         (Resource::Tasks, "Task"),
         (Resource::Leads, "Lead"),
     ];

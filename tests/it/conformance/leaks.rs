@@ -101,6 +101,10 @@ const TABLE: &[(&str, Row)] = &[
     ("update_lost_reason", Row::Behind("sales_settings:write")),
     ("delete_lost_reason", Row::Behind("sales_settings:write")),
     ("list_lost_reason_history", Row::Apart),
+    ("list_exchange_rates", Row::Apart),
+    ("create_exchange_rate", Row::Behind("sales_settings:write")),
+    ("load_exchange_rates", Row::Behind("sales_settings:write")),
+    ("get_exchange_rate", Row::Apart),
     ("list_api_keys", Row::Behind("api_keys:read")),
     ("create_api_key", Row::Behind("api_keys:write")),
     ("get_api_key", Row::Behind("api_keys:read")),
@@ -180,6 +184,16 @@ const TABLE: &[(&str, Row)] = &[
     ("list_lead_history", Row::History("leads")),
     ("list_lead_status_changes", Row::StatusHistory),
     ("list_lead_duplicates", Row::DuplicatesOfLead),
+    ("list_products", Row::List("products")),
+    ("search_products", Row::Search("products")),
+    ("create_product", Row::Create("products")),
+    ("get_product", Row::Get("products")),
+    ("update_product", Row::Update("products")),
+    ("delete_product", Row::Delete("products")),
+    ("restore_product", Row::Restore("products")),
+    ("upsert_product", Row::Upsert("products")),
+    ("batch_products", Row::Batch("products")),
+    ("list_product_history", Row::History("products")),
     ("explain_filter", Row::Explain),
     ("list_changes", Row::Changes),
     ("stream_changes", Row::StreamOfChanges),
@@ -290,6 +304,11 @@ impl Case<'_> {
             }
         }
         self.explanations();
+    }
+
+    /// Whether the caller may write what a record can't do without.
+    fn writes_needed(&self, resource: &str) -> bool {
+        needed(resource).iter().all(|field| self.mask.writes(resource, field))
     }
 
     fn rule(&self, resource: &str) -> Rule {
@@ -466,6 +485,9 @@ impl Case<'_> {
         let of_parties = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
         let parameters = match resource {
             "contacts" | "companies" | "leads" => of_parties.as_slice(),
+            "products" => {
+                &[("tag=x", "tags"), ("code=x", "code"), ("category=x", "category"), ("active=true", "active")]
+            }
             _ => &of_parties[..1],
         };
         for (parameter, field) in parameters {
@@ -478,15 +500,16 @@ impl Case<'_> {
     fn create(&self, resource: &'static str) {
         let rule = self.rule(resource);
         let unique = uuid::Uuid::now_v7().simple().to_string();
-        let field = needed(resource);
         let path = format!("/v1/{resource}");
-        let may = rule.create && self.mask.writes(resource, field);
-        let answer = self.world.caller.post(&path, &json!({field: unique}));
+        let may = rule.create && self.writes_needed(resource);
+        let answer = self.world.caller.post(&path, &new(resource, &unique));
         self.expect(&format!("create in {resource}"), None, &answer, if may { 201 } else { 403 });
         self.world.forget(resource, &answer);
         let closed = self.mask.closed_to_write(resource);
         if rule.create && may {
-            let answer = self.world.caller.post(&path, &json!({field: unique, closed: closed_value(closed)}));
+            let mut body = new(resource, &unique);
+            body[closed] = closed_value(closed);
+            let answer = self.world.caller.post(&path, &body);
             let is_open = self.mask.writes(resource, closed);
             assert_eq!(answer.status == 403, !is_open, "{closed} with {:?}: {}", self.mask, answer.text);
             self.world.forget(resource, &answer);
@@ -517,10 +540,9 @@ impl Case<'_> {
                 self.world.put_back(resource, *place, "tags", &before["tags"]);
             }
         }
-        let field = needed(resource);
         let path = format!("/v1/{resource}/by-external-id/import/{}", uuid::Uuid::now_v7());
-        let answer = self.world.caller.put(&path, &json!({field: "New"}));
-        let may = rule.writes_any() && rule.create && self.mask.writes(resource, field);
+        let answer = self.world.caller.put(&path, &new(resource, "New"));
+        let may = rule.writes_any() && rule.create && self.writes_needed(resource);
         self.expect(&format!("upsert a new one in {resource}"), None, &answer, if may { 201 } else { 403 });
         if may {
             let id = answer.body["record"]["id"].as_str().unwrap();
@@ -532,9 +554,8 @@ impl Case<'_> {
     fn batch(&self, resource: &'static str) {
         let rule = self.rule(resource);
         let is_closed = |field| !self.mask.writes(resource, field);
-        let field = needed(resource);
-        let mut operations = vec![json!({"op": "create", "data": {field: "New"}})];
-        let mut expected = vec![if rule.create && !is_closed(field) { 201 } else { 403 }];
+        let mut operations = vec![json!({"op": "create", "data": new(resource, "New")})];
+        let mut expected = vec![if rule.create && self.writes_needed(resource) { 201 } else { 403 }];
         let mut before = Vec::new();
         for place in Place::ALL {
             let id = self.world.id(resource, *place);
@@ -750,13 +771,14 @@ impl Case<'_> {
             "opportunities" => ("company", "company_id"),
             "tasks" => ("company", "parent"),
             "leads" => ("owner", "owner_id"),
+            "products" => ("owner", "owner_id"),
             other => panic!("{other} embeds nothing: say here what it does"),
         };
         let path = format!("/v1/{resource}/{}?expand={relation}", self.world.id(resource, place));
         let answer = self.world.caller.get(&path);
         let is_open = self.mask.shows(resource, field);
         self.expect(&format!("expand {relation}"), Some(place), &answer, if is_open { 200 } else { 403 });
-        if is_open && resource != "companies" && place.is_here() {
+        if is_open && relation == "company" && place.is_here() {
             let is_seen = self.rule("companies").sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
         }
@@ -879,13 +901,23 @@ fn entity(resource: &str) -> &'static str {
         "opportunities" => "opportunity",
         "tasks" => "task",
         "leads" => "lead",
+        "products" => "product",
         other => panic!("{other} has no entity: add it here"),
     }
 }
 
-/// A field without which there is no record, and with which alone there is one.
-fn needed(resource: &str) -> &'static str {
-    if resource == "companies" { "name" } else { "first_name" }
+/// Fields without which there is no record, and with which alone there is one.
+fn needed(resource: &str) -> &'static [&'static str] {
+    match resource {
+        "contacts" | "leads" => &["first_name"],
+        "products" => &["code", "name"],
+        _ => &["name"],
+    }
+}
+
+/// A new record with what it needs alone, all of it this word.
+fn new(resource: &str, word: &str) -> Value {
+    needed(resource).iter().map(|field| ((*field).to_owned(), json!(word))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// The node that looks for a word in its field.

@@ -19,9 +19,12 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "TaskPatch" => json!({"name": unique}),
         "TaskSearch" => json!({"filter": filter("task", unique), "limit": 1}),
         "TaskBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewTask", unique)}]}),
+        // Not active, so that a patch with true changes something.
+        "NewProduct" => json!({"code": unique, "name": unique, "active": false}),
         // With what a new one needs, for upserts.
         "ContactPatch" => json!({"last_name": unique}),
         "CompanyPatch" => json!({"name": unique}),
+        "ProductPatch" => json!({"code": unique, "name": unique}),
         "ContactSearch" => json!({"filter": filter("contact", unique), "limit": 1}),
         "CompanySearch" => json!({"filter": filter("company", unique), "limit": 1}),
         "NewOpportunity" => json!({"name": unique}),
@@ -36,12 +39,14 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "NewPipeline" => json!({"name": unique, "allow_backward": false, "allow_skip": false}),
         "PipelinePatch" => json!({"name": unique}),
         "StageTransfer" => json!({"from_stage_id": NOBODY, "to_stage_id": NOBODY}),
+        "ProductSearch" => json!({"filter": filter("product", unique), "limit": 1}),
         "FilterInquiry" => json!({"filter": filter("contact", unique)}),
         "NewUser" => json!({"email": format!("{unique}@example.com"), "name": unique}),
         "UserPatch" => json!({"name": unique}),
         "Transfer" => json!({"to": [NOBODY]}),
         "ContactBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewContact", unique)}]}),
         "CompanyBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewCompany", unique)}]}),
+        "ProductBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewProduct", unique)}]}),
         "NewView" => json!({"resource": "contacts", "name": unique, "visibility": "everyone"}),
         "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
@@ -58,6 +63,8 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "LeadStatusPatch" => json!({"name": unique}),
         "NewLostReason" => json!({"key": key(unique), "name": unique}),
         "LostReasonPatch" => json!({"description": unique}),
+        "NewExchangeRate" => rate(),
+        "ExchangeRateList" => json!({"rates": [rate()]}),
         "NewTeam" => json!({"name": unique}),
         "TeamPatch" => json!({"description": unique}),
         "NewCustomField" => {
@@ -81,6 +88,10 @@ pub fn body(schema: &str, unique: &str) -> Value {
         }
         other => panic!("{other} has no sample: add one here"),
     }
+}
+
+fn rate() -> Value {
+    json!({"from_currency": "EUR", "to_currency": "USD", "rate": "1.0842", "valid_from": "2026-11-20"})
 }
 
 /// A name for programs.

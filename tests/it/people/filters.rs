@@ -12,14 +12,14 @@ use rapport_domain::{
     activity::task::TaskSearch,
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
-    sales::{lead::LeadSearch, opportunity::OpportunitySearch},
+    sales::{lead::LeadSearch, opportunity::OpportunitySearch, product::ProductSearch},
 };
 use rapport_persistence::{
     Clock, Db,
     activity::tasks,
     migrations,
     people::{companies, contacts},
-    sales::{leads, opportunities},
+    sales::{leads, opportunities, products},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -40,7 +40,7 @@ const MOMENTS: &[&str] =
 fn the_database_and_the_evaluator_say_the_same_of_every_tree() {
     let world = World::new(&MOMENTS.iter().map(|moment| moment.parse().unwrap()).collect::<Vec<_>>());
     // The planner takes a workspace that it has not seen for empty, and joins what is related in loops within loops.
-    change_database("ANALYZE contacts, companies, leads, custom_field_values");
+    change_database("ANALYZE contacts, companies, leads, opportunities, products, tasks, custom_field_values");
     let mut trees = Trees::new(0x5eed, &world);
     let mut found = [0_usize; 2];
     for moment in MOMENTS {
@@ -111,6 +111,11 @@ async fn found_by(db: &Db, world: &World, tree: &Value) -> BTreeSet<Uuid> {
         Entity::Company => {
             let search: CompanySearch = serde_json::from_value(body).unwrap();
             let page = db.read(&world.scope(), move |reader| companies::search(reader, &search)).await;
+            page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
+        }
+        Entity::Product => {
+            let search: ProductSearch = serde_json::from_value(body).unwrap();
+            let page = db.read(&world.scope(), move |reader| products::search(reader, &search)).await;
             page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
         }
     }

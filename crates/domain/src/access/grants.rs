@@ -154,6 +154,13 @@ impl Grants {
         Self { user: None, teams: Vec::new(), team_tree: Vec::new(), is_admin: false, grants, permissions: all }
     }
 
+    /// What somebody may do who has rights on one resource alone.
+    #[cfg(test)]
+    pub(crate) fn on_one(resource: Resource, grant: Grant) -> Self {
+        let of = |other: &Resource| if *other == resource { grant.clone() } else { Grant::NONE };
+        Self::new(Resource::ALL.iter().map(of).collect(), Permissions::default())
+    }
+
     /// The same for a user in teams.
     #[must_use]
     pub fn of_user(self, user: Uuid, teams: Vec<Uuid>, team_tree: Vec<Uuid>) -> Self {
@@ -249,13 +256,8 @@ mod tests {
 
     #[test]
     fn nobody_gives_more_than_they_have() {
-        let on_the_first = |grant: Grant| {
-            let mut grants = vec![Grant::NONE; Resource::ALL.len()];
-            grants[0] = grant;
-            Grants::new(grants, Permissions::default())
-        };
-        let mine = on_the_first(team_readers());
-        let more = on_the_first(Grant { read: Reach::All, ..team_readers() });
+        let mine = Grants::on_one(Resource::Contacts, team_readers());
+        let more = Grants::on_one(Resource::Contacts, Grant { read: Reach::All, ..team_readers() });
         assert!(mine.cover(&mine) && more.cover(&mine) && !mine.cover(&more));
         assert!(Grants::everything().cover(&more) && !more.cover(&Grants::everything()));
     }

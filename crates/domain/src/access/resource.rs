@@ -11,8 +11,7 @@ use crate::{
     activity::task::Task,
     people::{company::Company, contact::Contact},
     record::RecordKind,
-    sales::lead::Lead,
-    sales::opportunity::Opportunity,
+    sales::{lead::Lead, opportunity::Opportunity, product::Product},
 };
 
 /// Records that have an owner, so that rights on them differ from one to the next.
@@ -22,6 +21,7 @@ pub enum Resource {
     Contacts,
     Companies,
     Opportunities,
+    Products,
     Tasks,
     Leads,
 }
@@ -45,7 +45,8 @@ pub(super) fn is_open(field: &str) -> bool {
 }
 
 impl Resource {
-    pub const ALL: &'static [Self] = &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Tasks, Self::Leads];
+    pub const ALL: &'static [Self] =
+        &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Products, Self::Tasks, Self::Leads];
 
     /// Its name in addresses and scopes.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +56,7 @@ impl Resource {
             Self::Tasks => "tasks",
             Self::Opportunities => "opportunities",
             Self::Leads => "leads",
+            Self::Products => "products",
         }
     }
 
@@ -71,6 +73,7 @@ impl Resource {
             Self::Tasks => RecordKind::Task,
             Self::Opportunities => RecordKind::Opportunity,
             Self::Leads => RecordKind::Lead,
+            Self::Products => RecordKind::Product,
         }
     }
 
@@ -102,6 +105,10 @@ impl Resource {
             (Self::Leads, Right::Create) => Permission::LeadsCreate,
             (Self::Leads, Right::Write) => Permission::LeadsWrite,
             (Self::Leads, Right::Delete) => Permission::LeadsDelete,
+            (Self::Products, Right::Read) => Permission::ProductsRead,
+            (Self::Products, Right::Create) => Permission::ProductsCreate,
+            (Self::Products, Right::Write) => Permission::ProductsWrite,
+            (Self::Products, Right::Delete) => Permission::ProductsDelete,
         }
     }
 
@@ -113,6 +120,7 @@ impl Resource {
             Self::Tasks => Task::FIELDS,
             Self::Opportunities => Opportunity::FIELDS,
             Self::Leads => Lead::FIELDS,
+            Self::Products => Product::FIELDS,
         }
     }
 }

@@ -25,6 +25,7 @@ pub enum Entity {
     Opportunity,
     Task,
     Lead,
+    Product,
 }
 
 impl From<Resource> for Entity {
@@ -35,12 +36,15 @@ impl From<Resource> for Entity {
             Resource::Opportunities => Self::Opportunity,
             Resource::Tasks => Self::Task,
             Resource::Leads => Self::Lead,
+            Resource::Products => Self::Product,
         }
     }
 }
 
 impl Entity {
-    pub const ALL: &'static [Self] = &[Self::Contact, Self::Company, Self::Opportunity, Self::Task, Self::Lead];
+    /// All there are.
+    pub const ALL: &'static [Self] =
+        &[Self::Contact, Self::Company, Self::Opportunity, Self::Product, Self::Task, Self::Lead];
 
     /// Its word in messages.
     pub fn as_str(self) -> &'static str {
@@ -55,6 +59,7 @@ impl Entity {
             Self::Task => Resource::Tasks,
             Self::Opportunity => Resource::Opportunities,
             Self::Lead => Resource::Leads,
+            Self::Product => Resource::Products,
         }
     }
 
@@ -64,6 +69,7 @@ impl Entity {
             Self::Contact => crate::people::contact::Contact::SEARCHED,
             Self::Company => crate::people::company::Company::SEARCHED,
             Self::Opportunity => crate::sales::opportunity::Opportunity::SEARCHED,
+            Self::Product => crate::sales::product::Product::SEARCHED,
             Self::Task => crate::activity::task::Task::SEARCHED,
             Self::Lead => crate::sales::lead::Lead::SEARCHED,
         }
@@ -73,7 +79,7 @@ impl Entity {
     pub fn has_place(self) -> bool {
         match self {
             Self::Contact | Self::Company | Self::Lead => true,
-            Self::Opportunity | Self::Task => false,
+            Self::Opportunity | Self::Product | Self::Task => false,
         }
     }
 }
@@ -203,10 +209,9 @@ impl From<&CustomField> for Definition {
             CustomFieldType::MultiChoice => Kind::Tags(options()),
             CustomFieldType::Reference => Kind::Choice(Options::Ids),
         };
-        let entity = Entity::from(field.resource);
         // Addresses are sorted as they are, and compared without case.
         let sorted = (field.sorted && field.kind != CustomFieldType::Url).then_some(field.id);
-        Self { entity, key: field.key.clone(), kind, sorted }
+        Self { entity: field.resource.into(), key: field.key.clone(), kind, sorted }
     }
 }
 
@@ -286,6 +291,7 @@ mod tests {
             lead_status::LeadStatusClass,
             opportunity::OpportunityType,
             pipeline::{ForecastCategory, StageClass},
+            product::{RecurringInterval, StockState},
         },
     };
 
@@ -338,6 +344,8 @@ mod tests {
         are::<ForecastCategory>(Entity::Opportunity, "forecast_category");
         are::<OpportunityType>(Entity::Opportunity, "type");
         are::<LeadSource>(Entity::Opportunity, "lead_source");
+        are::<RecurringInterval>(Entity::Product, "recurring_interval");
+        are::<StockState>(Entity::Product, "stock_state");
     }
 
     #[test]

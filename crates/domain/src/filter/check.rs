@@ -431,9 +431,7 @@ mod tests {
         let readable =
             crate::access::FieldRule { mode: crate::access::FieldMode::AllBut, fields: ["birthday".to_owned()].into() };
         let contacts = crate::access::Grant { read: Reach::All, readable, ..crate::access::Grant::NONE };
-        let mut each = vec![crate::access::Grant::NONE; Resource::ALL.len()];
-        each[Resource::Contacts as usize] = contacts;
-        let grants = Grants::new(each, crate::access::Permissions::default());
+        let grants = Grants::on_one(Resource::Contacts, contacts);
         let catalogue = Catalogue::standard();
         let surroundings = Surroundings { catalogue, grants: &grants, as_of: DateTime::UNIX_EPOCH, country: None };
         let refused = check(&filter, "/filter", &surroundings).unwrap_err();

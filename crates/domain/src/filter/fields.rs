@@ -62,6 +62,9 @@ const TASK_STATUS_CLASSES: &[&str] = &["open", "on_hold", "done", "cancelled"];
 const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
 
 const PARENT_KINDS: &[&str] = &["contact", "company"];
+const INTERVALS: &[&str] = &["month", "quarter", "year"];
+
+const STOCK_STATES: &[&str] = &["in_stock", "out_of_stock", "discontinued"];
 
 const LEAD_STATUS_CLASSES: &[&str] = &["open", "ongoing", "on_hold", "won", "lost"];
 
@@ -161,6 +164,7 @@ pub(super) fn all() -> Vec<Field> {
             Entity::Contact => fields.extend(of_parties(entity).into_iter().chain(of_contacts())),
             Entity::Company => fields.extend(of_parties(entity).into_iter().chain(of_companies())),
             Entity::Opportunity => fields.extend(of_opportunities()),
+            Entity::Product => fields.extend(of_products()),
             Entity::Task => fields.extend(of_tasks()),
             Entity::Lead => fields.extend(of_reachable(entity).into_iter().chain(of_leads())),
         }
@@ -389,6 +393,26 @@ fn of_leads() -> Vec<Field> {
         column(entity, "converted_contact_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         column(entity, "converted_company_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         column(entity, "converted_opportunity_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+    ]
+}
+
+fn of_products() -> Vec<Field> {
+    let entity = Entity::Product;
+    vec![
+        column(entity, "code", Kind::Text, IndexClass::Btree),
+        folded(entity, "name", IndexClass::Trgm),
+        folded(entity, "category", IndexClass::Trgm),
+        folded(entity, "unit", IndexClass::None),
+        Field {
+            place: Place::Column("currencies"),
+            access: vec!["prices".into()],
+            ..column(entity, "price_currency", Kind::Tags(Options::Open), IndexClass::Gin)
+        },
+        folded(entity, "tax_category", IndexClass::None),
+        column(entity, "tax_rate", Kind::Number, IndexClass::None),
+        column(entity, "recurring_interval", Kind::Choice(Options::Words(INTERVALS)), IndexClass::Btree),
+        column(entity, "active", Kind::Bool, IndexClass::Btree),
+        column(entity, "stock_state", Kind::Choice(Options::Words(STOCK_STATES)), IndexClass::None),
     ]
 }
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::nodes::{
-    ChoiceNode, ChoiceOperator, DateNode, DateOperator, InstantNode, InstantOperator, Node, TagsNode, TagsOperator,
-    TextNode, TextOperator,
+    BoolNode, ChoiceNode, ChoiceOperator, DateNode, DateOperator, InstantNode, InstantOperator, Node, TagsNode,
+    TagsOperator, TextNode, TextOperator,
 };
 
 /// The nodes of the parameters that were given, each with the parameter's name. All of them have to hold.
@@ -68,6 +68,14 @@ impl Parameters {
     /// A condition of its own, where it was asked for.
     pub(crate) fn node(mut self, parameter: &'static str, node: Option<Node>) -> Self {
         self.0.extend(node.map(|node| (parameter, node)));
+        self
+    }
+
+    /// Whether it is so.
+    pub(crate) fn is(mut self, parameter: &'static str, value: Option<bool>) -> Self {
+        if let Some(value) = value {
+            self.0.push((parameter, Node::Bool(BoolNode { field: parameter.to_owned(), value })));
+        }
         self
     }
 

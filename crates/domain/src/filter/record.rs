@@ -14,7 +14,10 @@ use crate::{
         contact::Contact,
         contact_point::{EmailAddress, PhoneNumber, PostalAddress},
     },
-    sales::lead::{Lead, Utm},
+    sales::{
+        lead::{Lead, Utm},
+        product::Product,
+    },
 };
 
 /// A record of whatever kind.
@@ -25,6 +28,7 @@ pub enum Record<'r> {
     Task(&'r Task),
     Opportunity(&'r Opportunity),
     Lead(&'r Lead),
+    Product(&'r Product),
 }
 
 /// The value of a field.
@@ -53,6 +57,7 @@ impl<'r> Record<'r> {
             Self::Task(_) => Entity::Task,
             Self::Opportunity(_) => Entity::Opportunity,
             Self::Lead(_) => Entity::Lead,
+            Self::Product(_) => Entity::Product,
         }
     }
 
@@ -60,6 +65,7 @@ impl<'r> Record<'r> {
         match self {
             Self::Contact(contact) => contact.id.uuid(),
             Self::Company(company) => company.id.uuid(),
+            Self::Product(product) => product.id.uuid(),
             Self::Task(task) => task.id.uuid(),
             Self::Opportunity(opportunity) => opportunity.id.uuid(),
             Self::Lead(lead) => lead.id.uuid(),
@@ -72,6 +78,7 @@ impl<'r> Record<'r> {
             Self::Contact(contact) => contact.search_text(),
             Self::Company(company) => company.search_text(),
             Self::Opportunity(opportunity) => opportunity.search_text(),
+            Self::Product(product) => product.search_text(),
             Self::Task(task) => task.search_text(),
             Self::Lead(lead) => lead.search_text(),
         }
@@ -82,8 +89,7 @@ impl<'r> Record<'r> {
         match self {
             Self::Contact(contact) => contact.addresses.first(),
             Self::Company(company) => company.addresses.first(),
-            Self::Task(_) => None,
-            Self::Opportunity(_) => None,
+            Self::Opportunity(_) | Self::Product(_) | Self::Task(_) => None,
             Self::Lead(lead) => lead.addresses.first(),
         }
     }
@@ -100,6 +106,7 @@ impl<'r> Record<'r> {
             Self::Task(task) => &task.custom,
             Self::Opportunity(opportunity) => &opportunity.custom,
             Self::Lead(lead) => &lead.custom,
+            Self::Product(product) => &product.custom,
         };
         match (field.name.strip_prefix("custom."), self) {
             (Some(key), _) => custom.get(key).map_or(Value::Missing, |value| of_custom(&field.kind, value)),
@@ -108,6 +115,7 @@ impl<'r> Record<'r> {
             (None, Self::Task(task)) => of_task(task, &field.name),
             (None, Self::Opportunity(opportunity)) => of_opportunity(opportunity, &field.name),
             (None, Self::Lead(lead)) => of_lead(lead, &field.name),
+            (None, Self::Product(product)) => of_product(product, &field.name),
         }
     }
 }
@@ -319,6 +327,32 @@ fn of_lead(lead: &Lead, field: &str) -> Value {
         "converted_company_id" => id(lead.converted_company_id.map(|id| id.uuid())),
         "converted_opportunity_id" => id(lead.converted_opportunity_id),
         _ => of_place(lead.addresses.first(), field),
+    }
+}
+
+fn of_product(product: &Product, field: &str) -> Value {
+    match field {
+        "id" => id(Some(product.id.uuid())),
+        "version" => Value::Number(product.version.into()),
+        "created_at" => Value::Instant(product.created_at),
+        "updated_at" => Value::Instant(product.updated_at),
+        "created_by" => id(product.created_by),
+        "updated_by" => id(product.updated_by),
+        "owner_id" => id(product.owner_id.map(|id| id.uuid())),
+        "team_id" => id(product.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&product.source)),
+        "tags" => words(&product.tags),
+        "code" => text(Some(&product.code)),
+        "name" => text(Some(&product.name)),
+        "category" => text(product.category.as_ref()),
+        "unit" => text(Some(&product.unit)),
+        "price_currency" => words(&product.currencies()),
+        "tax_category" => text(product.tax_category.as_ref()),
+        "tax_rate" => product.tax_rate.map_or(Value::Missing, Value::Number),
+        "recurring_interval" => word(product.recurring_interval.as_ref()),
+        "active" => Value::Bool(product.active),
+        "stock_state" => word(product.stock_state.as_ref()),
+        _ => Value::Missing,
     }
 }
 

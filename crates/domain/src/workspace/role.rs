@@ -99,6 +99,7 @@ pub enum RuleResource {
     Tasks,
     Opportunities,
     Leads,
+    Products,
     /// All resources without a rule of their own, also those that later versions of Rapport add.
     Others,
 }
@@ -325,6 +326,7 @@ impl From<Resource> for RuleResource {
             Resource::Tasks => Self::Tasks,
             Resource::Opportunities => Self::Opportunities,
             Resource::Leads => Self::Leads,
+            Resource::Products => Self::Products,
         }
     }
 }

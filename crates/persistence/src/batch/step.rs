@@ -62,6 +62,16 @@ impl<R: Bulk> Step<R> {
         }
     }
 
+    /// The code that it gives.
+    pub(super) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Create(fresh) => fresh.record.as_ref().ok().and_then(R::code),
+            Self::Update { patch, .. } => R::code_given(patch),
+            Self::Upsert { upsert, .. } => R::code_given(&upsert.patch),
+            Self::Delete { .. } => None,
+        }
+    }
+
     /// The values of custom fields that it gives.
     pub(super) fn given(&self) -> Vec<&CustomValues> {
         match self {

@@ -14,7 +14,7 @@ use crate::{
     Reader, StoreError,
     activity::tasks,
     people::{companies, contacts},
-    sales::{leads, opportunities},
+    sales::{leads, opportunities, products},
     workspace::custom_order::CustomOrder,
 };
 
@@ -68,6 +68,7 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: &RecordSort) -> Res
         Entity::Task => tasks::plan(reader, filter, sort),
         Entity::Opportunity => opportunities::plan(reader, filter, sort),
         Entity::Lead => leads::plan(reader, filter, sort),
+        Entity::Product => products::plan(reader, filter, sort),
     })?;
     let number = |place: &str| plan.pointer(place).and_then(Value::as_f64).unwrap_or_default();
     let mut indexes = Vec::new();

@@ -4,7 +4,13 @@ use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use serde::Serialize;
 
 use super::{companies, contacts};
-use crate::{StoreError, activity::tasks, bulk, sales::leads, schema};
+use crate::{
+    StoreError,
+    activity::tasks,
+    bulk,
+    sales::{leads, products},
+    schema,
+};
 
 /// How many records are folded in one statement.
 const BATCH: i64 = 1_000;
@@ -30,6 +36,11 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
         let unfolded = schema::leads::table.filter(sql::<sql_types::Bool>("leads.folded = '{}'")).limit(BATCH);
         let rows: Vec<leads::Row> = unfolded.select(leads::Row::as_select()).load(pg)?;
         rows.into_iter().map(|row| Ok(leads::Row::of(row.workspace_id, &row.into_lead()?))).collect()
+    })?;
+    refold(pg, "products", |pg| {
+        let unfolded = schema::products::table.filter(sql::<sql_types::Bool>("products.folded = '{}'")).limit(BATCH);
+        let rows: Vec<products::Row> = unfolded.select(products::Row::as_select()).load(pg)?;
+        rows.into_iter().map(|row| Ok(products::Row::of(row.workspace_id, &row.into_product()?))).collect()
     })
 }
 

@@ -51,7 +51,9 @@ fn subject(reader: &mut Reader<'_>, resource: Resource, id: Uuid, standing: &Sta
     let shares = shares::that_count(reader, resource, id, standing)?;
     let involvement = match resource {
         Resource::Tasks => tasks::involvement(reader, id, standing.user)?,
-        Resource::Contacts | Resource::Companies | Resource::Opportunities | Resource::Leads => None,
+        Resource::Contacts | Resource::Companies | Resource::Opportunities | Resource::Products | Resource::Leads => {
+            None
+        }
     };
     Ok(Subject { resource, id, owner: place.owner_id, team: place.team_id, shares, involvement })
 }

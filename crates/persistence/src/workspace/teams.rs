@@ -203,6 +203,7 @@ UNION ALL SELECT 'companies' WHERE EXISTS (SELECT FROM companies WHERE workspace
 UNION ALL SELECT 'tasks' WHERE EXISTS (SELECT FROM tasks WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'opportunities' WHERE EXISTS (SELECT FROM opportunities WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'leads' WHERE EXISTS (SELECT FROM leads WHERE workspace_id = $1 AND team_id = $2)
+UNION ALL SELECT 'products' WHERE EXISTS (SELECT FROM products WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'shared records' WHERE EXISTS (SELECT FROM record_shares WHERE workspace_id = $1 AND team_id = $2)";
 
 fn uses(reader: &mut Reader<'_>, id: TeamId) -> Result<Vec<String>, StoreError> {

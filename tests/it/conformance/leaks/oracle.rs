@@ -175,8 +175,10 @@ impl Mask {
             (Self::Addresses, "contacts" | "leads") => ("all_but", &["emails", "tags", "custom"]),
             (Self::Addresses, "opportunities") => ("all_but", &["next_step", "close_date", "amount"]),
             (Self::Addresses, "tasks") => ("all_but", &["description", "assignee_id"]),
+            (Self::Addresses, "products") => ("all_but", &["code", "custom"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
             (Self::Names, "contacts" | "leads") => ("all_but", &["last_name", "addresses"]),
+            (Self::Names, "products") => ("all_but", &["name", "category"]),
             (Self::Names, _) => ("all_but", &["name", "custom"]),
             (Self::Most, "contacts" | "leads") => ("only", &["first_name", "name", "owner_id"]),
             (Self::Most, _) => ("only", &["name", "tags"]),
@@ -196,6 +198,7 @@ impl Mask {
             "contacts" | "leads" => "job_title",
             "tasks" => "description",
             "opportunities" => "next_step",
+            "products" => "category",
             _ => "industry",
         }
     }
@@ -243,6 +246,7 @@ impl Mask {
             "opportunities" => &["name", "next_step"],
             "tasks" => &["name", "description"],
             "leads" => &["first_name", "middle_name", "last_name", "company_name", "emails", "phones"],
+            "products" => &["name", "code", "category"],
             _ => &["name", "legal_name", "domain", "emails", "phones"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -256,6 +260,7 @@ impl Mask {
                 &["name", "next_step", "amount", "close_date", "stage_id", "company_id", "tags", "custom"]
             }
             "tasks" => &["name", "description", "parent", "assignee_id", "collaborator_ids", "tags", "custom"],
+            "products" => &["code", "name", "category", "unit", "prices", "tax_category", "tags", "custom"],
             _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags", "custom"],
         };
         fields.iter().copied().filter(|field| self.shows(resource, field)).collect()

@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 /// The resources whose records have owners. Each refers only to those before it.
-pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "tasks", "leads"];
+pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "products", "tasks", "leads"];
 
 pub struct World {
     pub admin: Caller,
@@ -45,9 +45,8 @@ impl Word {
     /// Whether `q` looks at the field: where it may not look at all of them, it looks at names alone.
     pub fn is_searched(&self, mask: Mask) -> bool {
         let is_name = ["first_name", "last_name", "name"].contains(&self.field);
-        is_name
-            || (mask.searches_all(self.resource)
-                && ["emails", "legal_name", "next_step", "description", "company_name"].contains(&self.field))
+        let searched = ["emails", "legal_name", "next_step", "description", "company_name", "code", "category"];
+        is_name || (mask.searches_all(self.resource) && searched.contains(&self.field))
     }
 }
 
@@ -130,6 +129,10 @@ impl World {
                 "company_name": word("company_name"), "emails": [{"address": format!("{}@example.com", word("emails"))}],
                 "tags": [word("tags")], "addresses": [{"city": word("addresses")}], "custom": {"note": word("custom")},
                 "status": "contacted",
+            }),
+            "products" => json!({
+                "code": word("code"), "name": word("name"), "category": word("category"),
+                "tax_category": word("tax_category"), "tags": [word("tags")], "custom": {"note": word("custom")},
             }),
             _ => json!({
                 "name": word("name"), "legal_name": word("legal_name"), "industry": word("industry"),

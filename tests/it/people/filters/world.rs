@@ -23,13 +23,14 @@ use rapport_domain::{
         lead::{Lead, LeadMove, LeadQuery, NewLead},
         lost_reason::{LostReason, LostReasonQuery},
         opportunity::{NewOpportunity, Opportunity, OpportunityQuery, WinOpportunity},
+        product::{NewProduct, Product, ProductQuery},
     },
 };
 use rapport_persistence::{
     Clock, Scope,
     activity::tasks,
     people::{companies, contacts},
-    sales::{leads, lost_reasons, opportunities},
+    sales::{leads, lost_reasons, opportunities, products},
     workspace::custom_fields,
 };
 use serde_json::{Value, json};
@@ -44,6 +45,7 @@ pub struct World {
     pub tasks: Vec<Task>,
     pub opportunities: Vec<Opportunity>,
     pub leads: Vec<Lead>,
+    pub products: Vec<Product>,
     at: HashMap<Uuid, usize>,
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
@@ -59,6 +61,7 @@ const CONTACTS: usize = 190;
 const TASKS: usize = 150;
 const OPPORTUNITIES: usize = 150;
 const LEADS: usize = 150;
+const PRODUCTS: usize = 90;
 
 /// Distances from a moment at which records are written.
 const MINUTES: &[i64] = &[
@@ -87,6 +90,7 @@ struct Made {
     tasks: Vec<Task>,
     opportunities: Vec<Opportunity>,
     leads: Vec<Lead>,
+    products: Vec<Product>,
     catalogue: Catalogue,
 }
 
@@ -178,10 +182,20 @@ impl World {
             for id in made.iter().copied().filter(|_| chance.one_in(10)).collect::<Vec<_>>() {
                 db.write(&scope, move |writer| companies::delete(writer, id, None)).await.unwrap();
             }
+            for number in 0..PRODUCTS {
+                move_clock(&mut chance);
+                let new: NewProduct = serde_json::from_value(product(&mut chance, number, &users, &team)).unwrap();
+                let id = db.write(&scope, move |writer| products::create(writer, new.clone())).await.unwrap().id;
+                if chance.one_in(12) {
+                    db.write(&scope, move |writer| products::delete(writer, id, None)).await.unwrap();
+                }
+            }
             let of_contacts = ContactQuery { limit: Some(200), ..ContactQuery::default() };
             let contacts = db.read(&scope, move |reader| contacts::list(reader, &of_contacts)).await.unwrap();
             let of_companies = CompanyQuery { limit: Some(200), ..CompanyQuery::default() };
             let companies = db.read(&scope, move |reader| companies::list(reader, &of_companies)).await.unwrap();
+            let of_products = ProductQuery { limit: Some(200), ..ProductQuery::default() };
+            let products = db.read(&scope, move |reader| products::list(reader, &of_products)).await.unwrap();
             let of_tasks = TaskQuery { limit: Some(200), ..TaskQuery::default() };
             let tasks = db.read(&scope, move |reader| tasks::list(reader, &of_tasks)).await.unwrap();
             let of_opportunities = OpportunityQuery { limit: Some(200), ..OpportunityQuery::default() };
@@ -204,6 +218,7 @@ impl World {
                 tasks: tasks.data,
                 opportunities: opportunities.data,
                 leads: leads.data,
+                products: products.data,
                 catalogue,
             }
         });
@@ -211,7 +226,7 @@ impl World {
     }
 
     fn of(workspace: Workspace, made: Made) -> Self {
-        let Made { contacts, companies, tasks, opportunities, leads, catalogue } = made;
+        let Made { contacts, companies, tasks, opportunities, leads, products, catalogue } = made;
         let person_at = contacts.iter().enumerate().map(|(index, contact)| (contact.id.uuid(), index)).collect();
         let mut tasks_about = HashMap::<_, Vec<_>>::new();
         for (index, task) in tasks.iter().enumerate() {
@@ -236,6 +251,7 @@ impl World {
             tasks,
             opportunities,
             leads,
+            products,
             at,
             people_of,
             children_of,
@@ -257,6 +273,7 @@ impl World {
             Entity::Opportunity => self.opportunities.iter().map(Record::Opportunity).collect(),
             Entity::Task => self.tasks.iter().map(Record::Task).collect(),
             Entity::Lead => self.leads.iter().map(Record::Lead).collect(),
+            Entity::Product => self.products.iter().map(Record::Product).collect(),
         }
     }
 
@@ -333,10 +350,10 @@ const PLACES: &[(f64, f64)] = &[
 const TAGS: &[&str] = &["vip", "VIP", "news letter", "ä", "x"];
 const DOMAINS: &[&str] = &["example.com", "bücher.example", "shop.example"];
 
-/// A field of each type, for each resource.
+/// A field of each type for each resource.
 fn add_custom_fields(admin: &Caller) {
     let types = ["text", "number", "money", "bool", "date", "instant", "choice", "multi_choice", "url", "reference"];
-    for resource in ["contacts", "companies", "opportunities", "tasks", "leads"] {
+    for resource in Resource::ALL.iter().map(|resource| resource.as_str()) {
         for kind in types {
             let mut new = json!({"resource": resource, "key": format!("a_{kind}"), "label": kind, "type": kind});
             // Those of contacts are found by an index, where there is one for their type.
@@ -554,6 +571,32 @@ fn company(chance: &mut Chance, number: usize, made: &[CompanyId], users: &[Stri
         ("tax_id", &["DE123456789", "de987"]),
         ("territory", &["DACH", "Nordics"]),
         ("default_currency", &["EUR", "USD"]),
+    ] {
+        let value = *chance.of(values);
+        new[field] = maybe(chance, value);
+    }
+    new
+}
+
+fn product(chance: &mut Chance, number: usize, users: &[String], team: &Value) -> Value {
+    let mut new = shared(chance, users, team);
+    for of_parties in ["source_channel", "lifecycle_stage", "addresses", "emails", "phones"] {
+        new.as_object_mut().unwrap().remove(of_parties);
+    }
+    new["code"] = json!(format!("{}-{number}", chance.of(&["A", "a", "Ä 7"])));
+    new["name"] = json!(format!("{} {}", chance.of(WORDS), chance.below(5)));
+    let currencies = ["EUR", "USD", "JPY"].into_iter().filter(|_| chance.one_in(2)).collect::<Vec<_>>();
+    new["prices"] = currencies.iter().map(|currency| json!({"currency": currency, "unit_price": "12.5"})).collect();
+    new["active"] = json!(chance.one_in(2));
+    if !chance.one_in(4) {
+        new["unit"] = json!(*chance.of(&["hour", "Stück", "STÜCK"]));
+    }
+    for (field, values) in [
+        ("category", &["Süßes", "süsses", "Tools"][..]),
+        ("tax_category", &["Standard", "reduced"]),
+        ("tax_rate", &["0", "7", "19.0001", "100"]),
+        ("recurring_interval", &["month", "year"]),
+        ("stock_state", &["in_stock", "discontinued"]),
     ] {
         let value = *chance.of(values);
         new[field] = maybe(chance, value);
