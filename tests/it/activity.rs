@@ -1,3 +1,4 @@
 //! What people do, and what is left to be done.
 
+mod calendar_feeds;
 mod tasks;

@@ -81,6 +81,8 @@ typed_id! {
     ViewId;
     /// Something to be done.
     TaskId;
+    /// An address at which a program reads tasks.
+    CalendarFeedId;
     /// An outside system.
     ConnectionId;
     /// A field that a workspace has added to a resource.

@@ -1,5 +1,6 @@
 //! What people do, and what is left to be done.
 
+pub(crate) mod calendar_feeds;
 pub(crate) mod tasks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -7,6 +8,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// The routes of this room. Fixed addresses stand before those with an id in the same place.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
+        .service(calendar_feeds::list_calendar_feeds)
+        .service(calendar_feeds::create_calendar_feed)
+        .service(calendar_feeds::get_calendar_feed)
+        .service(calendar_feeds::delete_calendar_feed)
+        .service(calendar_feeds::get_calendar)
         .service(tasks::list_tasks)
         .service(tasks::create_task)
         .service(tasks::list_my_tasks)

@@ -182,7 +182,8 @@ fn nothing_here(path: &str) -> ApiError {
 /// kept by everybody, for less time than a new key is published before it signs.
 fn finished(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let path = response.request().path();
-    let holds_secrets = ["/v1/auth/", "/v1/api_keys", "/oauth/"].iter().any(|start| path.starts_with(start));
+    let holds_secrets =
+        ["/v1/auth/", "/v1/api_keys", "/v1/calendar_feeds", "/oauth/"].iter().any(|start| path.starts_with(start));
     let is_for_all = path.starts_with("/.well-known/") && response.status().is_success();
     let value = match (holds_secrets, is_for_all) {
         (true, _) => "no-store",

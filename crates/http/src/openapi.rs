@@ -54,6 +54,7 @@ use crate::{
         (name = "Companies", description = "Organisations the business knows."),
         (name = "Tasks", description = "What somebody is to do, until when, and about whom."),
         (name = "Products", description = "What the business sells, and for how much."),
+        (name = "Calendar feeds", description = "Secret addresses at which programs for calendars read the tasks of a user."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
         (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
         (name = "Pipelines", description = "The stages through which opportunities go."),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
-    activity::task::Task,
+    activity::{calendar_feed::IssuedCalendarFeed, task::Task},
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
@@ -117,6 +117,12 @@ impl Shown for Product {
 impl Shown for Pipeline {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Shown for IssuedCalendarFeed {
+    fn version(&self) -> i64 {
+        1 // it is never changed
     }
 }
 

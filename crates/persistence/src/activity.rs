@@ -1,4 +1,5 @@
 //! What people do, and what is left to be done.
 
+pub mod calendar_feeds;
 pub(crate) mod parents;
 pub mod tasks;

@@ -201,6 +201,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    calendar_feeds (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        user_id -> Uuid,
+        name -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
     tasks (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

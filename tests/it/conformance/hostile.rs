@@ -188,7 +188,8 @@ fn limits_hold_at_their_edges() {
                 continue;
             }
             let attempt = |length: u64| {
-                let mut body = samples::body(name, &uuid::Uuid::now_v7().simple().to_string());
+                let unique = uuid::Uuid::now_v7().simple().to_string();
+                let mut body = samples::body_with_records(name, &unique, &admin);
                 if field == "lost_note" {
                     body["status"] = json!("junk"); // only what is lost has one
                 }

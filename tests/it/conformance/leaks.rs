@@ -194,6 +194,12 @@ const TABLE: &[(&str, Row)] = &[
     ("upsert_product", Row::Upsert("products")),
     ("batch_products", Row::Batch("products")),
     ("list_product_history", Row::History("products")),
+    // One's own feeds, and what they show: see tests/it/activity/calendar_feeds.rs.
+    ("list_calendar_feeds", Row::Apart),
+    ("create_calendar_feed", Row::Apart),
+    ("get_calendar_feed", Row::Apart),
+    ("delete_calendar_feed", Row::Apart),
+    ("get_calendar", Row::Apart),
     ("explain_filter", Row::Explain),
     ("list_changes", Row::Changes),
     ("stream_changes", Row::StreamOfChanges),

@@ -15,6 +15,8 @@ pub fn body(schema: &str, unique: &str) -> Value {
             json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.com")}]})
         }
         "NewCompany" => json!({"name": unique}),
+        // Whoever acts for no user names one: see body_with_records.
+        "NewCalendarFeed" => json!({"name": unique, "user_id": NOBODY}),
         "NewTask" => json!({"name": unique, "due_at": "2099-12-01T09:00:00Z"}),
         "TaskPatch" => json!({"name": unique}),
         "TaskSearch" => json!({"filter": filter("task", unique), "limit": 1}),
@@ -121,6 +123,10 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
             let contact = caller.create("/v1/contacts", &body("NewContact", unique));
             let team = caller.create("/v1/teams", &body("NewTeam", unique));
             json!({"resource": "contacts", "record_id": contact["id"], "team_id": team["id"]})
+        }
+        "NewCalendarFeed" => {
+            let user = body("NewUser", &uuid::Uuid::now_v7().simple().to_string());
+            json!({"name": unique, "user_id": caller.create("/v1/users", &user)["id"]})
         }
         _ => body(schema, unique),
     }

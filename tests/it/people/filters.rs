@@ -29,7 +29,7 @@ use crate::harness::{Caller, Rapport, change_database, database_url, fresh_datab
 
 /// How many trees are compared for each of the moments.
 fn cases() -> usize {
-    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
+    std::env::var("FILTER_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(800)
 }
 
 /// Moments at which calendars are difficult: clocks go forward and back, leap days, the turn of a year.

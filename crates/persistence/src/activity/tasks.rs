@@ -6,15 +6,15 @@ mod row;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     activity::{
         parent::ParentKind,
         task::{
-            MyTasksQuery, NewTask, Task, TaskAction, TaskExpanded, TaskInvolvement, TaskPatch, TaskQuery, TaskRelation,
-            TaskSearch,
+            MyTasksQuery, NewTask, Priority, Task, TaskAction, TaskExpanded, TaskInvolvement, TaskPatch, TaskQuery,
+            TaskRelation, TaskSearch,
         },
     },
     filter::Entity,
@@ -137,6 +137,48 @@ pub fn list_mine(reader: &mut Reader<'_>, query: &MyTasksQuery) -> Result<Page<T
     custom_values::hide_archived(reader, RESOURCE, page.data.iter_mut().map(|task| &mut task.custom))?;
     embed(reader, &mut page.data, wanted.expand)?;
     Ok(page)
+}
+
+/// So many tasks that are left to be done stand in a calendar, and so many that were done in the last days.
+const MOST_IN_CALENDAR: i64 = 1_000;
+const DAYS_IN_CALENDAR: u64 = 30;
+
+/// The tasks for the calendar of the user who reads: what they are to do and have done lately, as far as it is due some day
+/// and they may see it. Fields that are closed to them are empty.
+pub fn in_calendar(reader: &mut Reader<'_>) -> Result<Vec<Task>, StoreError> {
+    let grants = reader.grants().clone();
+    let may_see = |field: &str| grants.may_read(RESOURCE, field);
+    let Some(user) =
+        grants.user.filter(|_| ["name"].iter().chain(MyTasksQuery::ALWAYS_USED).all(|field| may_see(field)))
+    else {
+        return Ok(Vec::new());
+    };
+    let mine = |reader: &Reader<'_>| {
+        visible(reader, Deleted::Exclude).filter(tasks::assignee_id.eq(user)).filter(tasks::due_at.is_not_null())
+    };
+    // As the index of what is left to be done says it.
+    let unfinished = mine(reader).filter(sql::<sql_types::Bool>("tasks.status_class IN ('open', 'on_hold')"));
+    let unfinished = unfinished.order((tasks::due_at, tasks::id)).limit(MOST_IN_CALENDAR).select(Row::as_select());
+    let mut rows: Vec<Row> = unfinished.load(reader.pg())?;
+    let lately = reader.now().checked_sub_days(Days::new(DAYS_IN_CALENDAR)).unwrap_or(DateTime::UNIX_EPOCH);
+    let done = mine(reader).filter(tasks::status.eq("completed")).filter(tasks::completed_at.ge(lately));
+    // It was last changed when it was done, or later: the index of changes finds it.
+    let done = done.filter(tasks::updated_at.ge(lately)).order((tasks::updated_at.desc(), tasks::id.desc()));
+    rows.extend(done.limit(MOST_IN_CALENDAR).select(Row::as_select()).load::<Row>(reader.pg())?);
+    let mut found = rows.into_iter().map(Row::into_task).collect::<Result<Vec<_>, _>>()?;
+    for task in &mut found {
+        task.description.take_if(|_| !may_see("description"));
+        task.start_at.take_if(|_| !may_see("start_at"));
+        task.recurrence.take_if(|_| !may_see("recurrence"));
+        task.completed_at.take_if(|_| !may_see("completed_at"));
+        if !may_see("reminders") {
+            task.reminders.clear();
+        }
+        if !may_see("priority") {
+            task.priority = Priority::default();
+        }
+    }
+    Ok(found)
 }
 
 /// A page of the tasks that a filter describes. Given up when it takes longer than a search may.
