@@ -6,6 +6,7 @@ mod commerce;
 mod conformance;
 mod feed;
 mod harness;
+mod insight;
 mod people;
 mod sales;
 mod server;

@@ -17,6 +17,7 @@ pub mod text;
 
 pub mod activity;
 pub mod commerce;
+pub mod insight;
 pub mod people;
 pub mod sales;
 pub mod workspace;

@@ -32,6 +32,7 @@ mod server;
 mod terms;
 
 mod commerce;
+mod insight;
 mod people;
 mod sales;
 mod workspace;

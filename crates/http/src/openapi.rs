@@ -62,6 +62,7 @@ use crate::{
         (name = "Lead statuses", description = "How far leads can have come: the list from which they take their status."),
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Exchange rates", description = "What currencies are worth in others, by day."),
+        (name = "Reports", description = "What the records tell when they are put together, now and at any instant of the past."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
         (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use crate::{activity, commerce, feed, filters, health, people, problems, render::ListPage, sales, workspace};
+use crate::{activity, commerce, feed, filters, health, insight, people, problems, render::ListPage, sales, workspace};
 
 /// Feeds the server and the document alike.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
@@ -18,6 +18,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
                 .configure(sales::configure)
                 .configure(activity::configure)
                 .configure(commerce::configure)
+                .configure(insight::configure)
                 .configure(filters::configure)
                 .configure(feed::configure),
         )

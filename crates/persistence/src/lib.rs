@@ -31,6 +31,7 @@ mod visibility;
 
 pub mod activity;
 pub mod commerce;
+pub mod insight;
 pub mod people;
 pub mod sales;
 pub mod workspace;

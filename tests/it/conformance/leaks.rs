@@ -49,6 +49,7 @@ enum Row {
     /// A list below the address of a record, which tells of these fields.
     Told(&'static str, &'static str, &'static [&'static str]),
     Batch(&'static str),
+    ReportPipeline,
     ListShares,
     CreateShare,
     GetShare,
@@ -147,6 +148,9 @@ const TABLE: &[(&str, Row)] = &[
     ("cancel_task", Row::Act("tasks", "cancel", "reopen")),
     ("reopen_task", Row::Act("tasks", "reopen", "reopen")),
     ("list_my_tasks", Row::MyTasks),
+    ("report_pipeline", Row::ReportPipeline),
+    // The same as a table.
+    ("report_pipeline_as_csv", Row::ReportPipeline),
     ("list_opportunities", Row::List("opportunities")),
     ("search_opportunities", Row::Search("opportunities")),
     ("create_opportunity", Row::Create("opportunities")),
@@ -302,6 +306,7 @@ impl Case<'_> {
                 Row::Upsert(resource) => self.upsert(resource),
                 Row::Batch(resource) => self.batch(resource),
                 Row::MyTasks => self.my_tasks(),
+                Row::ReportPipeline => self.report_pipeline(),
                 Row::Changes => self.changes(),
                 Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
@@ -787,6 +792,27 @@ impl Case<'_> {
         if is_open && relation == "company" && place.is_here() {
             let is_seen = self.rule("companies").sees(world::company_of(place));
             assert_eq!(answer.body["expanded"]["company"].is_object(), is_seen, "{place:?}: {}", answer.text);
+        }
+    }
+
+    /// A report counts what the caller may see, and needs the fields that it tells of.
+    fn report_pipeline(&self) {
+        let rule = self.rule("opportunities");
+        let needed = ["stage_class", "stage_entered_at", "amount", "currency", "probability"];
+        for (group_by, field) in [("stage", "stage_id"), ("owner", "owner_id"), ("close_month", "close_date")] {
+            let is_open = needed.iter().chain([&field]).all(|field| self.mask.shows("opportunities", field));
+            for path in ["/v1/reports/pipeline", "/v1/reports/pipeline.csv"] {
+                let query = json!({"group_by": group_by, "currency": "EUR"});
+                let answer = self.world.caller.post(path, &query);
+                let status = if rule.sees_none() || !is_open { 403 } else { 200 };
+                self.expect(&format!("report {path} by {group_by}"), None, &answer, status);
+                if status == 200 && path.ends_with("pipeline") {
+                    let is_seen =
+                        |record: &&world::Record| record.resource == "opportunities" && rule.sees(record.place);
+                    let seen = self.world.records.iter().filter(is_seen).count();
+                    assert_eq!(answer.body["total"]["count"], json!(seen), "{rule:?}: {}", answer.text);
+                }
+            }
         }
     }
 

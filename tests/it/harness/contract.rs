@@ -140,7 +140,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
                 let changes = events(&answer.text).into_iter().filter(|event| event.name == "change");
                 changes.map(|event| event.data).collect()
             }
-            "text/calendar" => vec![Value::String(answer.text.clone())],
+            "text/calendar" | "text/csv" => vec![Value::String(answer.text.clone())],
             _ => vec![answer.body.clone()],
         };
         for body in &bodies {

@@ -100,7 +100,7 @@ fn a_known_mailbox_or_line_is_a_duplicate_unless_allowed() {
     refused.expect_problem(409, "duplicate");
     assert_eq!(
         refused.body["candidates"],
-        json!([{"id": first["id"], "name": "Ada", "reasons": ["same_email"], "score": 1.0}])
+        json!([{"kind": "contact", "id": first["id"], "name": "Ada", "reasons": ["same_email"], "score": 1.0}])
     );
     let by_phone = json!({"first_name": "A.", "phones": [{"number": "030 901820"}]});
     assert_eq!(admin.post("/v1/contacts", &by_phone).body["candidates"][0]["reasons"], json!(["same_phone"]));

@@ -78,6 +78,12 @@ fn with_stages(reader: &mut Reader<'_>, rows: Vec<Row>) -> Result<Vec<Pipeline>,
     rows.into_iter().map(|row| row.into_pipeline(&stages)).collect()
 }
 
+/// All pipelines.
+pub(crate) fn all(reader: &mut Reader<'_>) -> Result<Vec<Pipeline>, StoreError> {
+    let rows: Vec<Row> = visible(reader).select(Row::as_select()).order(pipelines::name).load(reader.pg())?;
+    with_stages(reader, rows)
+}
+
 /// All pipelines, kept as they are until the end of the transaction: nobody takes a stage away while something goes there.
 pub(crate) fn held(writer: &mut Writer<'_>) -> Result<Pipelines, StoreError> {
     let rows: Vec<Row> = pipelines::table

@@ -88,6 +88,11 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
     Ok(visible(reader).filter(teams::id.eq_any(ids)).select(teams::id).load(reader.pg())?)
 }
 
+/// The names of those of these teams that are there, by their ids.
+pub(crate) fn names(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>, StoreError> {
+    Ok(visible(reader).filter(teams::id.eq_any(ids)).select((teams::id, teams::name)).load(reader.pg())?)
+}
+
 /// A page of the teams, by name.
 pub fn list(reader: &mut Reader<'_>, query: &TeamQuery) -> Result<Page<Team>, StoreError> {
     let request = PageRequest::read(reader, "list_teams", query, query.limit, query.cursor.as_deref())?;

@@ -146,7 +146,7 @@ impl OpportunityQuery {
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({
     "filter": {"version": 1, "entity": "opportunity", "where":
-        {"type": "money", "field": "amount", "op": "gte", "amount": "10000", "currency": "EUR"}},
+        {"type": "money", "field": "amount", "op": "gte", "value": "10000", "currency": "EUR"}},
     "sort": "name", "limit": 20
 }))]
 pub struct OpportunitySearch {

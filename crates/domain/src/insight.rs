@@ -1,0 +1,4 @@
+//! What the records tell when they are put together: reports and forecasts.
+
+pub mod pipeline_report;
+pub mod report;

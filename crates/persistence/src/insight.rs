@@ -1,0 +1,3 @@
+//! What the records tell when they are put together.
+
+pub mod pipeline_reports;

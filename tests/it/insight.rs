@@ -1,0 +1,3 @@
+//! What the records tell when they are put together.
+
+mod pipeline_report;
