@@ -142,14 +142,17 @@ impl RunQueryDsl<PgConnection> for Cells<'_> {}
 impl QueryFragment<Pg> for Cells<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT ");
+        // What is done for each row is what it costs: ids become texts, and amounts are weighed, once for each group.
+        out.push_sql(
+            "SELECT key::text AS key, currency, days, count, count_with_amount, amount, amount * probability AS weighted \
+             FROM (SELECT ",
+        );
         out.push_sql(self.key);
-        out.push_sql(" AS key, currency, (extract(epoch FROM ");
+        out.push_sql(" AS key, currency, probability, floor(date_part('epoch', ");
         out.push_bind_param::<sql_types::Timestamptz, _>(&self.as_of.at)?;
         out.push_sql(
-            " - stage_entered_at)::bigint / 86400) AS days, count(*) AS count, count(amount) AS count_with_amount, \
-             coalesce(sum(amount), 0) AS amount, coalesce(sum(amount * probability), 0) AS weighted \
-             FROM opportunity_states AS state WHERE state.workspace_id = ",
+            " - stage_entered_at) / 86400)::bigint AS days, count(*) AS count, count(amount) AS count_with_amount, \
+             coalesce(sum(amount), 0) AS amount FROM opportunity_states AS state WHERE state.workspace_id = ",
         );
         out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
         push_instant(&self.as_of, out.reborrow())?;
@@ -160,7 +163,7 @@ impl QueryFragment<Pg> for Cells<'_> {
             out.push_sql(")");
         }
         self.among.push(&self.workspace, out.reborrow())?;
-        out.push_sql(" GROUP BY 1, 2, 3");
+        out.push_sql(" GROUP BY 1, 2, 3, 4) AS cell");
         Ok(())
     }
 }
@@ -186,29 +189,31 @@ fn cells(
     among: &Among,
 ) -> Result<Vec<PipelineCell>, StoreError> {
     let key = match query.group_by {
-        PipelineGrouping::Stage => "state.stage_id::text",
-        PipelineGrouping::Owner => "state.owner_id::text",
-        PipelineGrouping::Team => "state.team_id::text",
+        PipelineGrouping::Stage => "state.stage_id",
+        PipelineGrouping::Owner => "state.owner_id",
+        PipelineGrouping::Team => "state.team_id",
         PipelineGrouping::Source => "state.lead_source",
         PipelineGrouping::ForecastCategory => "state.forecast_category",
-        PipelineGrouping::CloseMonth => "to_char(state.close_date, 'YYYY-MM')",
+        PipelineGrouping::CloseMonth => "date_trunc('month', state.close_date::timestamp)",
     };
     let pipelines = query.pipeline_ids.iter().map(|id| id.uuid()).collect();
+    let of_months = query.group_by == PipelineGrouping::CloseMonth;
     let query = Cells { workspace: reader.workspace(), as_of, key, pipelines, among };
     let cells: Vec<Cell> = query.load(reader.pg())?;
-    Ok(cells.into_iter().map(PipelineCell::from).collect())
+    Ok(cells.into_iter().map(|cell| cell.into_cell(of_months)).collect())
 }
 
-impl From<Cell> for PipelineCell {
-    fn from(cell: Cell) -> Self {
-        Self {
-            key: cell.key,
-            currency: cell.currency,
-            days: cell.days,
-            count: cell.count,
-            count_with_amount: cell.count_with_amount,
-            amount: cell.amount,
-            weighted: cell.weighted,
+impl Cell {
+    fn into_cell(self, of_months: bool) -> PipelineCell {
+        PipelineCell {
+            // A month is the moment at which it begins, `2026-12-01 00:00:00`.
+            key: self.key.map(|key| if of_months { key.chars().take(7).collect() } else { key }),
+            currency: self.currency,
+            days: self.days,
+            count: self.count,
+            count_with_amount: self.count_with_amount,
+            amount: self.amount,
+            weighted: self.weighted,
         }
     }
 }
