@@ -30,7 +30,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::bulk::{batch, upsert};
-pub(crate) use self::row::Row;
+use self::row::Row;
 use super::parents;
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,

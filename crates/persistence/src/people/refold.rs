@@ -1,16 +1,10 @@
-//! Folds the texts of records that were written by a version which did not.
+//! Folds the texts of records that were written by a version which did not. Only tables that are older than filters have such.
 
 use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
 use serde::Serialize;
 
 use super::{companies, contacts};
-use crate::{
-    StoreError,
-    activity::tasks,
-    bulk,
-    sales::{leads, products},
-    schema,
-};
+use crate::{StoreError, bulk, schema};
 
 /// How many records are folded in one statement.
 const BATCH: i64 = 1_000;
@@ -26,21 +20,6 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
         let unfolded = schema::companies::table.filter(sql::<sql_types::Bool>("companies.folded = '{}'")).limit(BATCH);
         let rows: Vec<companies::Row> = unfolded.select(companies::Row::as_select()).load(pg)?;
         rows.into_iter().map(|row| Ok(companies::Row::of(row.workspace_id, &row.into_company()?))).collect()
-    })?;
-    refold(pg, "tasks", |pg| {
-        let unfolded = schema::tasks::table.filter(sql::<sql_types::Bool>("tasks.folded = '{}'")).limit(BATCH);
-        let rows: Vec<tasks::Row> = unfolded.select(tasks::Row::as_select()).load(pg)?;
-        rows.into_iter().map(|row| Ok(tasks::Row::of(row.workspace_id, &row.into_task()?))).collect()
-    })?;
-    refold(pg, "leads", |pg| {
-        let unfolded = schema::leads::table.filter(sql::<sql_types::Bool>("leads.folded = '{}'")).limit(BATCH);
-        let rows: Vec<leads::Row> = unfolded.select(leads::Row::as_select()).load(pg)?;
-        rows.into_iter().map(|row| Ok(leads::Row::of(row.workspace_id, &row.into_lead()?))).collect()
-    })?;
-    refold(pg, "products", |pg| {
-        let unfolded = schema::products::table.filter(sql::<sql_types::Bool>("products.folded = '{}'")).limit(BATCH);
-        let rows: Vec<products::Row> = unfolded.select(products::Row::as_select()).load(pg)?;
-        rows.into_iter().map(|row| Ok(products::Row::of(row.workspace_id, &row.into_product()?))).collect()
     })
 }
 

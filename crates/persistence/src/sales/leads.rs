@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 pub use self::bulk::{batch, upsert};
 pub(crate) use self::bulk::{having, replace_status};
-pub(crate) use self::row::Row;
+use self::row::Row;
 use super::{lead_statuses, lost_reasons};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
