@@ -86,6 +86,9 @@ impl Shown for Task {
     const RELATIONS: &[(&str, Option<Resource>)] = &[
         ("contact", Some(Resource::Contacts)),
         ("company", Some(Resource::Companies)),
+        ("lead", Some(Resource::Leads)),
+        ("opportunity", Some(Resource::Opportunities)),
+        ("product", Some(Resource::Products)),
         ("owner", None),
         ("assignee", None),
     ];

@@ -31,7 +31,7 @@ use crate::{
     batch::Operation,
     journal::{self, BulkEntry, Entry},
     people::{companies, contacts},
-    sales::{lost_reasons, products},
+    sales::{leads, lost_reasons, opportunities, products},
     schema::external_ids,
     workspace::{teams, users},
 };
@@ -154,6 +154,8 @@ pub(crate) enum Referenced {
     Team,
     Contact,
     Company,
+    Lead,
+    Opportunity,
     LostReason,
     Product,
 }
@@ -165,6 +167,8 @@ impl Referenced {
             Self::Team => "team",
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::Lead => "lead",
+            Self::Opportunity => "opportunity",
             Self::LostReason => "lost reason to choose",
             Self::Product => "product",
         }
@@ -197,6 +201,15 @@ impl References {
     /// With those of another.
     pub(crate) fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
+    }
+
+    /// Refuses what is not there, each at the pointer of the field that names it. Of what was named before, nothing is asked:
+    /// it may be gone by now.
+    pub(crate) fn require(&self, reader: &mut Reader<'_>, before: &Self) -> Result<(), StoreError> {
+        if self == before {
+            return Ok(());
+        }
+        Known::find(reader, self)?.require(self, before)
     }
 
     fn ids(&self, wanted: Referenced) -> Vec<Uuid> {
@@ -233,6 +246,14 @@ impl Known {
         let companies = named.ids(Referenced::Company);
         if !companies.is_empty() {
             known.ids.extend(companies::known(reader, companies)?);
+        }
+        let leads = named.ids(Referenced::Lead);
+        if !leads.is_empty() {
+            known.ids.extend(leads::known(reader, leads)?);
+        }
+        let opportunities = named.ids(Referenced::Opportunity);
+        if !opportunities.is_empty() {
+            known.ids.extend(opportunities::known(reader, opportunities)?);
         }
         let reasons = named.ids(Referenced::LostReason);
         if !reasons.is_empty() {

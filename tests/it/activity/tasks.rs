@@ -202,6 +202,47 @@ fn a_parent_has_to_be_there_and_may_be_deleted_later() {
 }
 
 #[test]
+fn a_task_is_about_a_record_of_whatever_kind() {
+    let (_, admin) = workspace();
+    let at_least_one = json!({"op": "at_least", "n": 1});
+    for (kind, collection, new) in [
+        ("contact", "/v1/contacts", json!({"first_name": "Ada"})),
+        ("company", "/v1/companies", json!({"name": "Engines"})),
+        ("lead", "/v1/leads", json!({"last_name": "Babbage"})),
+        ("opportunity", "/v1/opportunities", json!({"name": "Difference engine"})),
+        ("product", "/v1/products", json!({"code": "DE-1", "name": "Difference engine"})),
+    ] {
+        let record = admin.create(collection, &new);
+        let about = json!({"kind": kind, "id": record["id"]});
+        let created = task(&admin, json!({"name": format!("About the {kind}"), "parent": about}));
+        let read = admin.get(&format!("{}?expand={kind}", path(&created))).body;
+        assert_eq!(read["expanded"][kind]["id"], record["id"], "{kind}");
+
+        let id = record["id"].as_str().unwrap();
+        let listed = admin.all(&format!("/v1/tasks?parent_kind={kind}&parent_id={id}"));
+        assert_eq!(names(&listed), [format!("About the {kind}")]);
+        let by_id = json!({"type": "choice", "field": "id", "op": "in", "values": [id]});
+        let by_record = json!({"type": "related", "relation": kind, "count": at_least_one, "where": by_id});
+        let found =
+            admin.post("/v1/tasks/search", &json!({"filter": {"version": 1, "entity": "task", "where": by_record}}));
+        found.expect(200);
+        assert_eq!(found.body["data"].as_array().unwrap().len(), 1, "{kind}");
+        let by_name = json!({"type": "text", "field": "name", "op": "contains", "value": format!("the {kind}")});
+        let by_tasks = json!({"type": "related", "relation": "tasks", "count": at_least_one, "where": by_name});
+        let filter = json!({"filter": {"version": 1, "entity": kind, "where": by_tasks}});
+        let found = admin.post(&format!("{collection}/search"), &filter);
+        found.expect(200);
+        assert_eq!(found.body["data"][0]["id"], record["id"], "{kind}");
+
+        admin.delete(&format!("{collection}/{id}")).expect(204);
+        assert_eq!(admin.get(&path(&created)).body["parent"], about, "it stays");
+        admin
+            .post("/v1/tasks", &json!({"name": "x", "parent": about}))
+            .expect_errors(&[("/parent/id", "unknown_reference")]);
+    }
+}
+
+#[test]
 fn lists_are_filtered_by_each_parameter() {
     let (workspace, admin) = workspace();
     let (_, anna) = user(&workspace, &admin, "anna", "own");

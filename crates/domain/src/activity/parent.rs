@@ -24,6 +24,9 @@ pub struct Parent {
 pub enum ParentKind {
     Contact,
     Company,
+    Lead,
+    Opportunity,
+    Product,
 }
 
 impl ParentKind {
@@ -32,6 +35,9 @@ impl ParentKind {
         match self {
             Self::Contact => RecordKind::Contact,
             Self::Company => RecordKind::Company,
+            Self::Lead => RecordKind::Lead,
+            Self::Opportunity => RecordKind::Opportunity,
+            Self::Product => RecordKind::Product,
         }
     }
 
@@ -40,6 +46,9 @@ impl ParentKind {
         match self {
             Self::Contact => Resource::Contacts,
             Self::Company => Resource::Companies,
+            Self::Lead => Resource::Leads,
+            Self::Opportunity => Resource::Opportunities,
+            Self::Product => Resource::Products,
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::{
     },
     problem::{Fields, Invalid},
     record::{self, ExternalId, Source, Stamp, Tag},
+    sales::{lead::Lead, opportunity::Opportunity, product::Product},
     standards, text,
     workspace::{
         custom_field::{CustomValues, folded_values, merged, values_schema, values_schema_of_patch},
@@ -131,6 +132,12 @@ pub struct TaskExpanded {
     pub contact: Option<Contact>,
     #[schema(required, no_recursion)]
     pub company: Option<Company>,
+    #[schema(required)]
+    pub lead: Option<Lead>,
+    #[schema(required)]
+    pub opportunity: Option<Opportunity>,
+    #[schema(required)]
+    pub product: Option<Product>,
     #[schema(required)]
     pub owner: Option<UserSummary>,
     #[schema(required)]
@@ -831,17 +838,32 @@ impl TaskSearch {
 pub enum TaskRelation {
     Contact,
     Company,
+    Lead,
+    Opportunity,
+    Product,
     Owner,
     Assignee,
 }
 
 impl TaskRelation {
+    /// The kind of the parents that it embeds; none where it embeds somebody else.
+    pub fn of_parents(self) -> Option<ParentKind> {
+        match self {
+            Self::Contact => Some(ParentKind::Contact),
+            Self::Company => Some(ParentKind::Company),
+            Self::Lead => Some(ParentKind::Lead),
+            Self::Opportunity => Some(ParentKind::Opportunity),
+            Self::Product => Some(ParentKind::Product),
+            Self::Owner | Self::Assignee => None,
+        }
+    }
+
     /// The fields that name these records.
     pub fn fields_used(expand: &[Self]) -> Vec<(&'static str, &'static str)> {
         let field = |relation: &Self| match relation {
-            Self::Contact | Self::Company => ("expand", "parent"),
             Self::Owner => ("expand", "owner_id"),
             Self::Assignee => ("expand", "assignee_id"),
+            Self::Contact | Self::Company | Self::Lead | Self::Opportunity | Self::Product => ("expand", "parent"),
         };
         expand.iter().map(field).collect()
     }

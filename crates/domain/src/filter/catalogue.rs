@@ -52,7 +52,7 @@ impl Entity {
     }
 
     /// The resource that its records belong to.
-    pub fn resource(self) -> Resource {
+    pub const fn resource(self) -> Resource {
         match self {
             Self::Contact => Resource::Contacts,
             Self::Company => Resource::Companies,

@@ -61,7 +61,8 @@ const TASK_STATUS_CLASSES: &[&str] = &["open", "on_hold", "done", "cancelled"];
 
 const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
 
-const PARENT_KINDS: &[&str] = &["contact", "company"];
+const PARENT_KINDS: &[&str] = &["contact", "company", "lead", "opportunity", "product"];
+
 const INTERVALS: &[&str] = &["month", "quarter", "year"];
 
 const STOCK_STATES: &[&str] = &["in_stock", "out_of_stock", "discontinued"];
@@ -104,39 +105,16 @@ pub(super) const RELATIONS: &[Relation] = &[
         there: "parent_id",
         access: (Resource::Companies, "parent_id"),
     },
-    // No two records have the same id, whatever their kinds are: the id of the parent alone tells which it is.
-    Relation {
-        name: "contact",
-        from: Entity::Task,
-        to: Entity::Contact,
-        here: "parent_id",
-        there: "id",
-        access: (Resource::Tasks, "parent"),
-    },
-    Relation {
-        name: "company",
-        from: Entity::Task,
-        to: Entity::Company,
-        here: "parent_id",
-        there: "id",
-        access: (Resource::Tasks, "parent"),
-    },
-    Relation {
-        name: "tasks",
-        from: Entity::Contact,
-        to: Entity::Task,
-        here: "id",
-        there: "parent_id",
-        access: (Resource::Tasks, "parent"),
-    },
-    Relation {
-        name: "tasks",
-        from: Entity::Company,
-        to: Entity::Task,
-        here: "id",
-        there: "parent_id",
-        access: (Resource::Tasks, "parent"),
-    },
+    parent("contact", Entity::Task, Entity::Contact),
+    parent("company", Entity::Task, Entity::Company),
+    parent("lead", Entity::Task, Entity::Lead),
+    parent("opportunity", Entity::Task, Entity::Opportunity),
+    parent("product", Entity::Task, Entity::Product),
+    those_about("tasks", Entity::Contact, Entity::Task),
+    those_about("tasks", Entity::Company, Entity::Task),
+    those_about("tasks", Entity::Lead, Entity::Task),
+    those_about("tasks", Entity::Opportunity, Entity::Task),
+    those_about("tasks", Entity::Product, Entity::Task),
     Relation {
         name: "company",
         from: Entity::Opportunity,
@@ -154,6 +132,17 @@ pub(super) const RELATIONS: &[Relation] = &[
         access: (Resource::Opportunities, "company_id"),
     },
 ];
+
+/// The record of this kind that another one is about. No two records have the same id, whatever their kinds are: the id of
+/// the parent alone tells which it is.
+const fn parent(name: &'static str, from: Entity, to: Entity) -> Relation {
+    Relation { name, from, to, here: "parent_id", there: "id", access: (from.resource(), "parent") }
+}
+
+/// The records of a kind that are about this one.
+const fn those_about(name: &'static str, from: Entity, to: Entity) -> Relation {
+    Relation { name, from, to, here: "id", there: "parent_id", access: (to.resource(), "parent") }
+}
 
 /// All fields, in the order in which they are listed to callers.
 pub(super) fn all() -> Vec<Field> {

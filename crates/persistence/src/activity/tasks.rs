@@ -31,14 +31,14 @@ use uuid::Uuid;
 
 pub use self::bulk::{batch, upsert};
 use self::row::Row;
-use super::parents;
+use super::parents::{Parents, with_parent};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
-    bulk::{Known, Referenced, References},
+    bulk::{Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     page::{Explained, PageRequest, order, rows, total},
-    people::{Deleted, companies, contacts},
+    people::Deleted,
     schema::tasks,
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
@@ -231,7 +231,7 @@ pub fn create(writer: &mut Writer<'_>, mut new: NewTask) -> Result<Task, StoreEr
         let task = Task::create(new.clone(), TaskId::mint(), writer.stamp());
         let (task, custom) = Invalid::or_both(task, custom)?;
         let task = Task { custom, ..task };
-        require_related(writer, &task, None)?;
+        related(&task).require(writer, &References::default())?;
         insert(writer, &task)
     })
 }
@@ -250,7 +250,7 @@ pub fn update(
             let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
             let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
             let after = Task { custom, ..after };
-            require_related(writer, &after, Some(before))?;
+            related(&after).require(writer, &related(before))?;
             Ok(after)
         })
     })
@@ -541,30 +541,13 @@ fn embed(reader: &mut Reader<'_>, tasks: &mut [Task], expand: &[TaskRelation]) -
     if expand.is_empty() {
         return Ok(());
     }
-    let parents = |kind: ParentKind| -> Vec<Uuid> {
-        tasks
-            .iter()
-            .filter_map(|task| task.parent)
-            .filter(|parent| parent.kind == kind)
-            .map(|parent| parent.id)
-            .collect()
-    };
-    let (about_contacts, about_companies) = (parents(ParentKind::Contact), parents(ParentKind::Company));
-    let mut contacts = HashMap::new();
-    if expand.contains(&TaskRelation::Contact) {
-        let found = contacts::embeddable(reader, &about_contacts)?;
-        contacts = found.into_iter().map(|contact| (contact.id.uuid(), contact)).collect();
-    }
-    let mut companies = HashMap::new();
-    if expand.contains(&TaskRelation::Company) {
-        let found = companies::embeddable(reader, &about_companies)?;
-        companies = found.into_iter().map(|company| (company.id.uuid(), company)).collect();
-    }
+    let kinds: Vec<ParentKind> = expand.iter().filter_map(|relation| relation.of_parents()).collect();
+    let parents = Parents::find(reader, tasks.iter().filter_map(|task| task.parent), &kinds)?;
     let user_of = |task: &Task, relation: TaskRelation| match relation {
         _ if !expand.contains(&relation) => None,
         TaskRelation::Owner => task.owner_id,
         TaskRelation::Assignee => task.assignee_id,
-        TaskRelation::Contact | TaskRelation::Company => None,
+        _ => None,
     };
     let users_of = |task: &Task| [TaskRelation::Owner, TaskRelation::Assignee].map(|relation| user_of(task, relation));
     let ids: Vec<Uuid> = tasks.iter().flat_map(users_of).flatten().map(UserId::uuid).collect();
@@ -573,11 +556,14 @@ fn embed(reader: &mut Reader<'_>, tasks: &mut [Task], expand: &[TaskRelation]) -
         ids => users::summaries(reader, ids)?.into_iter().map(|user| (user.id, user)).collect(),
     };
     for task in tasks {
-        let about = |kind: ParentKind| task.parent.filter(|parent| parent.kind == kind).map(|parent| parent.id);
+        let about = parents.of(task.parent);
         let user = |relation: TaskRelation| user_of(task, relation).and_then(|id| users.get(&id).cloned());
         task.expanded = Some(Box::new(TaskExpanded {
-            contact: about(ParentKind::Contact).and_then(|id| contacts.get(&id).cloned()),
-            company: about(ParentKind::Company).and_then(|id| companies.get(&id).cloned()),
+            contact: about.contact,
+            company: about.company,
+            lead: about.lead,
+            opportunity: about.opportunity,
+            product: about.product,
             owner: user(TaskRelation::Owner),
             assignee: user(TaskRelation::Assignee),
         }));
@@ -613,20 +599,9 @@ pub(crate) fn involvement(
     }))
 }
 
-/// Refuses a parent and collaborators that are not there, or not for this caller. Of those that were named before,
-/// nothing is asked: a parent may be gone by now. Owner, team and assignee are held by foreign keys.
-fn require_related(reader: &mut Reader<'_>, task: &Task, before: Option<&Task>) -> Result<(), StoreError> {
-    let named = related(task);
-    let before = before.map(related).unwrap_or_default();
-    if named == before {
-        return Ok(());
-    }
-    Known::find(reader, &named)?.require(&named, &before)
-}
-
-/// The parent and the collaborators.
+/// The parent and the collaborators. Owner, team and assignee are held by foreign keys.
 fn related(task: &Task) -> References {
-    let references = parents::with_parent(References::default(), task.parent);
+    let references = with_parent(References::default(), task.parent);
     with_collaborators(references, &task.collaborator_ids)
 }
 

@@ -304,6 +304,12 @@ fn shown(reader: &mut Reader<'_>, mut lead: Lead) -> Result<Lead, StoreError> {
     Ok(lead)
 }
 
+/// Those of these leads that the caller may see.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let found = visible(reader, Deleted::Exclude).filter(leads::id.eq_any(ids)).select(leads::id);
+    Ok(found.load(reader.pg())?)
+}
+
 /// One lead that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted) -> Result<Lead, StoreError> {
     let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
@@ -527,4 +533,19 @@ fn embed(reader: &mut Reader<'_>, leads: &mut [Lead], expand: &[LeadRelation]) -
         lead.expanded = Some(Box::new(LeadExpanded { owner: lead.owner_id.and_then(|id| owners.get(&id).cloned()) }));
     }
     Ok(())
+}
+
+/// Leads as they are embedded in others. Their names are made of what the caller may read.
+pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Lead>, StoreError> {
+    let rows: Vec<Row> = visible(reader, Deleted::Exclude)
+        .filter(leads::id.eq_any(ids.to_vec()))
+        .select(Row::as_select())
+        .load(reader.pg())?;
+    let mut leads = rows.into_iter().map(Row::into_lead).collect::<Result<Vec<_>, _>>()?;
+    custom_values::hide_archived(reader, RESOURCE, leads.iter_mut().map(|lead| &mut lead.custom))?;
+    let readable = &reader.grants().on(RESOURCE).readable;
+    if readable.allows_all() {
+        return Ok(leads);
+    }
+    Ok(leads.iter().map(|lead| lead.named_by(readable)).collect())
 }

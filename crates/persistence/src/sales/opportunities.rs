@@ -11,7 +11,7 @@ use diesel::{dsl::count_star, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::{ContactId, LostReasonId, OpportunityId},
+    id::{LostReasonId, OpportunityId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
@@ -39,12 +39,11 @@ pub use self::{
 use super::{lost_reasons, pipelines};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
-    bulk::Pending,
-    error::unknown_reference,
+    bulk::{Pending, Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
-    people::{Deleted, companies, contacts},
+    people::{Deleted, companies},
     schema::opportunities,
     search::{self, Finds, Search},
     visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
@@ -61,7 +60,7 @@ const MOST_TRANSFERRED: i64 = 1_000;
 const KIND: RecordKind = RecordKind::Opportunity;
 const RESOURCE: Resource = Resource::Opportunities;
 
-/// Companies that the caller may see: every read in this file starts here.
+/// Opportunities that the caller may see: every read in this file starts here.
 pub(crate) fn visible(reader: &Reader<'_>, deleted: Deleted) -> opportunities::BoxedQuery<'static, Pg> {
     within(reader, deleted, Policy::reading(reader, RESOURCE).whole())
 }
@@ -170,7 +169,7 @@ pub fn create(writer: &mut Writer<'_>, mut new: NewOpportunity) -> Result<Opport
             let opportunity = Opportunity::create(new.clone(), OpportunityId::mint(), writer.stamp(), &pipelines);
             let (opportunity, custom) = Invalid::or_both(opportunity, custom)?;
             let opportunity = Opportunity { custom, ..opportunity };
-            require_parties(writer, &opportunity, None)?;
+            parties(&opportunity).require(writer, &References::default())?;
             insert(writer, &opportunity)
         })
     })
@@ -190,7 +189,7 @@ pub fn update(
             let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
             let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
             let after = Opportunity { custom, ..after };
-            require_parties(writer, &after, Some(before))?;
+            parties(&after).require(writer, &parties(before))?;
             Ok(after)
         })
     })
@@ -392,6 +391,12 @@ fn living(opportunity: &Opportunity) -> Option<&CustomValues> {
 fn shown(reader: &mut Reader<'_>, mut opportunity: Opportunity) -> Result<Opportunity, StoreError> {
     custom_values::hide_archived(reader, RESOURCE, [&mut opportunity.custom])?;
     Ok(opportunity)
+}
+
+/// Those of these opportunities that the caller may see.
+pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    let found = visible(reader, Deleted::Exclude).filter(opportunities::id.eq_any(ids)).select(opportunities::id);
+    Ok(found.load(reader.pg())?)
 }
 
 /// One opportunity that the caller may change.
@@ -637,24 +642,19 @@ pub(crate) fn by_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Opport
     rows.into_iter().map(Row::into_opportunity).collect()
 }
 
-/// Refuses a company or contacts that are not there, or not for this caller, unless they were named before.
-fn require_parties(
-    reader: &mut Reader<'_>,
-    after: &Opportunity,
-    before: Option<&Opportunity>,
-) -> Result<(), StoreError> {
-    if before.is_none_or(|before| before.company_id != after.company_id) {
-        companies::require(reader, after.company_id, "/company_id")?;
-    }
-    let known: Vec<ContactId> = before.map(|before| before.contact_ids().collect()).unwrap_or_default();
-    let new: Vec<Uuid> = after.contact_ids().filter(|id| !known.contains(id)).map(ContactId::uuid).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let there = contacts::known(reader, new)?;
-    let missing = |id: &ContactId| !known.contains(id) && !there.contains(&id.uuid());
-    match after.contact_ids().position(|id| missing(&id)) {
-        Some(index) => Err(unknown_reference(&format!("/contacts/{index}/contact_id"), "contact")),
-        None => Ok(()),
-    }
+/// Opportunities as they are embedded in others.
+pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Opportunity>, StoreError> {
+    let mut found = by_ids(reader, ids)?;
+    custom_values::hide_archived(reader, RESOURCE, found.iter_mut().map(|opportunity| &mut opportunity.custom))?;
+    Ok(found)
+}
+
+/// The company and the contacts. Owner and team are held by foreign keys.
+fn parties(opportunity: &Opportunity) -> References {
+    References::default().with("/company_id", Referenced::Company, opportunity.company_id).with_each(
+        "/contacts",
+        "contact_id",
+        Referenced::Contact,
+        opportunity.contact_ids(),
+    )
 }

@@ -450,3 +450,10 @@ pub(crate) fn priced(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Produc
         .load(reader.pg())?;
     rows.into_iter().map(Row::into_product).collect()
 }
+
+/// Products as they are embedded in others.
+pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Product>, StoreError> {
+    let mut products = priced(reader, ids)?;
+    custom_values::hide_archived(reader, RESOURCE, products.iter_mut().map(|product| &mut product.custom))?;
+    Ok(products)
+}

@@ -131,21 +131,14 @@ impl World {
                 let created = db.write(&scope, move |writer| contacts::create(writer, new.clone(), OnDuplicate::Allow));
                 people.push(created.await.unwrap().id);
             }
-            for _ in 0..TASKS {
-                move_clock(&mut chance);
-                let new: NewTask =
-                    serde_json::from_value(task(&mut chance, (&people, &made), moments, &users, &team)).unwrap();
-                let created = db.write(&scope, move |writer| tasks::create(writer, new.clone())).await.unwrap();
-                if chance.one_in(4) {
-                    let action = *chance.of(&[TaskAction::Complete, TaskAction::Cancel]);
-                    db.write(&scope, move |writer| tasks::act(writer, created.id, None, action)).await.unwrap();
-                }
-            }
+            let mut parents: Vec<Value> = people.iter().map(|id| json!({"kind": "contact", "id": id.uuid()})).collect();
+            parents.extend(made.iter().map(|id| json!({"kind": "company", "id": id.uuid()})));
             for _ in 0..OPPORTUNITIES {
                 move_clock(&mut chance);
                 let new: NewOpportunity =
                     serde_json::from_value(opportunity(&mut chance, (&people, &made), moments, &users, &team)).unwrap();
                 let created = db.write(&scope, move |writer| opportunities::create(writer, new.clone())).await.unwrap();
+                parents.push(json!({"kind": "opportunity", "id": created.id.uuid()}));
                 if chance.one_in(4) {
                     let win = WinOpportunity::default();
                     db.write(&scope, move |writer| opportunities::win(writer, created.id, None, &win)).await.unwrap();
@@ -160,7 +153,10 @@ impl World {
                 let id = created.await.unwrap().id;
                 if chance.one_in(10) {
                     db.write(&scope, move |writer| leads::delete(writer, id, None)).await.unwrap();
-                } else if chance.one_in(3) {
+                    continue;
+                }
+                parents.push(json!({"kind": "lead", "id": id.uuid()}));
+                if chance.one_in(3) {
                     let to = LeadMove { status: "junk".to_owned(), lost_reason_id: None, lost_note: None };
                     // Those that can't go there stay.
                     if db.write(&scope, move |writer| leads::move_to(writer, id, None, &to)).await.is_ok()
@@ -168,6 +164,25 @@ impl World {
                     {
                         db.write(&scope, move |writer| leads::recycle(writer, id, None)).await.unwrap();
                     }
+                }
+            }
+            for number in 0..PRODUCTS {
+                move_clock(&mut chance);
+                let new: NewProduct = serde_json::from_value(product(&mut chance, number, &users, &team)).unwrap();
+                let id = db.write(&scope, move |writer| products::create(writer, new.clone())).await.unwrap().id;
+                if chance.one_in(12) {
+                    db.write(&scope, move |writer| products::delete(writer, id, None)).await.unwrap();
+                } else {
+                    parents.push(json!({"kind": "product", "id": id.uuid()}));
+                }
+            }
+            for _ in 0..TASKS {
+                move_clock(&mut chance);
+                let new: NewTask = serde_json::from_value(task(&mut chance, &parents, moments, &users, &team)).unwrap();
+                let created = db.write(&scope, move |writer| tasks::create(writer, new.clone())).await.unwrap();
+                if chance.one_in(4) {
+                    let action = *chance.of(&[TaskAction::Complete, TaskAction::Cancel]);
+                    db.write(&scope, move |writer| tasks::act(writer, created.id, None, action)).await.unwrap();
                 }
             }
             for id in people.iter().copied() {
@@ -181,14 +196,6 @@ impl World {
             }
             for id in made.iter().copied().filter(|_| chance.one_in(10)).collect::<Vec<_>>() {
                 db.write(&scope, move |writer| companies::delete(writer, id, None)).await.unwrap();
-            }
-            for number in 0..PRODUCTS {
-                move_clock(&mut chance);
-                let new: NewProduct = serde_json::from_value(product(&mut chance, number, &users, &team)).unwrap();
-                let id = db.write(&scope, move |writer| products::create(writer, new.clone())).await.unwrap().id;
-                if chance.one_in(12) {
-                    db.write(&scope, move |writer| products::delete(writer, id, None)).await.unwrap();
-                }
             }
             let of_contacts = ContactQuery { limit: Some(200), ..ContactQuery::default() };
             let contacts = db.read(&scope, move |reader| contacts::list(reader, &of_contacts)).await.unwrap();
@@ -295,10 +302,25 @@ impl<'w> Surrounds<'w> for &'w World {
         match (record, relation.name) {
             (Record::Contact(contact), "tasks") => tasks(contact.id.uuid()),
             (Record::Company(company), "tasks") => tasks(company.id.uuid()),
+            (Record::Lead(lead), "tasks") => tasks(lead.id.uuid()),
+            (Record::Opportunity(opportunity), "tasks") => tasks(opportunity.id.uuid()),
+            (Record::Product(product), "tasks") => tasks(product.id.uuid()),
             (Record::Task(task), "company") => company(task.parent.map(|parent| CompanyId::from_uuid(parent.id))),
             (Record::Task(task), "contact") => {
                 let index = task.parent.and_then(|parent| self.person_at.get(&parent.id));
                 index.map(|index| Record::Contact(&self.contacts[*index])).into_iter().collect()
+            }
+            (Record::Task(task), "lead") => {
+                let is_parent = |lead: &&Lead| task.parent.is_some_and(|parent| parent.id == lead.id.uuid());
+                self.leads.iter().find(is_parent).map(Record::Lead).into_iter().collect()
+            }
+            (Record::Task(task), "opportunity") => {
+                let is_parent = |one: &&Opportunity| task.parent.is_some_and(|parent| parent.id == one.id.uuid());
+                self.opportunities.iter().find(is_parent).map(Record::Opportunity).into_iter().collect()
+            }
+            (Record::Task(task), "product") => {
+                let is_parent = |product: &&Product| task.parent.is_some_and(|parent| parent.id == product.id.uuid());
+                self.products.iter().find(is_parent).map(Record::Product).into_iter().collect()
             }
             (Record::Opportunity(opportunity), "company") => company(opportunity.company_id),
             (Record::Company(company), "opportunities") => {
@@ -508,13 +530,7 @@ fn opportunity(
     new
 }
 
-fn task(
-    chance: &mut Chance,
-    (people, made): (&[ContactId], &[CompanyId]),
-    moments: &[DateTime<Utc>],
-    users: &[String],
-    team: &Value,
-) -> Value {
+fn task(chance: &mut Chance, parents: &[Value], moments: &[DateTime<Utc>], users: &[String], team: &Value) -> Value {
     let (owner, assignee) = (chance.of(users).clone(), chance.of(users).clone());
     let tags: Vec<&str> = TAGS.iter().copied().filter(|_| chance.one_in(3)).collect();
     let helpers: Vec<&String> = users.iter().filter(|_| chance.one_in(3)).collect();
@@ -527,10 +543,7 @@ fn task(
     });
     let description = *chance.of(WORDS);
     new["description"] = maybe(chance, description);
-    let parent = match chance.one_in(2) {
-        true => json!({"kind": "contact", "id": chance.of(people).uuid()}),
-        false => json!({"kind": "company", "id": chance.of(made).uuid()}),
-    };
+    let parent = chance.of(parents).clone();
     new["parent"] = maybe(chance, parent);
     if !chance.one_in(3) {
         let due = *chance.of(moments) - Duration::minutes(*chance.of(MINUTES));

@@ -14,7 +14,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{
-    Deleted, RESOURCE, by_ids,
+    Deleted, RESOURCE, by_ids, parties,
     row::{COLUMNS, Row},
     shown, states, within,
 };
@@ -85,11 +85,11 @@ impl Bulk for Opportunity {
     }
 
     fn references(&self) -> References {
-        References::default()
-            .with("/owner_id", Referenced::User, self.owner_id)
-            .with("/team_id", Referenced::Team, self.team_id)
-            .with("/company_id", Referenced::Company, self.company_id)
-            .with_each("/contacts", "contact_id", Referenced::Contact, self.contact_ids())
+        parties(self).with("/owner_id", Referenced::User, self.owner_id).with(
+            "/team_id",
+            Referenced::Team,
+            self.team_id,
+        )
     }
 
     fn is_deleted(&self) -> bool {
