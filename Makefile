@@ -16,8 +16,8 @@ check: ## Check formatting, lints and the rules of dependencies
 	.ci/dependencies
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
-openapi: ## Write openapi/openapi.json anew from the code
-	UPDATE_OPENAPI=1 cargo test --locked --package rapport-tests --test it -- the_checked_in_document_is_current
+openapi: ## Write the OpenAPI documents anew from the code
+	UPDATE_OPENAPI=1 cargo test --locked --package rapport-tests --test it -- the_checked_in_documents_are_current
 
 format: ## Format the code
 	cargo fmt --all

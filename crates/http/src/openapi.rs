@@ -1,5 +1,6 @@
 //! The published document: what the handlers' annotations say, put into the form that every client generator takes.
 
+mod compatible;
 mod normalise;
 pub(crate) mod responses;
 
@@ -35,6 +36,7 @@ use rapport_domain::{
     },
 };
 
+pub(crate) use self::compatible::compatible;
 use crate::{
     problem::Problem,
     routes::{self, DeletedInRead},
@@ -123,6 +125,11 @@ impl Modify for SecuritySchemes {
 /// The document as it is published: OpenAPI 3.1.
 pub fn document() -> Value {
     normalise::normalise(raw())
+}
+
+/// The same in OpenAPI 3.0.3, for generators that do not read 3.1.
+pub fn compatible_document() -> Value {
+    compatible(&document())
 }
 
 /// What utoipa makes of the annotations, untouched.

@@ -7,26 +7,68 @@ use serde_json::Value;
 
 use crate::harness::{
     anonymous,
-    contract::{DOCUMENT, operations, resolve},
+    contract::{COMPATIBLE, DOCUMENT, operations, resolve},
     rapport,
 };
 
 #[test]
-fn the_checked_in_document_is_current() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json");
-    let current = serde_json::to_string_pretty(&*DOCUMENT).unwrap() + "\n";
+fn the_checked_in_documents_are_current() {
+    check_current("openapi.json", &DOCUMENT);
+    check_current("openapi-3.0.json", &COMPATIBLE);
+}
+
+fn check_current(name: &str, document: &Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(name);
+    let current = serde_json::to_string_pretty(document).unwrap() + "\n";
     if env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(&file, &current).unwrap();
     }
     let checked_in = fs::read_to_string(&file).unwrap_or_default();
-    assert!(checked_in == current, "openapi/openapi.json is not current: run `make openapi`");
+    assert!(checked_in == current, "openapi/{name} is not current: run `make openapi`");
 }
 
 #[test]
 fn the_server_and_the_program_give_the_same_document() {
-    assert_eq!(anonymous().get("/openapi.json").body, *DOCUMENT);
-    let printed = rapport(&["openapi"]);
-    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), *DOCUMENT);
+    for (address, version, document) in
+        [("/openapi.json", "3.1", &*DOCUMENT), ("/openapi-3.0.json", "3.0", &*COMPATIBLE)]
+    {
+        assert_eq!(anonymous().get(address).body, *document);
+        let printed = rapport(&["openapi", "--version", version]);
+        assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), *document);
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&rapport(&["openapi"]).stdout).unwrap(), *DOCUMENT);
+}
+
+/// Both have the same operations, and the same fields in the same schemas.
+#[test]
+fn the_older_document_says_the_same() {
+    fn shape(document: &Value) -> Vec<String> {
+        let mut shape = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let answers =
+                    operation["responses"].as_object().into_iter().flatten().map(|(status, _)| status.as_str());
+                let parameters =
+                    operation["parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["name"]);
+                shape.push(format!(
+                    "{method} {path}: {:?} {:?}",
+                    parameters.collect::<Vec<_>>(),
+                    answers.collect::<Vec<_>>()
+                ));
+            }
+        }
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let fields = schema["properties"].as_object().into_iter().flatten().map(|(field, _)| field.as_str());
+            shape.push(format!("{name}: {:?} {:?}", fields.collect::<Vec<_>>(), schema["required"]));
+        }
+        shape
+    }
+    assert_eq!(shape(&COMPATIBLE), shape(&DOCUMENT));
+    let mut references = Vec::new();
+    collect(&COMPATIBLE, &mut references);
+    for reference in references {
+        assert!(COMPATIBLE.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+    }
 }
 
 #[test]
