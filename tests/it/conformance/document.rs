@@ -103,6 +103,30 @@ fn no_schema_has_a_default_that_a_client_would_send_along() {
     }
 }
 
+/// Some clients send an empty list, or an empty object, for each that their user left out.
+#[test]
+fn an_empty_list_for_one_that_was_left_out_does_no_harm() {
+    // Custom fields are merged: none is named, none is changed. Without stages there is no pipeline, so none means no change.
+    const HARMLESS: &[&str] = &["custom", "stages"];
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            if required.contains(&Value::from(field.as_str())) {
+                continue;
+            }
+            assert!(
+                property.get("minItems").is_none(),
+                "{name}.{field} can't be sent empty: make it required, or take none"
+            );
+            let wipes = name.ends_with("Patch") && ["array", "object"].iter().any(|kind| property["type"] == *kind);
+            assert!(
+                !wipes || HARMLESS.contains(&field.as_str()),
+                "{name}.{field} is emptied by it: let null be for that"
+            );
+        }
+    }
+}
+
 /// Operations whose answer is a stream of events. The schema is that of their data.
 const STREAMS: &[&str] = &["stream_changes"];
 
