@@ -105,7 +105,7 @@ impl Modify for SecuritySchemes {
             .bearer_format("JWT")
             .description(Some(
                 "An access token from `POST /v1/auth/login`, or an API key. Access tokens are JWTs (RFC 9068) for 15 \
-                 minutes, signed with ES256; the keys are at `/.well-known/jwks.json`.",
+                 minutes, signed with ES256 and checked as RFC8725 advises; the keys are at `/.well-known/jwks.json`.",
             ))
             .build();
         let key = ApiKeyValue::with_description(
@@ -117,7 +117,10 @@ impl Modify for SecuritySchemes {
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let scopes = Permission::ALL.iter().map(|permission| (permission.scope(), permission.description()));
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
-        let client = OAuth2::with_description([flow], "An access token for a program, whose client is an API key.");
+        let client = OAuth2::with_description(
+            [flow],
+            "An access token for a program, whose client is an API key: a JWT as above, checked as RFC8725 advises.",
+        );
         components.add_security_scheme("oauth2", SecurityScheme::OAuth2(client));
     }
 }

@@ -103,6 +103,20 @@ fn no_schema_has_a_default_that_a_client_would_send_along() {
     }
 }
 
+/// Generators name the type of a field that has one of its own after the schema and the field.
+#[test]
+fn no_field_takes_the_name_of_a_schema() {
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let words = field.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+            let taken = format!("{name}{}", words.collect::<String>());
+            let own = property.get("pattern").or(property.get("enum")).or(property.get("properties")).is_some();
+            assert!(!own || !schemas.contains_key(&taken), "the type of {name}.{field} would be called {taken}");
+        }
+    }
+}
+
 /// Some clients send an empty list, or an empty object, for each that their user left out.
 #[test]
 fn an_empty_list_for_one_that_was_left_out_does_no_harm() {
