@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi format release ci
+.PHONY: help run test check openapi clients lint-openapi format release ci
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,8 +16,14 @@ check: ## Check formatting, lints and the rules of dependencies
 	.ci/dependencies
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
-openapi: ## Write openapi/openapi.json anew from the code
-	UPDATE_OPENAPI=1 cargo test --locked --package rapport-tests --test it -- the_checked_in_document_is_current
+openapi: ## Write the OpenAPI documents anew from the code
+	UPDATE_OPENAPI=1 cargo test --locked --package rapport-tests --test it -- the_checked_in_documents_are_current
+
+clients: ## Make a client with each generator, and run a scenario through each
+	clients/run
+
+lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral
+	openapi/lint
 
 format: ## Format the code
 	cargo fmt --all

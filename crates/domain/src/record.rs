@@ -1,7 +1,7 @@
 //! What all records have in common.
 
 use chrono::{DateTime, Datelike, SubsecRound, Timelike, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -184,6 +184,13 @@ impl PartialSchema for CurrencyCode {
 }
 
 impl ToSchema for CurrencyCode {}
+
+/// A list that is left out is none, and so is an empty one: some clients send that for every list that was left out.
+pub(crate) fn none_if_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    Ok(Option::<Vec<T>>::deserialize(deserializer)?.filter(|items| !items.is_empty()))
+}
 
 /// A list of at most so many names of fields: the schema alone.
 pub(crate) fn names_of_fields(most: usize, description: &str) -> ArrayBuilder {

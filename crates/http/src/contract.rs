@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fields::DocumentedFields,
+    openapi,
     problem::ApiError,
     problems,
     schemas::{self, Schemas},
@@ -25,6 +26,8 @@ pub(crate) struct Contract {
     pub(crate) schemas: Schemas,
     /// The document as it is served.
     pub(crate) text: String,
+    /// The same in OpenAPI 3.0, for generators that do not read 3.1.
+    pub(crate) compatible_text: String,
     /// The fields that records have in every workspace.
     pub(crate) fields: DocumentedFields,
     paths: Router<Path>,
@@ -93,7 +96,13 @@ impl Contract {
             let allow = allow.join(", ");
             paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
         }
-        Ok(Self { schemas, text: document.to_string(), fields: DocumentedFields::of(document), paths })
+        Ok(Self {
+            schemas,
+            text: document.to_string(),
+            compatible_text: openapi::compatible(document).to_string(),
+            fields: DocumentedFields::of(document),
+            paths,
+        })
     }
 
     /// What is at this address, and whether the ids in it can be ids at all.

@@ -30,7 +30,7 @@ use crate::{
 
 /// Addresses that are for people and stand in no contract.
 fn is_page(path: &str) -> bool {
-    path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/")
+    ["/openapi.json", "/openapi-3.0.json", "/docs"].contains(&path) || path.starts_with("/docs/")
 }
 
 /// The resource whose records an operation is about, left by the gate for whoever reads the body.

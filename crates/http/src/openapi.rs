@@ -1,5 +1,6 @@
 //! The published document: what the handlers' annotations say, put into the form that every client generator takes.
 
+mod compatible;
 mod normalise;
 pub(crate) mod responses;
 
@@ -35,6 +36,7 @@ use rapport_domain::{
     },
 };
 
+pub(crate) use self::compatible::compatible;
 use crate::{
     problem::Problem,
     routes::{self, DeletedInRead},
@@ -103,7 +105,7 @@ impl Modify for SecuritySchemes {
             .bearer_format("JWT")
             .description(Some(
                 "An access token from `POST /v1/auth/login`, or an API key. Access tokens are JWTs (RFC 9068) for 15 \
-                 minutes, signed with ES256; the keys are at `/.well-known/jwks.json`.",
+                 minutes, signed with ES256 and checked as RFC8725 advises; the keys are at `/.well-known/jwks.json`.",
             ))
             .build();
         let key = ApiKeyValue::with_description(
@@ -115,7 +117,10 @@ impl Modify for SecuritySchemes {
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let scopes = Permission::ALL.iter().map(|permission| (permission.scope(), permission.description()));
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
-        let client = OAuth2::with_description([flow], "An access token for a program, whose client is an API key.");
+        let client = OAuth2::with_description(
+            [flow],
+            "An access token for a program, whose client is an API key: a JWT as above, checked as RFC8725 advises.",
+        );
         components.add_security_scheme("oauth2", SecurityScheme::OAuth2(client));
     }
 }
@@ -123,6 +128,11 @@ impl Modify for SecuritySchemes {
 /// The document as it is published: OpenAPI 3.1.
 pub fn document() -> Value {
     normalise::normalise(raw())
+}
+
+/// The same in OpenAPI 3.0.3, for generators that do not read 3.1.
+pub fn compatible_document() -> Value {
+    compatible(&document())
 }
 
 /// What utoipa makes of the annotations, untouched.

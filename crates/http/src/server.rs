@@ -124,6 +124,7 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .app_data(places.clone())
             .app_data(web::PayloadConfig::new(LARGEST_BODY))
             .route("/openapi.json", web::get().to(document))
+            .route("/openapi-3.0.json", web::get().to(compatible_document))
             .route("/docs", web::get().to(|| async { moved("/docs/") }))
             .service(SwaggerUi::new("/docs/{_:.*}").config(reference_page()))
             .wrap(from_fn(gate::wrap))
@@ -191,6 +192,10 @@ async fn measurements(metrics: web::Data<Metrics>) -> HttpResponse {
 
 async fn document(contract: web::Data<Contract>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(contract.text.clone())
+}
+
+async fn compatible_document(contract: web::Data<Contract>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(contract.compatible_text.clone())
 }
 
 fn moved(to: &str) -> HttpResponse {

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Bring the database's schema to this version
     Migrate(MigrateOptions),
     /// Print the OpenAPI document
-    Openapi,
+    Openapi(OpenapiOptions),
     /// Import contacts or companies from a CSV file
     Import(ImportOptions),
     /// Export contacts or companies to a CSV file
@@ -80,6 +80,23 @@ impl FeedOptions {
         let feed_retention = Duration::from_secs(u64::from(self.feed_retention_days) * 24 * 60 * 60);
         rapport_worker::WorkerOptions { beside, feed_retention }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenapiOptions {
+    /// Version of OpenAPI in which it is written
+    #[arg(long, value_name = "VERSION", default_value = "3.1")]
+    pub(crate) version: OpenapiVersion,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpenapiVersion {
+    /// The document that the server checks requests against
+    #[value(name = "3.1")]
+    Newest,
+    /// The same for generators that do not read 3.1, as far as 3.0 can say it
+    #[value(name = "3.0")]
+    Compatible,
 }
 
 #[derive(Debug, Args)]

@@ -25,7 +25,7 @@ pub fn run() -> ExitCode {
         Command::Serve(options) => commands::serve::run(options),
         Command::Worker(options) => commands::worker::run(options),
         Command::Migrate(options) => commands::migrate::run(&options),
-        Command::Openapi => commands::openapi::run(),
+        Command::Openapi(options) => commands::openapi::run(&options),
         Command::Import(options) => commands::import::run(options),
         Command::Export(options) => commands::export::run(options),
         Command::Admin(options) => commands::admin::run(options),

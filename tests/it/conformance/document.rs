@@ -7,26 +7,68 @@ use serde_json::Value;
 
 use crate::harness::{
     anonymous,
-    contract::{DOCUMENT, operations, resolve},
+    contract::{COMPATIBLE, DOCUMENT, operations, resolve},
     rapport,
 };
 
 #[test]
-fn the_checked_in_document_is_current() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json");
-    let current = serde_json::to_string_pretty(&*DOCUMENT).unwrap() + "\n";
+fn the_checked_in_documents_are_current() {
+    check_current("openapi.json", &DOCUMENT);
+    check_current("openapi-3.0.json", &COMPATIBLE);
+}
+
+fn check_current(name: &str, document: &Value) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(name);
+    let current = serde_json::to_string_pretty(document).unwrap() + "\n";
     if env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(&file, &current).unwrap();
     }
     let checked_in = fs::read_to_string(&file).unwrap_or_default();
-    assert!(checked_in == current, "openapi/openapi.json is not current: run `make openapi`");
+    assert!(checked_in == current, "openapi/{name} is not current: run `make openapi`");
 }
 
 #[test]
 fn the_server_and_the_program_give_the_same_document() {
-    assert_eq!(anonymous().get("/openapi.json").body, *DOCUMENT);
-    let printed = rapport(&["openapi"]);
-    assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), *DOCUMENT);
+    for (address, version, document) in
+        [("/openapi.json", "3.1", &*DOCUMENT), ("/openapi-3.0.json", "3.0", &*COMPATIBLE)]
+    {
+        assert_eq!(anonymous().get(address).body, *document);
+        let printed = rapport(&["openapi", "--version", version]);
+        assert_eq!(serde_json::from_slice::<Value>(&printed.stdout).unwrap(), *document);
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&rapport(&["openapi"]).stdout).unwrap(), *DOCUMENT);
+}
+
+/// Both have the same operations, and the same fields in the same schemas.
+#[test]
+fn the_older_document_says_the_same() {
+    fn shape(document: &Value) -> Vec<String> {
+        let mut shape = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let answers =
+                    operation["responses"].as_object().into_iter().flatten().map(|(status, _)| status.as_str());
+                let parameters =
+                    operation["parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["name"]);
+                shape.push(format!(
+                    "{method} {path}: {:?} {:?}",
+                    parameters.collect::<Vec<_>>(),
+                    answers.collect::<Vec<_>>()
+                ));
+            }
+        }
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let fields = schema["properties"].as_object().into_iter().flatten().map(|(field, _)| field.as_str());
+            shape.push(format!("{name}: {:?} {:?}", fields.collect::<Vec<_>>(), schema["required"]));
+        }
+        shape
+    }
+    assert_eq!(shape(&COMPATIBLE), shape(&DOCUMENT));
+    let mut references = Vec::new();
+    collect(&COMPATIBLE, &mut references);
+    for reference in references {
+        assert!(COMPATIBLE.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+    }
 }
 
 #[test]
@@ -58,6 +100,44 @@ fn no_schema_has_a_default_that_a_client_would_send_along() {
         let fields = schema["properties"].as_object().into_iter().flatten();
         let found: Vec<_> = fields.filter(|(_, field)| with_default(field)).map(|(field, _)| field).collect();
         assert!(found.is_empty() && !with_default(schema), "{name}: {found:?}");
+    }
+}
+
+/// Generators name the type of a field that has one of its own after the schema and the field.
+#[test]
+fn no_field_takes_the_name_of_a_schema() {
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let words = field.split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+            let taken = format!("{name}{}", words.collect::<String>());
+            let own = property.get("pattern").or(property.get("enum")).or(property.get("properties")).is_some();
+            assert!(!own || !schemas.contains_key(&taken), "the type of {name}.{field} would be called {taken}");
+        }
+    }
+}
+
+/// Some clients send an empty list, or an empty object, for each that their user left out.
+#[test]
+fn an_empty_list_for_one_that_was_left_out_does_no_harm() {
+    // Custom fields are merged: none is named, none is changed. Without stages there is no pipeline, so none means no change.
+    const HARMLESS: &[&str] = &["custom", "stages"];
+    for (name, schema) in DOCUMENT["components"]["schemas"].as_object().unwrap() {
+        let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            if required.contains(&Value::from(field.as_str())) {
+                continue;
+            }
+            assert!(
+                property.get("minItems").is_none(),
+                "{name}.{field} can't be sent empty: make it required, or take none"
+            );
+            let wipes = name.ends_with("Patch") && ["array", "object"].iter().any(|kind| property["type"] == *kind);
+            assert!(
+                !wipes || HARMLESS.contains(&field.as_str()),
+                "{name}.{field} is emptied by it: let null be for that"
+            );
+        }
     }
 }
 

@@ -14,6 +14,9 @@ use super::{Answer, listener::events};
 /// The document of this build.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(rapport_http::openapi::document);
 
+/// The same in OpenAPI 3.0.
+pub static COMPATIBLE: LazyLock<Value> = LazyLock::new(rapport_http::openapi::compatible_document);
+
 static PATHS: LazyLock<Router<String>> = LazyLock::new(|| {
     let mut paths = Router::new();
     for template in DOCUMENT["paths"].as_object().unwrap().keys() {

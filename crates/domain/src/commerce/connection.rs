@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        Type,
+        schema::{Object, ObjectBuilder, SchemaType},
+    },
+};
 use uuid::Uuid;
 
 use crate::{
@@ -128,16 +134,24 @@ pub struct ConnectionPatch {
     /// Whether it may write.
     #[schema(nullable = false)]
     pub status: Option<ConnectionStatus>,
-    /// What the program that keeps both in step wants to remember. Not for secrets.
-    #[schema(nullable = false, schema_with = settings)]
-    pub settings: Option<BTreeMap<String, String>>,
+    /// What the program that keeps both in step wants to remember; null for nothing. Not for secrets.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(schema_with = settings_or_null)]
+    pub settings: Option<Option<BTreeMap<String, String>>>,
 }
 
-fn settings() -> utoipa::openapi::schema::Object {
-    use utoipa::openapi::{Type, schema::ObjectBuilder};
+fn settings() -> Object {
+    settings_of(Type::Object.into())
+}
+
+fn settings_or_null() -> Object {
+    settings_of(SchemaType::from_iter([Type::Object, Type::Null]))
+}
+
+fn settings_of(kind: SchemaType) -> Object {
     let value = ObjectBuilder::new().schema_type(Type::String).max_length(Some(1000));
     ObjectBuilder::new()
-        .schema_type(Type::Object)
+        .schema_type(kind)
         .description(Some("Up to 50 settings with texts as values."))
         .additional_properties(Some(value))
         .max_properties(Some(50))
@@ -185,7 +199,7 @@ impl Connection {
             kind: patch.kind.unwrap_or(self.kind),
             direction: patch.direction.unwrap_or(self.direction),
             status: patch.status.unwrap_or(self.status),
-            settings: patch.settings.unwrap_or_else(|| self.settings.clone()),
+            settings: patch.settings.map_or_else(|| self.settings.clone(), Option::unwrap_or_default),
             ..*self
         };
         connection.checked()

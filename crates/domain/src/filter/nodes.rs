@@ -82,7 +82,8 @@ pub struct TextNode {
     #[schema(nullable = false, min_length = 1, max_length = 1024)]
     pub value: Option<String>,
     /// The texts of `in` and `not_in`.
-    #[schema(nullable = false, value_type = Option<Vec<FilterText>>, min_items = 1, max_items = 1000)]
+    #[serde(default, deserialize_with = "record::none_if_empty")]
+    #[schema(nullable = false, value_type = Option<Vec<FilterText>>, max_items = 1000)]
     pub values: Option<Vec<String>>,
 }
 
@@ -125,7 +126,7 @@ pub struct NumberNode {
     pub high: Option<Decimal>,
     /// The numbers of `in`.
     #[serde(default, with = "plain_numbers")]
-    #[schema(nullable = false, value_type = Option<Vec<FilterNumber>>, min_items = 1, max_items = 1000)]
+    #[schema(nullable = false, value_type = Option<Vec<FilterNumber>>, max_items = 1000)]
     pub values: Option<Vec<Decimal>>,
 }
 
@@ -167,7 +168,8 @@ pub struct MoneyNode {
     #[schema(nullable = false, value_type = Option<FilterDecimal>)]
     pub high: Option<Decimal>,
     /// The amounts of `in`.
-    #[schema(nullable = false, value_type = Option<Vec<FilterDecimal>>, min_items = 1, max_items = 1000)]
+    #[serde(default, deserialize_with = "record::none_if_empty")]
+    #[schema(nullable = false, value_type = Option<Vec<FilterDecimal>>, max_items = 1000)]
     pub values: Option<Vec<Decimal>>,
     /// ISO 4217 code of the currency.
     #[schema(format = "currency-code", pattern = "^[A-Z]{3}$", example = "EUR")]
@@ -231,7 +233,8 @@ pub struct TagsNode {
     /// How to compare.
     pub op: TagsOperator,
     /// The words, exactly as they were written; for all but `count`.
-    #[schema(nullable = false, value_type = Option<Vec<FilterText>>, min_items = 1, max_items = 1000)]
+    #[serde(default, deserialize_with = "record::none_if_empty")]
+    #[schema(nullable = false, value_type = Option<Vec<FilterText>>, max_items = 1000)]
     pub values: Option<Vec<String>>,
     /// How many words there have to be, for `count`.
     #[schema(nullable = false)]
@@ -551,7 +554,8 @@ pub struct AggregateNode {
     #[schema(nullable = false, value_type = Option<FilterDecimal>)]
     pub high: Option<Decimal>,
     /// The values of `in`.
-    #[schema(nullable = false, value_type = Option<Vec<FilterDecimal>>, min_items = 1, max_items = 1000)]
+    #[serde(default, deserialize_with = "record::none_if_empty")]
+    #[schema(nullable = false, value_type = Option<Vec<FilterDecimal>>, max_items = 1000)]
     pub values: Option<Vec<Decimal>>,
 }
 
@@ -606,7 +610,8 @@ pub struct GeoWithinNode {
     #[schema(nullable = false)]
     pub bbox: Option<GeoBox>,
     /// ISO 3166-1 alpha-2 codes.
-    #[schema(nullable = false, value_type = Option<Vec<CountryCode>>, min_items = 1, max_items = 300)]
+    #[serde(default, deserialize_with = "record::none_if_empty")]
+    #[schema(nullable = false, value_type = Option<Vec<CountryCode>>, max_items = 300)]
     pub countries: Option<Vec<String>>,
 }
 
@@ -664,7 +669,7 @@ pub struct MatchNode {
     #[schema(min_length = 1, max_length = 200)]
     pub query: String,
     /// Text fields, in one of which each word has to be; all that records are found by unless said otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "record::none_if_empty")]
     #[schema(nullable = false, schema_with = searched_fields)]
     pub fields: Option<Vec<String>>,
 }
@@ -672,7 +677,7 @@ pub struct MatchNode {
 fn searched_fields() -> utoipa::openapi::schema::Array {
     let description =
         "Text fields, in one of which each word has to be; all that records are found by unless said otherwise.";
-    record::names_of_fields(20, description).min_items(Some(1)).build()
+    record::names_of_fields(20, description).build()
 }
 
 fn one() -> i64 {
@@ -696,7 +701,7 @@ mod plain_number {
 /// Lists of numbers of JSON.
 mod plain_numbers {
     use rust_decimal::{Decimal, prelude::ToPrimitive};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde::{Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(numbers: &Option<Vec<Decimal>>, serializer: S) -> Result<S::Ok, S::Error> {
         let plain = numbers.as_ref().map(|numbers| numbers.iter().filter_map(ToPrimitive::to_f64).collect::<Vec<_>>());
@@ -704,6 +709,6 @@ mod plain_numbers {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Decimal>>, D::Error> {
-        Option::deserialize(deserializer)
+        crate::record::none_if_empty(deserializer)
     }
 }

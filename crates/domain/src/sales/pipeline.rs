@@ -185,7 +185,8 @@ pub struct NewPipeline {
     #[schema(nullable = false)]
     pub allow_skip: Option<bool>,
     /// Its stages, in their order: at least one of each class. The usual ones unless said otherwise.
-    #[schema(nullable = false, min_items = 3, max_items = 50)]
+    #[serde(deserialize_with = "crate::record::none_if_empty")]
+    #[schema(nullable = false, max_items = 50)]
     pub stages: Option<Vec<StageInput>>,
 }
 
@@ -211,7 +212,8 @@ pub struct PipelinePatch {
     pub allow_skip: Option<bool>,
     /// All stages that there shall be, in their order: those with an `id` are kept and changed, those without are new,
     /// those that are missing are taken away. One in which there are opportunities stays until they are moved.
-    #[schema(nullable = false, min_items = 3, max_items = 50)]
+    #[serde(deserialize_with = "crate::record::none_if_empty")]
+    #[schema(nullable = false, max_items = 50)]
     pub stages: Option<Vec<StageInput>>,
 }
 

@@ -239,8 +239,9 @@ pub struct CustomFieldPatch {
     #[schema(pattern = "^[0-9TZ:.+-]{1,40}$")]
     pub max: Option<Option<String>>,
     /// What can be chosen, in its order. An option that a record has can be archived, but not left out.
-    #[schema(nullable = false, max_items = 200)]
-    pub options: Option<Vec<CustomFieldOption>>,
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 200)]
+    pub options: Option<Option<Vec<CustomFieldOption>>>,
     /// Its place among the fields of the resource.
     #[schema(nullable = false, minimum = 0, maximum = 10_000)]
     pub position: Option<i64>,
@@ -309,7 +310,7 @@ impl CustomField {
             max_length: patch.max_length.unwrap_or(self.max_length),
             min: patch.min.unwrap_or_else(|| self.min.clone()),
             max: patch.max.unwrap_or_else(|| self.max.clone()),
-            options: patch.options.unwrap_or_else(|| self.options.clone()),
+            options: patch.options.map_or_else(|| self.options.clone(), Option::unwrap_or_default),
             position: patch.position.unwrap_or(self.position),
             ..*self
         };

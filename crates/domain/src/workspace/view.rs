@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{Type, schema::SchemaType},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -120,8 +123,9 @@ pub struct ViewPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     pub sort: Option<Option<RecordSort>>,
     /// Which fields, in their order from left to right; none for all.
-    #[schema(nullable = false, schema_with = columns)]
-    pub fields: Option<Vec<String>>,
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(schema_with = columns_or_null)]
+    pub fields: Option<Option<Vec<String>>>,
     /// Who sees it.
     #[schema(nullable = false)]
     pub visibility: Option<ViewVisibility>,
@@ -129,6 +133,11 @@ pub struct ViewPatch {
 
 fn columns() -> utoipa::openapi::schema::Array {
     record::names_of_fields(100, "Names of fields.").build()
+}
+
+fn columns_or_null() -> utoipa::openapi::schema::Array {
+    let or_null = SchemaType::from_iter([Type::Array, Type::Null]);
+    record::names_of_fields(100, "Names of fields.").schema_type(or_null).build()
 }
 
 /// What to list, and how.
@@ -176,7 +185,7 @@ impl View {
             description: patch.description.unwrap_or_else(|| self.description.clone()),
             filter: patch.filter.unwrap_or_else(|| self.filter.clone()),
             sort: patch.sort.unwrap_or_else(|| self.sort.clone()),
-            fields: patch.fields.unwrap_or_else(|| self.fields.clone()),
+            fields: patch.fields.map_or_else(|| self.fields.clone(), Option::unwrap_or_default),
             visibility: patch.visibility.unwrap_or(self.visibility),
             ..*self
         };

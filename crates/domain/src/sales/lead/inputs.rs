@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{LeadRating, LeadSource, Utm};
+use super::{LeadRating, LeadSource, LeadStatusKey, Utm};
 use crate::{
     id::{LostReasonId, TeamId, UserId},
     people::{
@@ -73,7 +73,7 @@ pub struct NewLead {
     pub website: Option<String>,
     /// How far the lead has come, as the key of a lead status: the first open one, unless said otherwise. From then on it has
     /// moves of its own.
-    #[schema(pattern = "^[a-z][a-z0-9_]{0,62}$", example = "contacted")]
+    #[schema(value_type = Option<LeadStatusKey>)]
     pub status: Option<String>,
     /// What made the lead known to the business.
     pub lead_source: Option<LeadSource>,
@@ -237,7 +237,7 @@ impl From<LeadPatch> for NewLead {
 #[schema(example = json!({"status": "unqualified", "lost_reason_id": "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "lost_note": "Too small."}))]
 pub struct LeadMove {
     /// Key of the status that the lead gets.
-    #[schema(pattern = "^[a-z][a-z0-9_]{0,62}$", example = "contacted")]
+    #[schema(value_type = LeadStatusKey)]
     pub status: String,
     /// Why the lead is lost: a lost reason that can be chosen. Needed where the lead is lost, unless it is junk.
     #[serde(default)]

@@ -17,13 +17,13 @@ use crate::{
     sales::lead_status::LeadStatusClass,
 };
 
-/// The key of a lead status, as a parameter takes it: the schema alone.
+/// The key of a lead status, as parameters and bodies take it: the schema alone.
 pub struct LeadStatusKey;
 
 impl PartialSchema for LeadStatusKey {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).description(Some("Key of a lead status."));
-        text.pattern(Some("^[a-z][a-z0-9_]{0,62}$")).into()
+        text.pattern(Some("^[a-z][a-z0-9_]{0,62}$")).examples(["contacted"]).into()
     }
 }
 
