@@ -208,6 +208,15 @@ fn update_in_turn(
     })
 }
 
+/// Changes a contact by a rule, such as when a lead becomes this person. Whoever asks holds the record.
+pub(crate) fn amend(
+    writer: &mut Writer<'_>,
+    id: ContactId,
+    rule: impl Fn(&Contact, Stamp) -> Result<Contact, Invalid>,
+) -> Result<Contact, StoreError> {
+    change(writer, id, Deleted::Exclude, None, "updated", |_, before, stamp| Ok(rule(before, stamp)?))
+}
+
 /// Marks a contact as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<(), StoreError> {
     change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {
@@ -223,7 +232,7 @@ pub fn restore(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) ->
     })
 }
 
-/// What happened to a contact, newest first; also of one that was deleted.
+/// What happened to a contact and to the leads that became it, newest first; also of one that was deleted.
 pub fn history(
     reader: &mut Reader<'_>,
     id: ContactId,
@@ -231,7 +240,7 @@ pub fn history(
     cursor: Option<&str>,
 ) -> Result<Page<JournalEntry>, StoreError> {
     get(reader, id, Deleted::Include, &[])?;
-    journal::list(reader, KIND, id.uuid(), limit, cursor)
+    journal::of_contact::list(reader, id, limit, cursor)
 }
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
