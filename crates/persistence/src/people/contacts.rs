@@ -11,7 +11,7 @@ use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::ContactId,
+    id::{CompanyId, ContactId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{
@@ -155,17 +155,45 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
-pub fn create(writer: &mut Writer<'_>, mut new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
-    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
-    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| create_in_turn(writer, new.clone(), on_duplicate))
+pub fn create(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+    create_with(writer, new, on_duplicate, None)
 }
 
-fn create_in_turn(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+/// Creates the contact that a lead becomes, whoever else is known. The company that the lead becomes is there, whether the
+/// caller may see it or not.
+pub(crate) fn create_of_lead(
+    writer: &mut Writer<'_>,
+    new: NewContact,
+    company: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
+    create_with(writer, new, OnDuplicate::Allow, company)
+}
+
+fn create_with(
+    writer: &mut Writer<'_>,
+    mut new: NewContact,
+    on_duplicate: OnDuplicate,
+    known: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
+    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
+    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
+        create_in_turn(writer, new.clone(), on_duplicate, known)
+    })
+}
+
+fn create_in_turn(
+    writer: &mut Writer<'_>,
+    new: NewContact,
+    on_duplicate: OnDuplicate,
+    known: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
     let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
     let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country());
     let (contact, custom) = Invalid::or_both(contact, custom)?;
     let contact = Contact { custom, ..contact };
-    companies::require(writer, contact.company_id, "/company_id")?;
+    if contact.company_id != known {
+        companies::require(writer, contact.company_id, "/company_id")?;
+    }
     let keys = contact.match_keys();
     if on_duplicate == OnDuplicate::Allow || keys.is_empty() {
         return insert(writer, &contact);

@@ -11,7 +11,7 @@ use diesel::{dsl::count_star, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::{LeadId, LostReasonId, OpportunityId},
+    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
@@ -161,22 +161,26 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
 
 /// Creates an opportunity.
 pub fn create(writer: &mut Writer<'_>, new: NewOpportunity) -> Result<Opportunity, StoreError> {
-    create_from(writer, new, None)
+    create_from(writer, new, None, &References::default())
 }
 
-/// Creates the opportunity that a lead becomes.
+/// Creates the opportunity that a lead becomes. The contact and the company that the lead becomes are there, whether the caller
+/// may see them or not.
 pub(crate) fn create_of_lead(
     writer: &mut Writer<'_>,
     new: NewOpportunity,
     lead: LeadId,
+    (contact, company): (ContactId, Option<CompanyId>),
 ) -> Result<Opportunity, StoreError> {
-    create_from(writer, new, Some(lead))
+    let known = References::default().with("/company_id", Referenced::Company, company);
+    create_from(writer, new, Some(lead), &known.with("/contacts", Referenced::Contact, Some(contact)))
 }
 
 fn create_from(
     writer: &mut Writer<'_>,
     mut new: NewOpportunity,
     originating_lead_id: Option<LeadId>,
+    known: &References,
 ) -> Result<Opportunity, StoreError> {
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
     writer.transaction(|writer| {
@@ -186,7 +190,7 @@ fn create_from(
             let opportunity = Opportunity::create(new.clone(), OpportunityId::mint(), writer.stamp(), &pipelines);
             let (opportunity, custom) = Invalid::or_both(opportunity, custom)?;
             let opportunity = Opportunity { custom, originating_lead_id, ..opportunity };
-            parties(&opportunity).require(writer, &References::default())?;
+            parties(&opportunity).require(writer, known)?;
             insert(writer, &opportunity)
         })
     })

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use rapport_domain::{
     access::{Grants, Resource, Right},
+    activity::parent::{Parent, ParentKind},
     id::{CompanyId, ContactId, LeadId, OpportunityId, TeamId, UserId},
     people::{
         company::{Company, NewCompany},
         contact::{Contact, NewContact},
-        duplicate::OnDuplicate,
     },
     problem::{FieldProblem, Invalid},
     record::Source,
@@ -34,6 +34,7 @@ use self::kept::Kept;
 use super::{change, get_to_change, require_status_open, shown};
 use crate::{
     StoreError, Writer,
+    activity::tasks,
     bulk::Bulk,
     error::unknown_reference,
     people::{Deleted, companies, contacts, duplicates::lock_keys},
@@ -80,7 +81,7 @@ pub fn unconvert(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> 
         if !obstacles.is_empty() {
             return Err(StoreError::InTheWay(obstacles.iter().map(|obstacle| obstacle.problem()).collect()));
         }
-        take_back(writer, &kept)?;
+        take_back(writer, id, &kept)?;
         let before = kept.status_before();
         let after = change(writer, id, Deleted::Exclude, None, "unconverted", |writer, lead, stamp| {
             Ok(lead.unconverted(&before, &lead_statuses::of(writer)?, stamp)?)
@@ -107,8 +108,20 @@ fn hold(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<Le
     }
 }
 
+fn lead_as_parent(lead: LeadId) -> Parent {
+    Parent { kind: ParentKind::Lead, id: lead.uuid() }
+}
+
+fn contact_as_parent(contact: ContactId) -> Parent {
+    Parent { kind: ParentKind::Contact, id: contact.uuid() }
+}
+
 /// Deletes what a conversion created, and takes from the others what it gave them.
-fn take_back(writer: &mut Writer<'_>, kept: &Kept) -> Result<(), StoreError> {
+fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), StoreError> {
+    if let Some(record) = kept.record(ConversionTarget::Contact) {
+        let contact = contact_as_parent(ContactId::from_uuid(record.id));
+        tasks::bring_back(writer, kept.moved_tasks(), contact, lead_as_parent(lead))?;
+    }
     // In the order in which they refer to each other.
     for target in [ConversionTarget::Opportunity, ConversionTarget::Contact, ConversionTarget::Company] {
         let Some(record) = kept.record(target) else { continue };
@@ -208,6 +221,7 @@ impl Conversion {
         let (contact, works_for) = self.contact(writer, asked, company)?;
         let opportunity = self.opportunity(writer, asked, contact, company.or(works_for))?;
         let became = Became { contact, company, opportunity };
+        self.kept.moved(tasks::bring_over(writer, lead_as_parent(self.lead.id), contact_as_parent(contact))?);
         self.kept.not_carried(self.carrying.not_carried(&self.lead, &self.grants));
         let status = asked.status.as_deref();
         let lead = change(writer, self.lead.id, Deleted::Exclude, None, "converted", |writer, lead, stamp| {
@@ -285,7 +299,7 @@ impl Conversion {
                 let values = asked.contact.values.clone().unwrap_or_default();
                 let mut new = NewContact::from(part.into_values(values, &custom, &mut self.carrying));
                 (new.owner_id, new.team_id) = self.place(Resource::Contacts, new.owner_id, new.team_id);
-                let created = contacts::create(writer, new, OnDuplicate::Allow);
+                let created = contacts::create_of_lead(writer, new, company);
                 let contact = created.map_err(|error| error.below("/contact/values"))?;
                 self.became(ConversionTarget::Contact, contact.id.uuid(), ConversionResult::Created, Vec::new());
                 Ok((contact.id, None))
@@ -308,7 +322,7 @@ impl Conversion {
         let mut new = opportunity_of(&self.lead, parties, values, &custom, &self.grants, carrying);
         (new.pipeline_id, new.stage_id) = (asked.pipeline_id, asked.stage_id);
         (new.owner_id, new.team_id) = self.place(Resource::Opportunities, new.owner_id, new.team_id);
-        let created = opportunities::create_of_lead(writer, new, self.lead.id);
+        let created = opportunities::create_of_lead(writer, new, self.lead.id, parties);
         let opportunity: Opportunity = created.map_err(|error| match &error {
             StoreError::Invalid(invalid) if invalid.is_about(&["/pipeline_id", "/stage_id"]) => {
                 error.below("/opportunity")
@@ -383,13 +397,18 @@ fn company_meant(writer: &mut Writer<'_>, lead: &Lead, asked: &ConvertLead) -> R
     match asked.mode {
         CompanyChoice::New => Ok(Meant::New),
         CompanyChoice::None => Ok(Meant::None),
-        CompanyChoice::Match if lead.company_name.is_none() && !is_named => Ok(Meant::None),
+        CompanyChoice::Match if !is_named && !says_company(writer, lead) => Ok(Meant::None),
         CompanyChoice::Match => {
             let name = asked.values.as_ref().and_then(|values| values.name.as_deref());
             let candidates = matching::companies(writer, lead, name)?;
             matched(writer, candidates, asked.values.is_some(), "company")
         }
     }
+}
+
+/// Whether the lead names a company, as far as the caller may know.
+fn says_company(writer: &Writer<'_>, lead: &Lead) -> bool {
+    lead.company_name.is_some() && writer.grants().may_read(Resource::Leads, "company_name")
 }
 
 /// The record that the caller has named.

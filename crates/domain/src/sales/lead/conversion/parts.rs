@@ -248,7 +248,8 @@ impl ContactPart {
             ("middle_name", "middle_name", &mut self.middle_name),
             ("last_name", "last_name", &mut self.last_name),
             ("job_title", "job_title", &mut self.job_title),
-            ("company_id", "company_name", &mut self.company_id),
+            // Of the conversion itself, not of a field of the lead.
+            ("company_id", "id", &mut self.company_id),
             ("tags", "tags", &mut self.tags),
             ("emails", "emails", &mut self.emails),
             ("phones", "phones", &mut self.phones),

@@ -18,7 +18,7 @@ pub(super) struct Kept {
     details: Details,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Details {
     records: Vec<ConvertedRecord>,
     /// What a contact was given that was there.
@@ -26,6 +26,9 @@ struct Details {
     /// What a company was given that was there.
     company: CompanyPart,
     not_carried: Vec<NotCarried>,
+    /// Tasks that were about the lead.
+    #[serde(default)]
+    moved_tasks: Vec<Uuid>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -73,6 +76,14 @@ impl Kept {
         &self.details.records
     }
 
+    pub(super) fn moved(&mut self, tasks: Vec<Uuid>) {
+        self.details.moved_tasks = tasks;
+    }
+
+    pub(super) fn moved_tasks(&self) -> &[Uuid] {
+        &self.details.moved_tasks
+    }
+
     pub(super) fn given_to_contact(&self) -> &ContactPart {
         &self.details.contact
     }
@@ -113,12 +124,7 @@ pub(super) fn begin(writer: &mut Writer<'_>, lead: &Lead, kept: &Kept) -> Result
         reverted_at: None,
         status: kept.status.clone(),
         status_entered_at: kept.status_entered_at,
-        details: Json(Details {
-            records: kept.details.records.clone(),
-            contact: kept.details.contact.clone(),
-            company: kept.details.company.clone(),
-            not_carried: kept.details.not_carried.clone(),
-        }),
+        details: Json(kept.details.clone()),
     };
     diesel::insert_into(lead_conversions::table).values(row).execute(writer.pg())?;
     Ok(())

@@ -73,10 +73,8 @@ pub(super) fn contacts(reader: &mut Reader<'_>, lead: &Lead) -> Result<Candidate
 /// Companies that the lead may mean: those with the domain of its web site, or else those of its name that have no other
 /// domain.
 pub(super) fn companies(reader: &mut Reader<'_>, lead: &Lead, name: Option<&str>) -> Result<Candidates, StoreError> {
-    let readable = |reader: &Reader<'_>, of_lead: &str, of_company: &str| {
-        may_read(reader, Resource::Leads, of_lead) && may_read(reader, Resource::Companies, of_company)
-    };
-    let domain = lead.domain().filter(|_| readable(reader, "website", "domain"));
+    let domain = lead.domain().filter(|_| may_read(reader, Resource::Leads, "website"));
+    let domain = domain.filter(|_| may_read(reader, Resource::Companies, "domain"));
     if let Some(domain) = &domain {
         let rows = companies::visible(reader, Deleted::Exclude)
             .filter(schema::companies::domain.eq(domain.clone()))
@@ -89,7 +87,8 @@ pub(super) fn companies(reader: &mut Reader<'_>, lead: &Lead, name: Option<&str>
             return Ok(Candidates { list, is_certain: true });
         }
     }
-    let Some(name) = name.or(lead.company_name.as_deref()).filter(|_| readable(reader, "company_name", "name")) else {
+    let of_lead = lead.company_name.as_deref().filter(|_| may_read(reader, Resource::Leads, "company_name"));
+    let Some(name) = name.or(of_lead).filter(|_| may_read(reader, Resource::Companies, "name")) else {
         return Ok(Candidates { list: Vec::new(), is_certain: true });
     };
     let rows = companies::visible(reader, Deleted::Exclude)

@@ -34,6 +34,8 @@ const TO_COMPANY: &[Way] = &[
     (Resource::Leads, "other leads that became the same", "converted_company_id = $2"),
 ];
 
+const TO_OPPORTUNITY: &[Way] = &[(Resource::Tasks, "tasks", "parent_id = $2 AND parent_kind = 'opportunity'")];
+
 /// What stands in the way of taking a conversion back. The records that the lead became are held from now on.
 pub(super) fn of(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<Vec<Obstacle>, StoreError> {
     let mut obstacles = Vec::new();
@@ -88,9 +90,10 @@ fn references(
     let ways = match record.kind {
         ConversionTarget::Contact => TO_CONTACT,
         ConversionTarget::Company => TO_COMPANY,
-        ConversionTarget::Opportunity => &[],
+        ConversionTarget::Opportunity => TO_OPPORTUNITY,
     };
     let mut own = vec![lead.uuid()];
+    own.extend(kept.moved_tasks());
     own.extend(kept.records().iter().filter(|other| goes_along(kept, other)).map(|other| other.id));
     let mut obstacles = Vec::new();
     for (resource, by, condition) in ways {
