@@ -1,5 +1,6 @@
 //! From the first sign of interest to the deal.
 
+mod conversions;
 mod exchange_rates;
 mod lead_statuses;
 mod leads;

@@ -73,6 +73,11 @@ impl Invalid {
         self.0.iter().all(|problem| problem.code == INVALID_TRANSITION)
     }
 
+    /// Whether all that is wrong is at one of these places.
+    pub fn is_about(&self, pointers: &[&str]) -> bool {
+        self.0.iter().all(|problem| problem.pointer.as_deref().is_some_and(|pointer| pointers.contains(&pointer)))
+    }
+
     /// Those listed, of which there is at least one.
     pub fn of(problems: Vec<FieldProblem>) -> Self {
         Self(problems)

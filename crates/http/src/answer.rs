@@ -85,6 +85,19 @@ pub(crate) fn all_created<T: Shown>(writer: &Writer<'_>, name: &str, records: &[
     Answer::new(StatusCode::CREATED).with_body(&value!({name: bodies}))
 }
 
+/// 200 with what was done, in which the record stands under a name.
+pub(crate) fn done<T: Shown>(
+    writer: &Writer<'_>,
+    name: &str,
+    record: &T,
+    what: &impl Serialize,
+) -> Result<Answer, StoreError> {
+    let mut body = serde_json::to_value(what).map_err(|error| StoreError::Internal(error.to_string()))?;
+    body[name] = render::shown(writer.grants(), record, &[])?;
+    let answer = Answer::new(StatusCode::OK).with_body(&body)?;
+    Ok(if writer.is_rehearsal() { answer } else { answer.with_header(ETAG, etag(record.version())) })
+}
+
 /// 200 with what is no record.
 pub(crate) fn json(body: &impl Serialize) -> Result<Answer, StoreError> {
     Answer::new(StatusCode::OK).with_body(body)

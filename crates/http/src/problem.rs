@@ -53,7 +53,7 @@ pub(crate) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1)]
     pub current_version: Option<i64>,
-    /// Contacts who may be the person in question, where a duplicate was refused.
+    /// Records that may be the one in question, where a duplicate was refused or several fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub candidates: Option<Vec<DuplicateCandidate>>,
@@ -258,6 +258,19 @@ impl From<StoreError> for ApiError {
                 );
                 error.more.candidates = Some(candidates);
                 error
+            }
+            StoreError::Ambiguous { what, candidates } => {
+                let detail = format!(
+                    "A {what} that is known may be meant, but it is not certain; see candidates. Name it in {what}.id, or \
+                     send {what}.mode=new to create another one."
+                );
+                let mut error = Self::new("ambiguous_match", detail);
+                error.more.candidates = Some(candidates);
+                error
+            }
+            StoreError::InTheWay(problems) => {
+                let detail = "Something was built on what would be taken back; see errors.";
+                Self::new("conflict", detail).with_errors(problems)
             }
             StoreError::Conflict { code, detail } => {
                 Self::new("conflict", detail.clone()).with_errors(vec![FieldProblem::at("", code, detail)])

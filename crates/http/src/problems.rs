@@ -143,6 +143,12 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "A contact, or where a lead is created a lead or a contact, with one of these e-mail addresses or telephone numbers exists; candidates names them. Change that record, or send on_duplicate=allow to create a second one.",
     ),
     kind(
+        "ambiguous_match",
+        409,
+        "It is not certain which record is meant",
+        "A lead that is converted becomes a contact and a company that are known already, where that is certain. Here several may be meant, or one of which it is not certain, or one although values were sent for a new one; candidates names them. Name the one that is meant by its id, or send mode=new to create another one. Nothing was written.",
+    ),
+    kind(
         "resync_required",
         410,
         "The cursor is too old",

@@ -23,6 +23,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(leads::list_lead_duplicates)
         .service(leads::move_lead)
         .service(leads::recycle_lead)
+        .service(leads::conversion::convert_lead)
+        .service(leads::conversion::unconvert_lead)
         .service(leads::restore_lead)
         .service(leads::get_lead)
         .service(leads::update_lead)

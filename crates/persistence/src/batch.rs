@@ -225,7 +225,7 @@ impl<R: Bulk> Batch<R> {
         fresh: Fresh<R>,
         name: Option<(&Upsert<R::Patch>, Option<Uuid>)>,
     ) -> Result<Outcome<R>, StoreError> {
-        require::<R>(writer, Right::Create)?;
+        visibility::require_right(writer, R::RESOURCE, Right::Create)?;
         let mut record = fresh.record?;
         self.pending.judge_new(&mut record)?;
         self.require_known(&record, None)?;
@@ -289,7 +289,7 @@ impl<R: Bulk> Batch<R> {
         version: Option<i64>,
         patch: &R::Patch,
     ) -> Result<Option<(R, R)>, StoreError> {
-        require::<R>(writer, Right::Write)?;
+        visibility::require_right(writer, R::RESOURCE, Right::Write)?;
         let before = self.to_change(id, version)?;
         let mut after = before.patched(patch.clone(), self.stamp, &self.context)?;
         self.pending.judge_changes(patch, before, &mut after)?;
@@ -317,10 +317,15 @@ impl<R: Bulk> Batch<R> {
         id: Uuid,
         version: Option<i64>,
     ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
-        let before = match require::<R>(writer, Right::Delete).and_then(|()| self.to_change(id, version)) {
+        let before = match visibility::require_right(writer, R::RESOURCE, Right::Delete)
+            .and_then(|()| self.to_change(id, version))
+        {
             Ok(before) => before.clone(),
             Err(error) => return Ok(Err(error)),
         };
+        if let Err(error) = before.require_deletable() {
+            return Ok(Err(error));
+        }
         let after = before.deleted(self.stamp);
         let outcome = self.note(writer, "deleted", &before, after, None)?;
         self.holders.retain(|_, holder| holder.id != id);
@@ -348,7 +353,9 @@ impl<R: Bulk> Batch<R> {
             }
             return Ok(created);
         };
-        if let Err(error) = require::<R>(writer, Right::Write).and_then(|()| self.to_upsert(id)) {
+        if let Err(error) =
+            visibility::require_right(writer, R::RESOURCE, Right::Write).and_then(|()| self.to_upsert(id))
+        {
             return Ok(Err(error));
         }
         if matches!((known, upsert.source_version), (Some(known), Some(version)) if version < known) {
@@ -468,15 +475,4 @@ impl<R: Bulk> Batch<R> {
 
 fn named((owner, team): crate::bulk::Place<'_>) -> (bool, bool) {
     (owner.is_some(), team.is_some())
-}
-
-fn require<R: Bulk>(reader: &Reader<'_>, right: Right) -> Result<(), StoreError> {
-    let permission = R::RESOURCE.permission(right);
-    match reader.grants().allow(permission) {
-        true => Ok(()),
-        false => {
-            let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
-            Err(StoreError::Forbidden(detail))
-        }
-    }
 }

@@ -81,6 +81,10 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn place_of_patch(patch: &mut Self::Patch) -> Place<'_>;
     /// As a merge patch changes it.
     fn patched(&self, patch: Self::Patch, stamp: Stamp, context: &Self::Context) -> Result<Self, StoreError>;
+    /// Refuses to delete what has to stay as it is.
+    fn require_deletable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Marked as deleted.
     fn deleted(&self, stamp: Stamp) -> Self;
     /// Becomes the next version.

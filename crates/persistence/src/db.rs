@@ -15,7 +15,11 @@ use diesel::{
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
 };
-use rapport_domain::{access::Grants, id::WorkspaceId, record::Stamp};
+use rapport_domain::{
+    access::Grants,
+    id::WorkspaceId,
+    record::{Source, Stamp},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
@@ -458,6 +462,17 @@ impl Writer<'_> {
     /// What a record written now takes over.
     pub(crate) fn stamp(&self) -> Stamp {
         self.scope.stamp(self.now())
+    }
+
+    /// Does something on the same behalf, of which the new records say that they came to be in this way.
+    pub(crate) fn by_way_of<T>(
+        &mut self,
+        source: Source,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let scope = self.reader.scope.by_way_of(source);
+        let reader = Reader { pg: &mut *self.reader.pg, scope: &scope, kernel: self.reader.kernel };
+        work(&mut Writer { reader, is_rehearsal: self.is_rehearsal })
     }
 
     /// Does several things or none. Tried again when other transactions got in the way; a failed COMMIT never is, for it

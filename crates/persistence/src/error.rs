@@ -31,6 +31,12 @@ pub enum StoreError {
     /// Somebody with the same mailbox or line is known.
     #[error("{} possible duplicates", .0.len())]
     Duplicates(Vec<DuplicateCandidate>),
+    /// Several records may be the one that is meant.
+    #[error("{} {what} records may be meant", .candidates.len())]
+    Ambiguous { what: &'static str, candidates: Vec<DuplicateCandidate> },
+    /// What was built on something stands in the way of taking it back.
+    #[error("{} things stand in the way", .0.len())]
+    InTheWay(Vec<FieldProblem>),
     /// Somebody else did the same thing first.
     #[error("{detail}")]
     Conflict { code: &'static str, detail: String },
@@ -200,6 +206,9 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("journal_actor_check", Meaning::Ours),
     ("journal_pkey", Meaning::Ours),
     ("journal_position_unique", Meaning::Ours),
+    ("lead_conversions_lead_fkey", Meaning::Ours),
+    ("lead_conversions_living_unique", Meaning::Ours),
+    ("lead_conversions_pkey", Meaning::Ours),
     ("lead_statuses_class_check", Meaning::Ours),
     ("lead_statuses_class_unique", Meaning::Ours),
     (
@@ -220,6 +229,7 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("lead_status_history_pkey", Meaning::Ours),
     ("leads_converted_company_fkey", Meaning::Ours),
     ("leads_converted_contact_fkey", Meaning::Ours),
+    ("leads_converted_opportunity_fkey", Meaning::Ours),
     (
         "leads_expected_amount_check",
         Meaning::NotAllowed { pointer: "/expected_amount", detail: "Give amount and currency together." },

@@ -1,5 +1,7 @@
 //! The journal: every write and its entry are one statement, so that both happen or neither does.
 
+pub(crate) mod of_contact;
+
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryResult,
@@ -200,7 +202,7 @@ pub(crate) fn copy(pg: &mut PgConnection, entries: Vec<BulkEntry>) -> Result<(),
     Ok(diesel::copy_from(journal::table).from_insertable(entries).execute(pg).map(drop)?)
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = journal, check_for_backend(Pg))]
 struct Row {
     id: Uuid,

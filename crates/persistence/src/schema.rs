@@ -379,6 +379,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    lead_conversions (workspace_id, lead_id, version) {
+        workspace_id -> Uuid,
+        lead_id -> Uuid,
+        version -> BigInt,
+        converted_at -> Timestamptz,
+        reverted_at -> Nullable<Timestamptz>,
+        status -> Text,
+        status_entered_at -> Timestamptz,
+        details -> Jsonb,
+    }
+}
+
+diesel::table! {
     leads (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

@@ -44,6 +44,11 @@ impl Scope {
         Self { workspace, actor: Actor::SYSTEM, grants, source, request_id: None, address: None, country }
     }
 
+    /// The same on behalf of the same caller, where what is written comes to be in another way.
+    pub(crate) fn by_way_of(&self, source: Source) -> Self {
+        Self { source, ..self.clone() }
+    }
+
     pub fn workspace(&self) -> WorkspaceId {
         self.workspace
     }

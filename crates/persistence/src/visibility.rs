@@ -379,6 +379,18 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
     }
 }
 
+/// Refuses a caller who lacks a right on a resource, and names the permission.
+pub(crate) fn require_right(reader: &Reader<'_>, resource: Resource, right: Right) -> Result<(), StoreError> {
+    let permission = resource.permission(right);
+    match reader.grants().allow(permission) {
+        true => Ok(()),
+        false => {
+            let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
+            Err(StoreError::Forbidden(detail))
+        }
+    }
+}
+
 /// Refuses parameters that would tell of fields which the caller may not read.
 pub(crate) fn require_readable(
     reader: &Reader<'_>,

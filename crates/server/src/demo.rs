@@ -14,7 +14,7 @@ use rapport_domain::{
     record::Source,
     sales::{
         exchange_rate::ExchangeRateList,
-        lead::{LeadMove, NewLead},
+        lead::{ConvertLead, LeadMove, NewLead},
         lost_reason::LostReasonQuery,
         opportunity::{LoseOpportunity, MoveOpportunity, NewOpportunity, WinOpportunity},
         product::NewProduct,
@@ -162,12 +162,17 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
     for (index, (lead, status)) in sample_leads().into_iter().enumerate() {
         let mut new: NewLead = read(lead)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
+        let converts = status == Some("qualified");
         let id = db.write(&scope, move |writer| leads::create(writer, new, OnDuplicate::Allow)).await?.id;
         if let Some(status) = status {
             let lost = status == "unqualified";
             let lost_reason_id = reasons.data.first().filter(|_| lost).map(|reason| reason.id);
             let to = LeadMove { status: status.to_owned(), lost_reason_id, lost_note: None };
             db.write(&scope, move |writer| leads::move_to(writer, id, None, &to)).await?;
+        }
+        if converts {
+            let asked: ConvertLead = read(json!({"opportunity": {"values": {"close_date": "2027-03-31"}}}))?;
+            db.write(&scope, move |writer| leads::conversion::convert(writer, id, None, &asked)).await?;
         }
     }
     for (index, product) in sample_products().into_iter().enumerate() {

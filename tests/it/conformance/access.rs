@@ -96,6 +96,9 @@ fn without_its_permission_every_operation_is_forbidden() {
             "upsert_product" => vec![scope, "products:create"],
             "upsert_task" => vec![scope, "tasks:create"],
             "upsert_lead" => vec![scope, "leads:create"],
+            // And what becomes of it is created, or deleted again.
+            "convert_lead" => vec![scope, "contacts:create", "opportunities:create"],
+            "unconvert_lead" => vec![scope, "contacts:delete"],
             "transfer_user" => vec![
                 scope,
                 "contacts:write",

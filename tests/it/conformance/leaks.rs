@@ -42,6 +42,8 @@ enum Row {
     StatusHistory,
     Move,
     Recycle,
+    Convert,
+    Unconvert,
     Upsert(&'static str),
     /// Done at an address below that of the record; the last word is the way back.
     Act(&'static str, &'static str, &'static str),
@@ -181,6 +183,8 @@ const TABLE: &[(&str, Row)] = &[
     ("update_lead", Row::Update("leads")),
     ("move_lead", Row::Move),
     ("recycle_lead", Row::Recycle),
+    ("convert_lead", Row::Convert),
+    ("unconvert_lead", Row::Unconvert),
     ("delete_lead", Row::Delete("leads")),
     ("restore_lead", Row::Restore("leads")),
     ("upsert_lead", Row::Upsert("leads")),
@@ -680,6 +684,7 @@ impl Case<'_> {
             Row::DuplicatesOfLead => ("leads", self.rule("leads").to_read(place)),
             Row::StatusHistory => return self.status_history(place),
             Row::Move | Row::Recycle => return self.change_status(row, place),
+            Row::Convert | Row::Unconvert => return self.convert(row, place),
             Row::Update(resource) | Row::Restore(resource) | Row::Act(resource, ..) => {
                 (resource, self.rule(resource).to_write(place))
             }
@@ -772,6 +777,31 @@ impl Case<'_> {
         if status == 200 {
             self.has_open_fields_alone("leads", &answer.body);
             self.world.admin.post(&format!("{path}/move"), &json!({"status": "contacted"})).expect(200);
+        }
+    }
+
+    /// What becomes of a lead, rehearsed: it needs the rights to both.
+    fn convert(&self, row: Row, place: Place) {
+        let rule = self.rule("leads");
+        let path = format!("/v1/leads/{}", self.world.id("leads", place));
+        let is_closed = rule.writes_any() && !self.mask.writes("leads", "status");
+        let status = if is_closed { 403 } else { rule.to_write(place) };
+        if row == Row::Unconvert {
+            let answer = self.world.caller.send("POST", &format!("{path}/unconvert"), &[], None);
+            // Those that could be changed are not converted.
+            self.expect("unconvert_lead", Some(place), &answer, if status == 200 { 409 } else { status });
+            return;
+        }
+        let new = json!({"contact": {"mode": "new"}, "company": {"mode": "none"}});
+        let answer = self.world.caller.post(&format!("{path}/convert?dry_run=true"), &new);
+        let may_create = self.rule("contacts").create;
+        self.expect("convert_lead", Some(place), &answer, if status == 200 && !may_create { 403 } else { status });
+        if answer.status == 200 {
+            self.has_open_fields_alone("leads", &answer.body["lead"]);
+            for left in answer.body["not_carried"].as_array().unwrap() {
+                let field = left["field"].as_str().unwrap().split('.').next().unwrap();
+                assert!(self.mask.shows("leads", field), "{field} with {:?}: {}", self.mask, answer.text);
+            }
         }
     }
 

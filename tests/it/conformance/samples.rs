@@ -59,6 +59,7 @@ pub fn body(schema: &str, unique: &str) -> Value {
             json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.org")}]})
         }
         "LeadPatch" => json!({"last_name": unique}),
+        "ConvertLead" => json!({"opportunity": {}}),
         "LeadMove" => json!({"status": "contacted"}),
         "LeadSearch" => json!({"filter": filter("lead", unique), "limit": 1}),
         "LeadBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewLead", unique)}]}),
@@ -170,6 +171,11 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     }
     if path.starts_with("/v1/leads/") && path.ends_with("/recycle") {
         return lost_lead(caller);
+    }
+    if path.starts_with("/v1/leads/") && path.ends_with("/unconvert") {
+        let lead = record_for("/v1/leads/{lead_id}", caller);
+        caller.post(&format!("/v1/leads/{lead}/convert"), &json!({})).expect(200);
+        return lead;
     }
     let (collection, schema) = collections()
         .into_iter()

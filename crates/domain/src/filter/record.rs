@@ -325,7 +325,7 @@ fn of_lead(lead: &Lead, field: &str) -> Value {
         "converted_at" => lead.converted_at.map_or(Value::Missing, Value::Instant),
         "converted_contact_id" => id(lead.converted_contact_id.map(|id| id.uuid())),
         "converted_company_id" => id(lead.converted_company_id.map(|id| id.uuid())),
-        "converted_opportunity_id" => id(lead.converted_opportunity_id),
+        "converted_opportunity_id" => id(lead.converted_opportunity_id.map(|id| id.uuid())),
         _ => of_place(lead.addresses.first(), field),
     }
 }

@@ -493,6 +493,11 @@ impl Company {
         company.checked(country, phones_given)
     }
 
+    /// The company after a change that gave it values which were judged elsewhere.
+    pub(crate) fn amended(self) -> Result<Self, Invalid> {
+        self.checked(None, false)
+    }
+
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
         stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);

@@ -442,6 +442,11 @@ impl Contact {
         contact.checked(stamp, country, phones_given)
     }
 
+    /// The contact after a change that gave it values which were judged elsewhere.
+    pub(crate) fn amended(self, stamp: Stamp) -> Result<Self, Invalid> {
+        self.checked(stamp, None, false)
+    }
+
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
         stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);

@@ -9,7 +9,7 @@ use crate::record::RecordKind;
 /// A record that may be of the person in question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DuplicateCandidate {
-    /// What the record is: a contact, or a lead where a lead is compared.
+    /// What the record is: a contact, a lead where a lead is compared, or a company where one is looked for.
     pub kind: RecordKind,
     /// Its id.
     pub id: Uuid,
@@ -29,6 +29,8 @@ pub struct DuplicateCandidate {
 pub enum DuplicateReason {
     SameEmail,
     SamePhone,
+    SameDomain,
+    SameName,
     SameBirthday,
     SamePostalCode,
     SimilarName,

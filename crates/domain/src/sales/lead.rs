@@ -1,5 +1,6 @@
 //! Leads: people and organisations who may become customers.
 
+mod conversion;
 mod inputs;
 mod query;
 mod status;
@@ -16,6 +17,12 @@ use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
 pub use self::{
+    conversion::{
+        Became, CarriedCustom, Carrying, CompanyChoice, CompanyPart, ContactChoice, ContactPart, ConversionResult,
+        ConversionTarget, ConvertLead, ConvertToCompany, ConvertToContact, ConvertToOpportunity, ConvertedRecord,
+        FieldMapping, LeadConversion, NotCarried, NotCarriedReason, Obstacle, StatusBefore, carried_custom,
+        opportunity_of,
+    },
     inputs::{LeadMove, LeadPatch, NewLead},
     query::{LeadQuery, LeadRelation, LeadSearch, LeadStatusKey},
     status::LeadStatusChange,
@@ -23,7 +30,7 @@ pub use self::{
 use super::lead_status::{LeadStatusClass, LeadStatuses};
 use crate::{
     access::FieldRule,
-    id::{CompanyId, ContactId, LeadId, LostReasonId, TeamId, UserId},
+    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId, TeamId, UserId},
     people::{
         company::EmployeeRange,
         contact::list,
@@ -152,7 +159,8 @@ pub struct Lead {
     #[schema(value_type = Option<Uuid>)]
     pub converted_company_id: Option<CompanyId>,
     /// Opportunity that it became.
-    pub converted_opportunity_id: Option<Uuid>,
+    #[schema(value_type = Option<Uuid>)]
+    pub converted_opportunity_id: Option<OpportunityId>,
     /// Related records, where `expand` asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -391,11 +399,6 @@ impl Lead {
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
         stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);
-    }
-
-    /// Whether it has become a customer: then it is kept as it was.
-    pub fn is_won(&self) -> bool {
-        self.status_class == LeadStatusClass::Won
     }
 
     /// The keys by which this lead is recognised.

@@ -26,7 +26,7 @@ use super::{
     pipeline::{ForecastCategory, Pipeline, Pipelines, Stage, StageClass},
 };
 use crate::{
-    id::{CompanyId, ContactId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
+    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
     money,
     people::{
         company::Company,
@@ -139,6 +139,9 @@ pub struct Opportunity {
     pub kind: Option<OpportunityType>,
     /// How the business came to know of it.
     pub lead_source: Option<LeadSource>,
+    /// Lead that was converted to it.
+    #[schema(value_type = Option<Uuid>)]
+    pub originating_lead_id: Option<LeadId>,
     /// When it is expected to be won.
     pub close_date: Option<NaiveDate>,
     /// What is to be done next, in words.
@@ -438,6 +441,7 @@ impl Opportunity {
         "lines",
         "type",
         "lead_source",
+        "originating_lead_id",
         "close_date",
         "next_step",
         "won_at",
@@ -496,6 +500,7 @@ impl Opportunity {
             lines: new.lines,
             kind: new.kind,
             lead_source: new.lead_source,
+            originating_lead_id: None,
             close_date: new.close_date,
             next_step: new.next_step,
             won_at: None,

@@ -355,8 +355,8 @@ pub(crate) async fn batch_contacts(
 
 /// List contact history
 ///
-/// Every change of the contact, the newest first: what changed, when, and by whom. A deleted contact has its history,
-/// too.
+/// Every change of the contact, the newest first: what changed, when, and by whom. The entries of leads that were converted to
+/// it are among them, as far as you may see these. A deleted contact has its history, too.
 #[utoipa::path(
     tag = "Contacts", operation_id = "list_contact_history",
     params(("contact_id" = Uuid, Path, description = "Id of the contact"), HistoryQuery),

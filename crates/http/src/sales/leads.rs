@@ -1,5 +1,7 @@
 //! Leads.
 
+pub(crate) mod conversion;
+
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::LeadId,
@@ -199,12 +201,14 @@ pub(crate) async fn update_lead(
 
 /// Delete lead
 ///
-/// The lead can be brought back with `POST /v1/leads/{lead_id}/restore`; until then it is 404.
+/// The lead can be brought back with `POST /v1/leads/{lead_id}/restore`; until then it is 404. One that was converted can't be
+/// deleted: the answer is 409.
 #[utoipa::path(
     tag = "Leads", operation_id = "delete_lead",
     params(("lead_id" = Uuid, Path, description = "Id of the lead"), IfMatchHeader),
     responses(
         (status = 204, description = "The lead is deleted"),
+        (status = 409, response = crate::openapi::responses::Conflict),
         (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["leads:delete"]))

@@ -30,6 +30,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::bulk::{batch, upsert};
+pub(crate) use self::bulk::{bring_back, bring_over};
 use self::row::Row;
 use super::parents::{Parents, with_parent};
 use crate::{

@@ -15,6 +15,7 @@ use crate::{
     activity::tasks,
     people::{companies, contacts},
     sales::{leads, opportunities, products},
+    visibility::require_right,
     workspace::custom_order::CustomOrder,
 };
 
@@ -25,11 +26,7 @@ const AFFORDABLE: f64 = 100_000.0;
 /// Explains a filter to somebody who may see such records. What is wrong with it is told as data.
 pub fn explain(reader: &mut Reader<'_>, inquiry: &FilterInquiry) -> Result<FilterExplanation, StoreError> {
     let entity = inquiry.filter.entity;
-    let permission = entity.resource().permission(Right::Read);
-    if !reader.scope().grants().allow(permission) {
-        let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
-        return Err(StoreError::Forbidden(detail));
-    }
+    require_right(reader, entity.resource(), Right::Read)?;
     let mut judged = checked(reader, &inquiry.filter, "/filter")?;
     let closed = RecordSort::fields_used(inquiry.sort.as_ref())
         .filter(|(_, field)| !reader.scope().grants().may_read(entity.resource(), field));

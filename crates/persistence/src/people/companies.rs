@@ -208,6 +208,15 @@ fn update_fields(
     })
 }
 
+/// Changes a company by a rule, such as when a lead becomes of it. Whoever asks holds the record.
+pub(crate) fn amend(
+    writer: &mut Writer<'_>,
+    id: CompanyId,
+    rule: impl Fn(&Company) -> Result<Company, Invalid>,
+) -> Result<Company, StoreError> {
+    change(writer, id, Deleted::Exclude, None, "updated", |_, before, _| Ok(rule(before)?))
+}
+
 /// Marks a company as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: CompanyId, expected: Option<i64>) -> Result<(), StoreError> {
     change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {

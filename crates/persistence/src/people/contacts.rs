@@ -11,7 +11,7 @@ use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::ContactId,
+    id::{CompanyId, ContactId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{
@@ -155,17 +155,45 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
 }
 
 /// Creates a contact, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
-pub fn create(writer: &mut Writer<'_>, mut new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
-    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
-    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| create_in_turn(writer, new.clone(), on_duplicate))
+pub fn create(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+    create_with(writer, new, on_duplicate, None)
 }
 
-fn create_in_turn(writer: &mut Writer<'_>, new: NewContact, on_duplicate: OnDuplicate) -> Result<Contact, StoreError> {
+/// Creates the contact that a lead becomes, whoever else is known. The company that the lead becomes is there, whether the
+/// caller may see it or not.
+pub(crate) fn create_of_lead(
+    writer: &mut Writer<'_>,
+    new: NewContact,
+    company: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
+    create_with(writer, new, OnDuplicate::Allow, company)
+}
+
+fn create_with(
+    writer: &mut Writer<'_>,
+    mut new: NewContact,
+    on_duplicate: OnDuplicate,
+    known: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
+    place_new(writer, &mut new.owner_id, &mut new.team_id)?;
+    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
+        create_in_turn(writer, new.clone(), on_duplicate, known)
+    })
+}
+
+fn create_in_turn(
+    writer: &mut Writer<'_>,
+    new: NewContact,
+    on_duplicate: OnDuplicate,
+    known: Option<CompanyId>,
+) -> Result<Contact, StoreError> {
     let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
     let contact = Contact::create(new, ContactId::mint(), writer.stamp(), writer.scope().country());
     let (contact, custom) = Invalid::or_both(contact, custom)?;
     let contact = Contact { custom, ..contact };
-    companies::require(writer, contact.company_id, "/company_id")?;
+    if contact.company_id != known {
+        companies::require(writer, contact.company_id, "/company_id")?;
+    }
     let keys = contact.match_keys();
     if on_duplicate == OnDuplicate::Allow || keys.is_empty() {
         return insert(writer, &contact);
@@ -208,6 +236,15 @@ fn update_in_turn(
     })
 }
 
+/// Changes a contact by a rule, such as when a lead becomes this person. Whoever asks holds the record.
+pub(crate) fn amend(
+    writer: &mut Writer<'_>,
+    id: ContactId,
+    rule: impl Fn(&Contact, Stamp) -> Result<Contact, Invalid>,
+) -> Result<Contact, StoreError> {
+    change(writer, id, Deleted::Exclude, None, "updated", |_, before, stamp| Ok(rule(before, stamp)?))
+}
+
 /// Marks a contact as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) -> Result<(), StoreError> {
     change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {
@@ -223,7 +260,7 @@ pub fn restore(writer: &mut Writer<'_>, id: ContactId, expected: Option<i64>) ->
     })
 }
 
-/// What happened to a contact, newest first; also of one that was deleted.
+/// What happened to a contact and to the leads that became it, newest first; also of one that was deleted.
 pub fn history(
     reader: &mut Reader<'_>,
     id: ContactId,
@@ -231,7 +268,7 @@ pub fn history(
     cursor: Option<&str>,
 ) -> Result<Page<JournalEntry>, StoreError> {
     get(reader, id, Deleted::Include, &[])?;
-    journal::list(reader, KIND, id.uuid(), limit, cursor)
+    journal::of_contact::list(reader, id, limit, cursor)
 }
 
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {

@@ -1,6 +1,7 @@
 //! Leads.
 
 mod bulk;
+pub mod conversion;
 pub mod duplicates;
 mod history;
 mod row;
@@ -204,6 +205,7 @@ fn update_in_turn(
 /// Moves a lead to another status, as far as the rules let it go there.
 pub fn move_to(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>, to: &LeadMove) -> Result<Lead, StoreError> {
     change(writer, id, Deleted::Exclude, expected, "status_changed", |writer, before, stamp| {
+        require_changeable(before)?;
         let after = before.move_to(to.clone(), &lead_statuses::of(writer)?, stamp)?;
         require_reason(writer, Some(before), &after)?;
         Ok(after)
@@ -212,22 +214,31 @@ pub fn move_to(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>, to: &
 
 /// Begins anew with a lead that was lost.
 pub fn recycle(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<Lead, StoreError> {
-    // No body names the field that is written.
-    if !writer.grants().may_write(RESOURCE, "status") {
-        let detail = "Your role does not let you write status, so you can't recycle leads.";
-        return Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]));
-    }
+    require_status_open(writer, "recycle")?;
     change(writer, id, Deleted::Exclude, expected, "recycled", |writer, before, stamp| {
+        require_changeable(before)?;
         Ok(before.recycle(&lead_statuses::of(writer)?, stamp)?)
     })
 }
 
-/// A lead that has become a customer is kept as it was then.
-fn require_changeable(lead: &Lead) -> Result<(), StoreError> {
-    if !lead.is_won() {
+/// Refuses what writes the status of leads without a body that names it, to who may not write it.
+fn require_status_open(writer: &Writer<'_>, verb: &str) -> Result<(), StoreError> {
+    if writer.grants().may_write(RESOURCE, "status") {
         return Ok(());
     }
-    let detail = "The lead was converted and stays as it is. Change what it became.".to_owned();
+    let detail = format!("Your role does not let you write status, so you can't {verb} leads.");
+    Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]))
+}
+
+/// A lead that was converted is kept as it was then.
+fn require_changeable(lead: &Lead) -> Result<(), StoreError> {
+    if !lead.is_converted() {
+        return Ok(());
+    }
+    let detail =
+        "The lead was converted and stays as it is. Change what it became, or take the conversion back first: POST \
+                  /v1/leads/{lead_id}/unconvert."
+            .to_owned();
     Err(StoreError::Conflict { code: "converted", detail })
 }
 
@@ -242,6 +253,7 @@ fn require_reason(writer: &mut Writer<'_>, before: Option<&Lead>, after: &Lead) 
 /// Marks a lead as deleted.
 pub fn delete(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<(), StoreError> {
     change(writer, id, Deleted::Exclude, expected, "deleted", |_, before, stamp| {
+        require_changeable(before)?;
         Ok(Lead { deleted_at: Some(stamp.at), ..before.clone() })
     })
     .map(drop)

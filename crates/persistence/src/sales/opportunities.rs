@@ -11,7 +11,7 @@ use diesel::{dsl::count_star, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::{LostReasonId, OpportunityId},
+    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
@@ -160,7 +160,28 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
 }
 
 /// Creates an opportunity.
-pub fn create(writer: &mut Writer<'_>, mut new: NewOpportunity) -> Result<Opportunity, StoreError> {
+pub fn create(writer: &mut Writer<'_>, new: NewOpportunity) -> Result<Opportunity, StoreError> {
+    create_from(writer, new, None, &References::default())
+}
+
+/// Creates the opportunity that a lead becomes. The contact and the company that the lead becomes are there, whether the caller
+/// may see them or not.
+pub(crate) fn create_of_lead(
+    writer: &mut Writer<'_>,
+    new: NewOpportunity,
+    lead: LeadId,
+    (contact, company): (ContactId, Option<CompanyId>),
+) -> Result<Opportunity, StoreError> {
+    let known = References::default().with("/company_id", Referenced::Company, company);
+    create_from(writer, new, Some(lead), &known.with("/contacts", Referenced::Contact, Some(contact)))
+}
+
+fn create_from(
+    writer: &mut Writer<'_>,
+    mut new: NewOpportunity,
+    originating_lead_id: Option<LeadId>,
+    known: &References,
+) -> Result<Opportunity, StoreError> {
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
     writer.transaction(|writer| {
         let pipelines = pipelines::held(writer)?;
@@ -168,8 +189,8 @@ pub fn create(writer: &mut Writer<'_>, mut new: NewOpportunity) -> Result<Opport
             let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
             let opportunity = Opportunity::create(new.clone(), OpportunityId::mint(), writer.stamp(), &pipelines);
             let (opportunity, custom) = Invalid::or_both(opportunity, custom)?;
-            let opportunity = Opportunity { custom, ..opportunity };
-            parties(&opportunity).require(writer, &References::default())?;
+            let opportunity = Opportunity { custom, originating_lead_id, ..opportunity };
+            parties(&opportunity).require(writer, known)?;
             insert(writer, &opportunity)
         })
     })

@@ -20,6 +20,7 @@ use crate::{
     json::Json,
     page::{PageRequest, not_sorted_by, seek},
     schema::views,
+    visibility::require_right,
     workspace::custom_order::CustomOrder,
 };
 
@@ -214,11 +215,7 @@ fn require_manager(reader: &Reader<'_>, view: &View) -> Result<(), StoreError> {
 
 /// Refuses a view of what the caller may not see, or whose filter does not fit.
 fn check(reader: &mut Reader<'_>, view: &View) -> Result<(), StoreError> {
-    let permission = view.resource.permission(Right::Read);
-    if !reader.grants().allow(permission) {
-        let detail = format!("This needs the permission {}, which you don't have.", permission.scope());
-        return Err(StoreError::Forbidden(detail));
-    }
+    require_right(reader, view.resource, Right::Read)?;
     if let Some(sort) = view.sort.as_ref().filter(|sort| !sort.key.is_of(view.resource)) {
         return Err(not_sorted_by(view.resource, &sort.key).in_body());
     }

@@ -21,6 +21,9 @@ const NEVER: &[(&str, &str)] = &[("qualified", "junk")];
 /// The status of what never was a lead, such as an advertisement. It is the only one of its class without a reason.
 const JUNK: &str = "junk";
 
+/// The status of a lead that was converted, unless another is named.
+pub(super) const CONVERTED: &str = "converted";
+
 /// A time that a lead spent in a status.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct LeadStatusChange {
@@ -123,7 +126,7 @@ impl Lead {
         self.with_status(status, stamp, self.clone())
     }
 
-    fn with_status(&self, status: &LeadStatus, stamp: Stamp, after: Self) -> Result<Self, Invalid> {
+    pub(super) fn with_status(&self, status: &LeadStatus, stamp: Stamp, after: Self) -> Result<Self, Invalid> {
         let after = Self {
             status: status.key.clone(),
             status_class: status.class,
@@ -135,7 +138,7 @@ impl Lead {
     }
 
     /// Says that the lead stays where it is, and where it could go.
-    fn stays(&self, why: &str, statuses: &LeadStatuses) -> Invalid {
+    pub(super) fn stays(&self, why: &str, statuses: &LeadStatuses) -> Invalid {
         let targets = self.targets(statuses).iter().map(|status| status.key.as_str()).collect::<Vec<_>>().join(", ");
         let where_to = match targets.as_str() {
             "" => "It can be moved nowhere.".to_owned(),

@@ -1,9 +1,12 @@
 //! Many tasks at once: batches, and upserts by external id.
 
-use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use diesel::{PgConnection, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
-    activity::task::{NewTask, Task, TaskPatch},
+    activity::{
+        parent::Parent,
+        task::{NewTask, Task, TaskPatch},
+    },
     id::{TaskId, TeamId, UserId},
     record::{ExternalId, Stamp},
     workspace::custom_field::CustomValues,
@@ -19,7 +22,8 @@ use crate::{
     Reader, StoreError, Writer,
     activity::parents::with_parent,
     batch::{self, Operation, Outcome, Results, Upsert},
-    bulk::{Bulk, Locked, Place, Referenced, References},
+    bulk::{Bulk, Locked, Pending, Place, Referenced, References},
+    codes,
     people::Deleted,
     schema::tasks,
     visibility::{IsWithin, Policy},
@@ -165,4 +169,43 @@ impl Bulk for Task {
         let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
         rows.into_iter().map(|(row, may_change)| Ok((row.into_task()?, may_change))).collect()
     }
+}
+
+/// Lets the tasks about one record be about another, also those that the caller may not see, and names them: it is a change of
+/// what they are about, not of single tasks.
+pub(crate) fn bring_over(writer: &mut Writer<'_>, from: Parent, to: Parent) -> Result<Vec<Uuid>, StoreError> {
+    let living = about(writer, from).filter(tasks::deleted_at.is_null());
+    let living: Vec<Row> = Locked(living.order(tasks::id).select(Row::as_select())).load(writer.pg())?;
+    let ids = living.iter().map(|row| row.id).collect();
+    give_parent(writer, living, to)?;
+    Ok(ids)
+}
+
+/// Lets those of these tasks that are still about the one record be about the other again, also what was deleted since.
+pub(crate) fn bring_back(writer: &mut Writer<'_>, ids: &[Uuid], from: Parent, to: Parent) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let still = about(writer, from).filter(tasks::id.eq_any(ids.to_vec()));
+    let still: Vec<Row> = Locked(still.order(tasks::id).select(Row::as_select())).load(writer.pg())?;
+    give_parent(writer, still, to)
+}
+
+fn about(writer: &Writer<'_>, parent: Parent) -> tasks::BoxedQuery<'static, Pg> {
+    tasks::table
+        .filter(tasks::workspace_id.eq(writer.workspace()))
+        .filter(tasks::parent_id.eq(parent.id))
+        .filter(tasks::parent_kind.eq(codes::word(&parent.kind)))
+        .into_boxed()
+}
+
+fn give_parent(writer: &mut Writer<'_>, rows: Vec<Row>, to: Parent) -> Result<(), StoreError> {
+    let (stamp, mut pending) = (writer.stamp(), Pending::<Task>::new());
+    for row in rows {
+        let before = row.into_task()?;
+        let mut after = Task { parent: Some(to), ..before.clone() };
+        after.advance(stamp);
+        pending.update(writer, "updated", (&before, &after), stamp, None);
+    }
+    pending.flush(writer)
 }

@@ -185,6 +185,10 @@ impl Bulk for Lead {
         Ok(self.patch(patch, context.country.as_deref())?)
     }
 
+    fn require_deletable(&self) -> Result<(), StoreError> {
+        require_changeable(self)
+    }
+
     fn deleted(&self, stamp: Stamp) -> Self {
         Self { deleted_at: Some(stamp.at), ..self.clone() }
     }

@@ -79,10 +79,11 @@ pub(super) fn go_on(writer: &mut Writer<'_>, leads: &[Uuid], from: &str) -> Resu
     note(writer, leads, Some(from))
 }
 
-/// Out of the leads as they were written a moment ago.
+/// Out of the leads as they were written a moment ago: whoever gets a status back, such as when a conversion is undone, has
+/// it anew since then, whatever the lead says.
 const NOTE: &str = "INSERT INTO lead_status_history (workspace_id, lead_id, version, from_status, to_status, \
                                                      to_status_class, entered_at, actor_kind, actor_id) \
-                    SELECT workspace_id, id, version, $3, status, status_class, status_entered_at, $4, $5 \
+                    SELECT workspace_id, id, version, $3, status, status_class, updated_at, $4, $5 \
                       FROM leads WHERE workspace_id = $1 AND id = ANY($2) AND ($3 IS NOT NULL OR version = 1)";
 
 fn note(writer: &mut Writer<'_>, leads: &[Uuid], from: Option<&str>) -> Result<(), StoreError> {

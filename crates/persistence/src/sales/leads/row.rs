@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
-    id::{CompanyId, ContactId, LeadId, LostReasonId, TeamId, UserId},
+    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId, TeamId, UserId},
     people::{
         company::EmployeeRange,
         contact_point::{EmailAddress, PhoneNumber, PostalAddress},
@@ -150,7 +150,7 @@ impl Row {
             lost_reason_id: lead.lost_reason_id.map(LostReasonId::uuid),
             converted_contact_id: lead.converted_contact_id.map(ContactId::uuid),
             converted_company_id: lead.converted_company_id.map(CompanyId::uuid),
-            converted_opportunity_id: lead.converted_opportunity_id,
+            converted_opportunity_id: lead.converted_opportunity_id.map(OpportunityId::uuid),
             custom: Json(lead.custom.clone()),
             match_keys: lead.match_keys(),
             search: lead.search_text(),
@@ -228,7 +228,7 @@ impl Row {
             converted_at: details.converted_at,
             converted_contact_id: self.converted_contact_id.map(ContactId::from_uuid),
             converted_company_id: self.converted_company_id.map(CompanyId::from_uuid),
-            converted_opportunity_id: self.converted_opportunity_id,
+            converted_opportunity_id: self.converted_opportunity_id.map(OpportunityId::from_uuid),
             expanded: None,
         })
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use rapport_domain::{
-    id::{CompanyId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
+    id::{CompanyId, LeadId, LostReasonId, OpportunityId, PipelineId, StageId, TeamId, UserId},
     record::ExternalId,
     sales::{
         lead::LeadSource,
@@ -111,6 +111,7 @@ pub(crate) struct Details {
     #[serde(rename = "type")]
     kind: Option<OpportunityType>,
     lead_source: Option<LeadSource>,
+    originating_lead_id: Option<LeadId>,
     next_step: Option<String>,
     lost_note: Option<String>,
 }
@@ -156,6 +157,7 @@ impl Row {
                 lines: opportunity.lines.clone(),
                 kind: opportunity.kind,
                 lead_source: opportunity.lead_source,
+                originating_lead_id: opportunity.originating_lead_id,
                 next_step: opportunity.next_step.clone(),
                 lost_note: opportunity.lost_note.clone(),
             }),
@@ -201,6 +203,7 @@ impl Row {
             lines: details.lines,
             kind: details.kind,
             lead_source: details.lead_source,
+            originating_lead_id: details.originating_lead_id,
             close_date: self.close_date,
             next_step: details.next_step,
             won_at: self.closed_at.filter(|_| stage_class == StageClass::Won),
