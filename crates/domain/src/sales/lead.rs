@@ -52,9 +52,9 @@ pub struct Lead {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// User or API key that created it; null when Rapport did.
+    /// User, API key or capture form that created it; null when Rapport did.
     pub created_by: Option<Uuid>,
-    /// User or API key that last changed it; null when Rapport did.
+    /// User, API key or capture form that last changed it; null when Rapport did.
     pub updated_by: Option<Uuid>,
     /// When it was deleted; null while it lives.
     pub deleted_at: Option<DateTime<Utc>>,
@@ -396,6 +396,11 @@ impl Lead {
     /// Whether it has become a customer: then it is kept as it was.
     pub fn is_won(&self) -> bool {
         self.status_class == LeadStatusClass::Won
+    }
+
+    /// Whether it has become a customer or came to nothing.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status_class, LeadStatusClass::Won | LeadStatusClass::Lost)
     }
 
     /// The keys by which this lead is recognised.
