@@ -23,6 +23,8 @@ pub enum ActorKind {
     User,
     ApiKey,
     System,
+    /// A form of a web page, which somebody unknown has sent.
+    CaptureForm,
 }
 
 impl ActorKind {
@@ -32,11 +34,12 @@ impl ActorKind {
             Self::User => "user",
             Self::ApiKey => "api_key",
             Self::System => "system",
+            Self::CaptureForm => "capture_form",
         }
     }
 }
 
-/// Who acts: a user, a program with an API key, or Rapport on its own.
+/// Who acts: a user, a program with an API key, a form of a web page, or Rapport on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actor {
     pub kind: ActorKind,

@@ -71,6 +71,12 @@ typed_id! {
     LeadId;
     /// How far a lead can have come.
     LeadStatusId;
+    /// Who gets which new leads.
+    AssignmentRuleId;
+    /// A form of a web page.
+    CaptureFormId;
+    /// What was sent with a form.
+    CaptureSubmissionId;
     /// Something that the business sells.
     ProductId;
     /// What a currency is worth in another, from a day on.

@@ -124,7 +124,7 @@ pub struct RecordReference {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActorReference {
     pub kind: ActorKind,
-    /// Id of the user or API key; null for the system.
+    /// Id of the user, API key or capture form; null for the system.
     #[schema(required)]
     pub id: Option<Uuid>,
 }

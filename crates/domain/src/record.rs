@@ -38,6 +38,8 @@ pub enum RecordKind {
     ExchangeRate,
     View,
     CustomField,
+    AssignmentRule,
+    CaptureForm,
 }
 
 impl RecordKind {
@@ -65,6 +67,8 @@ impl RecordKind {
             Self::ExchangeRate => "exchange_rate",
             Self::View => "view",
             Self::CustomField => "custom_field",
+            Self::AssignmentRule => "assignment_rule",
+            Self::CaptureForm => "capture_form",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! From the first sign of interest to the deal.
 
+pub mod assignment_rule;
+pub mod capture_form;
 pub mod exchange_rate;
 pub mod lead;
 pub mod lead_status;

@@ -60,6 +60,18 @@ pub(crate) fn record<T: Shown>(writer: &Writer<'_>, record: &T) -> Result<Answer
     Ok(if writer.is_rehearsal() { answer } else { answer.with_header(ETAG, etag(record.version())) })
 }
 
+/// 200 with the record under a name, beside what else came of the write.
+pub(crate) fn record_within<T: Shown>(
+    writer: &Writer<'_>,
+    name: &str,
+    record: &T,
+    mut body: Value,
+) -> Result<Answer, StoreError> {
+    body[name] = render::shown(writer.grants(), record, &[])?;
+    let answer = json(&body)?;
+    Ok(if writer.is_rehearsal() { answer } else { answer.with_header(ETAG, etag(record.version())) })
+}
+
 /// 201 with the record and its address. In a rehearsal it has neither, and an id that no record has.
 pub(crate) fn created<T: Shown>(writer: &Writer<'_>, record: &T, address: String) -> Result<Answer, StoreError> {
     let mut answer = Answer::new(StatusCode::CREATED);

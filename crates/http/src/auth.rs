@@ -8,6 +8,7 @@ pub(crate) mod refresh_token;
 pub mod signing;
 pub(crate) mod throttle;
 mod token;
+pub(crate) mod visitor;
 
 use std::{
     future::{Ready, ready},

@@ -54,9 +54,34 @@ pub(crate) fn json(request: &HttpRequest, payload: &mut Payload) -> impl Future<
         readable?;
         let bytes = bytes.await?;
         Asked::note_body(asked, &bytes);
-        serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}.")))
+        read_json(&bytes)
     }
+}
+
+/// The same of at most so many bytes. The body is read when this is called: who comes before it may refuse the request.
+pub(crate) async fn small_json(request: &HttpRequest, mut payload: Payload, most: usize) -> ApiResult<Value> {
+    require_json(request)?;
+    let payload = web::Payload::from_request(request, &mut payload).await.map_err(|error| unreadable(&error))?;
+    let arrived = timeout(ARRIVAL, payload.to_bytes_limited(most))
+        .await
+        .map_err(|_| ApiError::new("request_timeout", "The body did not arrive within 30 seconds."))?;
+    let bytes = arrived.map_err(|_| larger_than(most))?.map_err(|error| unreadable(&error))?;
+    read_json(&bytes)
+}
+
+/// Refuses a body that says that it is larger than this.
+pub(crate) fn require_length(request: &HttpRequest, most: usize) -> ApiResult<()> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > most) { Err(larger_than(most)) } else { Ok(()) }
+}
+
+fn larger_than(most: usize) -> ApiError {
+    ApiError::new("payload_too_large", format!("The body is larger than {} KiB. Send less.", most / 1024))
+}
+
+fn read_json(bytes: &[u8]) -> ApiResult<Value> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}.")))
 }
 
 /// Who writes the records of which resource.

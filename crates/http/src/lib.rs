@@ -22,6 +22,7 @@ mod limits;
 pub mod mail;
 mod metrics;
 pub mod openapi;
+mod origins;
 mod problem;
 mod problems;
 mod query;

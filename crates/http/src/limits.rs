@@ -1,5 +1,5 @@
-//! How many requests somebody may send: each API key or user, each workspace, and each address that nobody has signed in
-//! from.
+//! How many requests somebody may send: each API key or user, each workspace, each address that nobody has signed in from,
+//! and everybody together for one capture form.
 //!
 //! Counted by each server for itself, by GCRA: one number for whoever is counted, which says when they would be back at a
 //! full allowance. How many are counted at once is bounded; those who have been quiet longest are forgotten first, which
@@ -45,6 +45,8 @@ pub struct RateLimits {
     pub workspace: u32,
     /// Of one address, without credentials that are valid.
     pub address: u32,
+    /// Of one capture form, whoever sends it.
+    pub form: u32,
 }
 
 /// Counts requests.
@@ -53,6 +55,7 @@ pub(crate) struct Limiter {
     keys: Counters<Uuid>,
     workspaces: Counters<Uuid>,
     addresses: Counters<IpAddr>,
+    forms: Counters<Uuid>,
 }
 
 impl Limiter {
@@ -62,6 +65,7 @@ impl Limiter {
             keys: Counters::new("key", limits.key),
             workspaces: Counters::new("workspace", limits.workspace),
             addresses: Counters::new("address", limits.address),
+            forms: Counters::new("form", limits.form),
         }
     }
 
@@ -81,6 +85,11 @@ impl Limiter {
         let mut standing = Standing::default();
         standing.counts(self.addresses.count(address.neighbourhood(), self.now()));
         standing
+    }
+
+    /// Counts a request for a capture form, for whoever stands somewhere already.
+    pub(crate) fn count_form(&self, form: Uuid, standing: &mut Standing) {
+        standing.counts(self.forms.count(form, self.now()));
     }
 
     fn now(&self) -> u64 {
@@ -110,6 +119,7 @@ impl Standing {
         let whose = match refused.policy {
             "key" => "of one API key or user",
             "workspace" => "of one workspace",
+            "form" => "for one form",
             _ => "of one address without valid credentials",
         };
         let detail = format!(

@@ -10,8 +10,9 @@ use rapport_domain::{
     page::Total,
     people::{company::Company, contact::Contact},
     sales::{
-        exchange_rate::ExchangeRate, lead::Lead, lead_status::LeadStatus, lost_reason::LostReason,
-        opportunity::Opportunity, pipeline::Pipeline, product::Product,
+        assignment_rule::AssignmentRule, capture_form::CaptureForm, exchange_rate::ExchangeRate, lead::Lead,
+        lead_status::LeadStatus, lost_reason::LostReason, opportunity::Opportunity, pipeline::Pipeline,
+        product::Product,
     },
     workspace::{
         api_key::{ApiKey, IssuedApiKey},
@@ -173,6 +174,18 @@ impl Shown for Lead {
 }
 
 impl Shown for LeadStatus {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for AssignmentRule {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for CaptureForm {
     fn version(&self) -> i64 {
         self.version
     }

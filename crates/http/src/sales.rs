@@ -1,5 +1,8 @@
 //! From the first sign of interest to the deal.
 
+mod assignment_rules;
+mod capture;
+mod capture_forms;
 mod exchange_rates;
 mod lead_statuses;
 pub(crate) mod leads;
@@ -22,6 +25,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(leads::list_lead_status_changes)
         .service(leads::list_lead_duplicates)
         .service(leads::move_lead)
+        .service(assignment_rules::assign_lead)
         .service(leads::recycle_lead)
         .service(leads::conversion::convert_lead)
         .service(leads::conversion::unconvert_lead)
@@ -35,6 +39,23 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(lead_statuses::update_lead_status)
         .service(lead_statuses::delete_lead_status)
         .service(lead_statuses::list_lead_status_history)
+        .service(assignment_rules::list_assignment_rules)
+        .service(assignment_rules::create_assignment_rule)
+        .service(assignment_rules::get_assignment_rule)
+        .service(assignment_rules::update_assignment_rule)
+        .service(assignment_rules::delete_assignment_rule)
+        .service(assignment_rules::list_assignment_rule_history)
+        .service(capture_forms::list_capture_forms)
+        .service(capture_forms::create_capture_form)
+        .service(capture_forms::get_capture_form)
+        .service(capture_forms::update_capture_form)
+        .service(capture_forms::delete_capture_form)
+        .service(capture_forms::rotate_capture_form)
+        .service(capture_forms::list_capture_form_history)
+        .service(capture_forms::list_capture_form_submissions)
+        .service(capture_forms::list_lead_submissions)
+        .service(capture::get_public_capture_form)
+        .service(capture::submit_capture_form)
         .service(lost_reasons::list_lost_reasons)
         .service(lost_reasons::create_lost_reason)
         .service(lost_reasons::get_lost_reason)

@@ -36,7 +36,7 @@ use crate::{
     limits::{Limiter, RateLimits},
     mail::{Mailer, Post},
     metrics::Metrics,
-    openapi, routes,
+    openapi, origins, routes,
     workspace::passwords::ResetRoom,
 };
 
@@ -131,6 +131,7 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .wrap(from_fn(leave_alone))
             .wrap(Compress::default())
             .wrap(cors(&cors_origins))
+            .wrap(from_fn(origins::wrap))
             .wrap(TracingLogger::<Spans>::new())
             .wrap(from_fn(envelope::wrap))
     })

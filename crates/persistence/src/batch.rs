@@ -89,7 +89,11 @@ pub(crate) fn apply<R: Bulk>(
 
 /// Creates or changes the record that an outside system knows under an id.
 pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>) -> Result<Outcome<R>, StoreError> {
-    let results = apply::<R>(writer, &[Operation::Upsert(upsert)], false)?;
+    only(apply::<R>(writer, &[Operation::Upsert(upsert)], false)?)
+}
+
+/// What came of a batch of one.
+pub(crate) fn only<R>(results: Results<R>) -> Result<Outcome<R>, StoreError> {
     results.into_iter().next().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
 }
 

@@ -505,6 +505,15 @@ impl Writer<'_> {
         self.reader.pg.transaction(|pg| work(&mut Writer { reader: Reader { pg, scope, kernel }, is_rehearsal }))
     }
 
+    /// Does what a rule of the workspace demands, whatever the one may do on whose behalf it happens: it stays theirs.
+    pub(crate) fn by_rule<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (scope, kernel, is_rehearsal) = (self.reader.scope.of_rule(), self.reader.kernel, self.is_rehearsal);
+        work(&mut Writer { reader: Reader { pg: self.reader.pg, scope: &scope, kernel }, is_rehearsal })
+    }
+
     /// Whether what is written now is taken back, so that nothing may tell of it as if it were there.
     pub fn is_rehearsal(&self) -> bool {
         self.is_rehearsal

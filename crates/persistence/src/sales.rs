@@ -1,5 +1,7 @@
 //! From the first sign of interest to the deal.
 
+pub mod assignment_rules;
+pub mod capture_forms;
 pub mod exchange_rates;
 pub mod lead_statuses;
 pub mod leads;

@@ -201,6 +201,85 @@ diesel::table! {
 }
 
 diesel::table! {
+    assignment_rules (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        position -> BigInt,
+        active -> Bool,
+        filter -> Nullable<Jsonb>,
+        strategy -> Text,
+        user_ids -> Array<Uuid>,
+        team_id -> Nullable<Uuid>,
+        max_open_leads -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    assignment_turns (workspace_id, rule_id) {
+        workspace_id -> Uuid,
+        rule_id -> Uuid,
+        last_user_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    capture_forms (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        key -> Text,
+        active -> Bool,
+        allowed_origins -> Array<Text>,
+        fields -> Jsonb,
+        defaults -> Jsonb,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        on_duplicate -> Text,
+        honeypot_field -> Nullable<Text>,
+        proof_of_work_bits -> BigInt,
+        consent -> Nullable<Jsonb>,
+        redirect_url -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    capture_submissions (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        form_id -> Uuid,
+        form_version -> BigInt,
+        lead_id -> Uuid,
+        result -> Text,
+        received_at -> Timestamptz,
+        values -> Jsonb,
+        utm -> Nullable<Jsonb>,
+        page_url -> Nullable<Text>,
+        consent -> Nullable<Jsonb>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    spent_challenges (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     calendar_feeds (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
@@ -675,3 +754,5 @@ diesel::allow_tables_to_appear_in_same_query!(contacts, companies, leads, opport
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
 diesel::allow_tables_to_appear_in_same_query!(users, workspaces);
+diesel::allow_tables_to_appear_in_same_query!(capture_forms, workspaces);
+diesel::allow_tables_to_appear_in_same_query!(capture_submissions, leads);

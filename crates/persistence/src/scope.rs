@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use rapport_domain::{
-    access::{Actor, Grants},
-    id::WorkspaceId,
+    access::{Actor, ActorKind, Grants, Permission},
+    id::{CaptureFormId, WorkspaceId},
     record::{Source, Stamp},
 };
 
@@ -47,6 +47,19 @@ impl Scope {
     /// The same on behalf of the same caller, where what is written comes to be in another way.
     pub(crate) fn by_way_of(&self, source: Source) -> Self {
         Self { source, ..self.clone() }
+    }
+
+    /// For a form of a web page, which strangers send: with the right to create leads and to nothing else.
+    pub fn of_form(workspace: WorkspaceId, form: CaptureFormId, country: Option<String>) -> Self {
+        let actor = Actor { kind: ActorKind::CaptureForm, id: Some(form.uuid()) };
+        let grants = Grants::everything().narrowed([Permission::LeadsCreate].into_iter().collect());
+        Self { source: Source::Form, ..Self::of_caller(workspace, actor, Arc::new(grants), country) }
+    }
+
+    /// The same for what a rule of the workspace does in the course of it: the rule may do everything, and whoever set it off
+    /// has done it.
+    pub(crate) fn of_rule(&self) -> Self {
+        Self { grants: Arc::new(Grants::everything()), ..self.clone() }
     }
 
     pub fn workspace(&self) -> WorkspaceId {

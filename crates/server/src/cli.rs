@@ -136,6 +136,9 @@ pub(crate) struct ServeOptions {
     /// Requests a minute of one address without valid credentials; 0 for no limit
     #[arg(long, value_name = "NUMBER", env = "RAPPORT_RATE_LIMIT_ADDRESS", default_value_t = 600)]
     pub(crate) rate_limit_address: u32,
+    /// Requests a minute for one capture form, whoever sends them; 0 for no limit
+    #[arg(long, value_name = "NUMBER", env = "RAPPORT_RATE_LIMIT_FORM", default_value_t = 600)]
+    pub(crate) rate_limit_form: u32,
     /// Folder in which mails are laid down as files, for a program of yours to deliver. Without it, outbox in --data-dir;
     /// with --database-url, mails are not delivered
     #[arg(long, value_name = "FOLDER", env = "RAPPORT_OUTBOX")]

@@ -13,6 +13,8 @@ use rapport_domain::{
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
     sales::{
+        assignment_rule::NewAssignmentRule,
+        capture_form::NewCaptureForm,
         exchange_rate::ExchangeRateList,
         lead::{ConvertLead, LeadMove, NewLead},
         lost_reason::LostReasonQuery,
@@ -27,7 +29,7 @@ use rapport_persistence::{
     activity::tasks,
     commerce::connections,
     people::{companies, contacts},
-    sales::{exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
+    sales::{assignment_rules, capture_forms, exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
     workspace::{
         custom_fields, roles, teams, users,
         workspaces::{self, Workspace},
@@ -140,6 +142,13 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
             }
             Step::Lost => {
                 let reasons = LostReasonQuery { limit: Some(1), ..LostReasonQuery::default() };
+                for mut rule in sample_rules() {
+                    rule["user_ids"] = json!(owners);
+                    let new: NewAssignmentRule = read(rule)?;
+                    db.write(&scope, move |writer| assignment_rules::create(writer, new)).await?;
+                }
+                let form: NewCaptureForm = read(sample_form())?;
+                db.write(&scope, move |writer| capture_forms::create(writer, form)).await?;
                 let reasons = db.read(&scope, move |reader| lost_reasons::list(reader, &reasons)).await?.data;
                 let Some(reason) = reasons.first() else { continue };
                 let note = Some("The other offer came with an assembly crew.".to_owned());
@@ -308,6 +317,31 @@ fn sample_tasks() -> Vec<(Value, About)> {
 }
 
 /// Leads, each with the status that it has moved on to.
+fn sample_form() -> Value {
+    json!({
+        "name": "Contact page", "allowed_origins": ["http://localhost:3000"], "honeypot_field": "website_2",
+        "fields": [
+            {"name": "first_name", "field": "first_name"}, {"name": "last_name", "field": "last_name", "required": true},
+            {"name": "email", "field": "email", "required": true}, {"name": "company", "field": "company_name"},
+            {"name": "message"}
+        ],
+        "on_duplicate": "add_to_lead",
+        "consent": {"field": "news", "text": "Schickt mir Neuigkeiten, höchstens einmal im Monat.", "purpose": "newsletter",
+            "channel": "email"},
+        "defaults": {"lead_source": "website", "tags": ["Kontaktseite"]}
+    })
+}
+
+/// Their users are those of the workspace.
+fn sample_rules() -> Vec<Value> {
+    let promising = json!({"type": "choice", "field": "rating", "op": "in", "values": ["hot"]});
+    vec![
+        json!({"name": "Hot leads to who has time", "strategy": "least_busy", "max_open_leads": 40,
+            "filter": {"version": 1, "entity": "lead", "where": promising}}),
+        json!({"name": "All others in turn", "strategy": "round_robin"}),
+    ]
+}
+
 fn sample_leads() -> Vec<(Value, Option<&'static str>)> {
     vec![
         (

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rapport_persistence::{Db, idempotency, sequencer};
+use rapport_persistence::{Db, idempotency, sales::capture_forms, sequencer};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -90,8 +90,15 @@ async fn forget(db: &Db) {
     loop {
         match idempotency::forget(db).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => break,
             Err(error) => return tracing::warn!(%error, "old idempotency keys were not forgotten"),
+        }
+    }
+    loop {
+        match capture_forms::forget(db).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(%error, "old challenges were not forgotten"),
         }
     }
 }

@@ -26,6 +26,8 @@ enum Row {
     /// Shows nothing of records: public, about the caller alone, or behind a permission that the role lacks.
     Apart,
     Behind(&'static str),
+    /// Settings, for whoever may read any records of a resource.
+    ForReadersOf(&'static str),
     List(&'static str),
     Search(&'static str),
     Explain,
@@ -44,6 +46,7 @@ enum Row {
     Recycle,
     Convert,
     Unconvert,
+    Assign,
     Upsert(&'static str),
     /// Done at an address below that of the record; the last word is the way back.
     Act(&'static str, &'static str, &'static str),
@@ -98,6 +101,25 @@ const TABLE: &[(&str, Row)] = &[
     ("update_lead_status", Row::Behind("sales_settings:write")),
     ("delete_lead_status", Row::Behind("sales_settings:write")),
     ("list_lead_status_history", Row::Apart),
+    // A rule tells of leads only what its filter says, to whoever reads leads.
+    ("list_assignment_rules", Row::ForReadersOf("leads")),
+    ("create_assignment_rule", Row::Behind("sales_settings:write")),
+    ("get_assignment_rule", Row::ForReadersOf("leads")),
+    ("update_assignment_rule", Row::Behind("sales_settings:write")),
+    ("delete_assignment_rule", Row::Behind("sales_settings:write")),
+    ("list_assignment_rule_history", Row::ForReadersOf("leads")),
+    ("list_capture_forms", Row::ForReadersOf("leads")),
+    ("create_capture_form", Row::Behind("sales_settings:write")),
+    ("get_capture_form", Row::ForReadersOf("leads")),
+    ("update_capture_form", Row::Behind("sales_settings:write")),
+    ("delete_capture_form", Row::Behind("sales_settings:write")),
+    ("rotate_capture_form", Row::Behind("sales_settings:write")),
+    ("list_capture_form_history", Row::ForReadersOf("leads")),
+    // What was sent tells of leads: see tests/it/sales/capture_forms.rs.
+    ("list_capture_form_submissions", Row::ForReadersOf("leads")),
+    ("list_lead_submissions", Row::Told("leads", "submissions", &[])),
+    ("get_public_capture_form", Row::Apart),
+    ("submit_capture_form", Row::Apart),
     ("list_lost_reasons", Row::Apart),
     ("create_lost_reason", Row::Behind("sales_settings:write")),
     ("get_lost_reason", Row::Apart),
@@ -185,6 +207,7 @@ const TABLE: &[(&str, Row)] = &[
     ("recycle_lead", Row::Recycle),
     ("convert_lead", Row::Convert),
     ("unconvert_lead", Row::Unconvert),
+    ("assign_lead", Row::Assign),
     ("delete_lead", Row::Delete("leads")),
     ("restore_lead", Row::Restore("leads")),
     ("upsert_lead", Row::Upsert("leads")),
@@ -302,6 +325,15 @@ impl Case<'_> {
                 Row::Behind(_) => {
                     let answer = self.world.call(&operation, &self.world.nobody, None);
                     self.expect(id, None, &answer, 403);
+                }
+                Row::ForReadersOf(resource) => {
+                    let answer = self.world.call(&operation, &self.world.nobody, None);
+                    let status = match self.rule(resource).sees_none() {
+                        true => 403,
+                        false if operation.has_id() => 404,
+                        false => 200,
+                    };
+                    self.expect(id, None, &answer, status);
                 }
                 Row::List(resource) => self.list(resource),
                 Row::Search(resource) => self.search_by_filter(resource),
@@ -685,6 +717,7 @@ impl Case<'_> {
             Row::StatusHistory => return self.status_history(place),
             Row::Move | Row::Recycle => return self.change_status(row, place),
             Row::Convert | Row::Unconvert => return self.convert(row, place),
+            Row::Assign => return self.assign(place),
             Row::Update(resource) | Row::Restore(resource) | Row::Act(resource, ..) => {
                 (resource, self.rule(resource).to_write(place))
             }
@@ -758,6 +791,19 @@ impl Case<'_> {
         let is_open = self.mask.shows("leads", "status") && self.mask.shows("leads", "status_class");
         let status = if is_open { self.rule("leads").to_read(place) } else { 403 };
         self.expect("list_lead_status_changes", Some(place), &self.world.caller.get(&path), status);
+    }
+
+    /// The world has no rules, so that every lead stays whose it is.
+    fn assign(&self, place: Place) {
+        let rule = self.rule("leads");
+        let writes = ["owner_id", "team_id"].iter().all(|field| self.mask.writes("leads", field));
+        let status = if rule.writes_any() && !writes { 403 } else { rule.to_write(place) };
+        let path = format!("/v1/leads/{}/assign", self.world.id("leads", place));
+        let answer = self.world.caller.send("POST", &path, &[], None);
+        self.expect("assign_lead", Some(place), &answer, status);
+        if status == 200 {
+            self.has_open_fields_alone("leads", &answer.body["lead"]);
+        }
     }
 
     /// Leads of the world have been contacted.

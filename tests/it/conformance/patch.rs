@@ -19,6 +19,22 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
     if field == "status" && COLLECTION.with(|path| path.borrow().starts_with("/v1/tasks")) {
         return json!("deferred"); // the last ones are reached by operations of their own
     }
+    if COLLECTION.with(|path| path.borrow().starts_with("/v1/capture_forms")) {
+        match field {
+            "fields" => return json!([{"name": "mail", "field": "email", "required": true}]),
+            "allowed_origins" => return json!(["https://www.example.com"]),
+            "honeypot_field" => return json!("trap"),
+            "defaults" => {
+                return json!({
+                    "lead_source": "website", "tags": ["web"], "owner_id": reference("owner_id", caller), "status": "contacted"
+                });
+            }
+            "consent" => {
+                return json!({"field": "news", "text": "Write to me.", "purpose": "news", "channel": "email"});
+            }
+            _ => {}
+        }
+    }
     match field {
         "forecast_category" => return json!("commit"), // the last one is for what is won
         "stages" => {
@@ -66,7 +82,10 @@ fn sample(field: &str, property: &'static Value, caller: &Caller) -> Value {
             json!({caller.create("/v1/custom_fields", &new)["key"].as_str().unwrap(): "Something else"})
         }
         ("array", _) => json!([sample(field, &property["items"], caller)]),
-        ("object", _) if field == "filter" => samples::filter("contact", "something"),
+        ("object", _) if field == "filter" => {
+            let is_rule = COLLECTION.with(|path| path.borrow().starts_with("/v1/assignment_rules"));
+            samples::filter(if is_rule { "lead" } else { "contact" }, "something")
+        }
         ("object", _) if property["properties"].is_null() => json!({"some": "text"}),
         ("object", _) => {
             let fields = property["properties"].as_object().unwrap().iter();
@@ -98,7 +117,7 @@ fn reference(field: &str, caller: &Caller) -> Value {
         "team_id" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
         "role_ids" => json!(caller.get("/v1/roles").body["data"][0]["id"]),
         "team_ids" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
-        "owner_id" | "user_id" | "assignee_id" | "collaborator_ids" => {
+        "owner_id" | "user_id" | "user_ids" | "assignee_id" | "collaborator_ids" => {
             json!(OWNER.with(|owner| owner.borrow().clone()))
         }
         other => panic!("{other}: a new reference needs a record here"),

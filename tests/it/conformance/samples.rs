@@ -65,6 +65,17 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "LeadBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewLead", unique)}]}),
         "NewLeadStatus" => json!({"key": key(unique), "name": unique, "class": "ongoing"}),
         "LeadStatusPatch" => json!({"name": unique}),
+        "NewAssignmentRule" => {
+            json!({"name": unique, "strategy": "round_robin", "user_ids": [NOBODY], "active": false})
+        }
+        "AssignmentRulePatch" => json!({"name": unique}),
+        // Not active, so that a patch with true changes something.
+        "NewCaptureForm" => json!({
+            "name": unique, "active": false,
+            "fields": [{"name": "name", "field": "last_name", "required": true}, {"name": "email", "field": "email"}]
+        }),
+        "CaptureFormPatch" => json!({"name": unique}),
+        "CaptureSubmission" => json!({"fields": {"name": unique, "email": format!("{unique}@example.net")}}),
         "NewLostReason" => json!({"key": key(unique), "name": unique}),
         "LostReasonPatch" => json!({"description": unique}),
         "NewExchangeRate" => rate(),
@@ -126,6 +137,12 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
             let team = caller.create("/v1/teams", &body("NewTeam", unique));
             json!({"resource": "contacts", "record_id": contact["id"], "team_id": team["id"]})
         }
+        "NewAssignmentRule" => {
+            let user = body("NewUser", &uuid::Uuid::now_v7().simple().to_string());
+            let mut rule = body(schema, unique);
+            rule["user_ids"] = json!([caller.create("/v1/users", &user)["id"]]);
+            rule
+        }
         "NewCalendarFeed" => {
             let user = body("NewUser", &uuid::Uuid::now_v7().simple().to_string());
             json!({"name": unique, "user_id": caller.create("/v1/users", &user)["id"]})
@@ -169,6 +186,9 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     if path == "/v1/pipelines/{pipeline_id}/transfer" {
         return default_pipeline(caller)["id"].as_str().unwrap().to_owned(); // whose stages the body names
     }
+    if path == "/v1/capture/{form_key}" {
+        return open_form(caller); // a key and no id: the address is public
+    }
     if path.starts_with("/v1/leads/") && path.ends_with("/recycle") {
         return lost_lead(caller);
     }
@@ -198,6 +218,13 @@ pub fn record_with(field: &str, path: &str, caller: &Caller) -> String {
     let mut new = body("NewCustomField", &uuid::Uuid::now_v7().simple().to_string());
     new.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
     caller.create("/v1/custom_fields", &new)["id"].as_str().unwrap().to_owned()
+}
+
+/// A capture form that takes submissions; gives its key.
+fn open_form(caller: &Caller) -> String {
+    let mut new = body("NewCaptureForm", &uuid::Uuid::now_v7().simple().to_string());
+    new["active"] = json!(true);
+    caller.create("/v1/capture_forms", &new)["key"].as_str().unwrap().to_owned()
 }
 
 /// A lead that is lost and needs no reason for it; gives its id.

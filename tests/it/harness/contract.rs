@@ -91,8 +91,10 @@ impl Operation {
         parts.collect::<Vec<_>>().join("/")
     }
 
+    /// Whether its path names a record: by an id, or by the key of a form.
     pub fn has_id(&self) -> bool {
-        self.parameters("path").iter().any(|parameter| parameter["schema"]["format"] == "uuid")
+        let names_one = |parameter: &&Value| parameter["schema"]["format"] == "uuid" || parameter["name"] == "form_key";
+        self.parameters("path").iter().any(names_one)
     }
 }
 

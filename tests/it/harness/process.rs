@@ -24,7 +24,7 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(arguments).env_remove("DATABASE_URL").env_remove("RAPPORT_DATABASE_URL").env("RAPPORT_LOG", "warn");
     // Tests send hundreds of requests a second, and say themselves from where.
-    for limit in ["KEY", "WORKSPACE", "ADDRESS"] {
+    for limit in ["KEY", "WORKSPACE", "ADDRESS", "FORM"] {
         command.env(format!("RAPPORT_RATE_LIMIT_{limit}"), "1000000");
     }
     command.env("RAPPORT_TRUSTED_PROXIES", "127.0.0.1/32");

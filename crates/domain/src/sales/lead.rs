@@ -59,9 +59,9 @@ pub struct Lead {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// User or API key that created it; null when Rapport did.
+    /// User, API key or capture form that created it; null when Rapport did.
     pub created_by: Option<Uuid>,
-    /// User or API key that last changed it; null when Rapport did.
+    /// User, API key or capture form that last changed it; null when Rapport did.
     pub updated_by: Option<Uuid>,
     /// When it was deleted; null while it lives.
     pub deleted_at: Option<DateTime<Utc>>,
@@ -399,6 +399,16 @@ impl Lead {
     /// Becomes the next version.
     pub fn advance(&mut self, stamp: Stamp) {
         stamp.advance(&mut self.version, &mut self.updated_at, &mut self.updated_by);
+    }
+
+    /// Whether it has become a customer: then it is kept as it was.
+    pub fn is_won(&self) -> bool {
+        self.status_class == LeadStatusClass::Won
+    }
+
+    /// Whether it has become a customer or came to nothing.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status_class, LeadStatusClass::Won | LeadStatusClass::Lost)
     }
 
     /// The keys by which this lead is recognised.

@@ -229,7 +229,7 @@ fn add_rate_limits(document: &mut Value) {
         })
     };
     document["components"]["headers"]["RateLimitPolicy"] = text(
-        "The limits that this request counts against, as draft-ietf-httpapi-ratelimit-headers has them: `q` requests in `w` seconds. `key` is of one API key or user, `workspace` of all callers of a workspace, `address` of calls without valid credentials. Absent where there is no limit.",
+        "The limits that this request counts against, as draft-ietf-httpapi-ratelimit-headers has them: `q` requests in `w` seconds. `key` is of one API key or user, `workspace` of all callers of a workspace, `address` of calls without valid credentials, `form` of all calls for one capture form. Absent where there is no limit.",
         "\"key\";q=6000;w=60, \"workspace\";q=30000;w=60",
     );
     document["components"]["headers"]["RateLimit"] = text(

@@ -1,6 +1,8 @@
 //! Leads.
 
+mod assign;
 mod bulk;
+mod captured;
 pub mod conversion;
 pub mod duplicates;
 mod history;
@@ -27,9 +29,15 @@ use rapport_domain::{
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::bulk::{batch, upsert};
-pub(crate) use self::bulk::{having, replace_status};
 use self::row::Row;
+pub use self::{
+    assign::assign,
+    bulk::{batch, upsert},
+};
+pub(crate) use self::{
+    bulk::{having, replace_status},
+    captured::{newest_open_with, note_submission},
+};
 use super::{lead_statuses, lost_reasons};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
@@ -148,10 +156,23 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
     Ok(Explained(page).get_result(reader.pg())?)
 }
 
-/// Creates a lead, unless somebody with the same mailbox or line is known and `on_duplicate` minds.
+/// Creates a lead, unless somebody with the same mailbox or line is known and `on_duplicate` minds. One that would be nobody's
+/// goes to whom the rules of the workspace name.
 pub fn create(writer: &mut Writer<'_>, mut new: NewLead, on_duplicate: OnDuplicate) -> Result<Lead, StoreError> {
+    let (named, is_for_rules) = (assign::Named::of(&new), new.owner_id.is_none() && assign::are_for_rules(writer)?);
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
-    custom_values::in_turn(writer, !new.custom.is_empty(), |writer| create_in_turn(writer, new.clone(), on_duplicate))
+    let create = |writer: &mut Writer<'_>| {
+        custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
+            create_in_turn(writer, new.clone(), on_duplicate)
+        })
+    };
+    if !is_for_rules {
+        return create(writer);
+    }
+    writer.transaction(|writer| {
+        let lead = create(writer)?;
+        Ok(assign::settle(writer, &lead, named)?.unwrap_or(lead))
+    })
 }
 
 fn create_in_turn(writer: &mut Writer<'_>, new: NewLead, on_duplicate: OnDuplicate) -> Result<Lead, StoreError> {

@@ -208,6 +208,8 @@ UNION ALL SELECT 'companies' WHERE EXISTS (SELECT FROM companies WHERE workspace
 UNION ALL SELECT 'tasks' WHERE EXISTS (SELECT FROM tasks WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'opportunities' WHERE EXISTS (SELECT FROM opportunities WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'leads' WHERE EXISTS (SELECT FROM leads WHERE workspace_id = $1 AND team_id = $2)
+UNION ALL SELECT 'assignment rules' WHERE EXISTS (SELECT FROM assignment_rules WHERE workspace_id = $1 AND team_id = $2)
+UNION ALL SELECT 'capture forms' WHERE EXISTS (SELECT FROM capture_forms WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'products' WHERE EXISTS (SELECT FROM products WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'shared records' WHERE EXISTS (SELECT FROM record_shares WHERE workspace_id = $1 AND team_id = $2)";
 

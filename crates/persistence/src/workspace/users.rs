@@ -209,7 +209,7 @@ pub(crate) fn summaries(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Use
 }
 
 /// Whether these users can sign in; of those that are there.
-pub(super) fn states(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, UserState>, StoreError> {
+pub(crate) fn states(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<HashMap<Uuid, UserState>, StoreError> {
     let rows: Vec<(Uuid, String)> =
         visible(reader).filter(users::id.eq_any(ids.to_vec())).select((users::id, users::state)).load(reader.pg())?;
     rows.into_iter().map(|(id, state)| Ok((id, codes::value(&state)?))).collect()

@@ -72,6 +72,7 @@ fn http_options(options: &ServeOptions, db: &Db) -> HttpOptions {
             key: options.rate_limit_key,
             workspace: options.rate_limit_workspace,
             address: options.rate_limit_address,
+            form: options.rate_limit_form,
         },
         mailer: mailer(options, db),
         public_url: options.public_url.clone(),

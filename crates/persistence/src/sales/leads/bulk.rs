@@ -15,7 +15,9 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{
-    RESOURCE, duplicates, history, require_changeable,
+    RESOURCE,
+    assign::{self, Named},
+    duplicates, history, require_changeable,
     row::{COLUMNS, Row},
     shown, visible, within,
 };
@@ -36,12 +38,27 @@ pub fn batch(
     operations: &[Operation<NewLead, LeadPatch>],
     atomic: bool,
 ) -> Result<Results<Lead>, StoreError> {
-    batch::apply(writer, operations, atomic)
+    if !assign::are_for_rules(writer)? {
+        return batch::apply(writer, operations, atomic);
+    }
+    let named = |operation: &Operation<NewLead, LeadPatch>| match operation {
+        Operation::Create { new, .. } => Named::of(new),
+        Operation::Update { patch, .. } | Operation::Upsert(Upsert { patch, .. }) => {
+            Named::by(patch.owner_id, patch.team_id)
+        }
+        Operation::Delete { .. } => Named::by(None, None),
+    };
+    writer.transaction(|writer| {
+        let mut results = batch::apply(writer, operations, atomic)?;
+        assign::settle_batch(writer, operations.iter().map(named), &mut results)?;
+        Ok(results)
+    })
 }
 
 /// Creates or changes the lead that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<LeadPatch>) -> Result<Outcome<Lead>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let results = batch(writer, &[Operation::Upsert(upsert)], false)?;
+    let outcome = batch::only(results)?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
