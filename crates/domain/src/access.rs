@@ -6,7 +6,7 @@ mod grants;
 mod resource;
 
 pub use self::{
-    explanation::{AccessExplanation, AccessReason, RightExplanation, Standing, Subject},
+    explanation::{AccessExplanation, AccessReason, Part, RightExplanation, Standing, Subject},
     fields::{FieldMode, FieldRule},
     grants::{Grant, Grants, Reach},
     resource::{ALWAYS, Resource, Right},
@@ -160,6 +160,14 @@ permissions! {
     ApiKeysWrite = "api_keys:write";
     /// See who signed in and who changed whose rights.
     AuditRead = "audit:read";
+    /// See notes and their history.
+    NotesRead = "notes:read";
+    /// Create notes.
+    NotesCreate = "notes:create";
+    /// Change and restore notes, and share them.
+    NotesWrite = "notes:write";
+    /// Delete notes.
+    NotesDelete = "notes:delete";
 }
 
 impl Permission {

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod calendar_feed;
+pub mod note;
 pub mod parent;
 pub mod recurrence;
 pub mod task;

@@ -86,6 +86,7 @@ typed_id! {
     /// A filter that somebody saved.
     ViewId;
     /// Something to be done.
+    NoteId;
     TaskId;
     /// An address at which a program reads tasks.
     CalendarFeedId;

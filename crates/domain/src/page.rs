@@ -35,6 +35,8 @@ pub enum SortKey {
     Name,
     /// When it is to be done, of records that have such a time.
     DueAt,
+    /// Whether it is pinned, and among each when it was created.
+    Pinned,
     /// A custom field of this key, which has to be sorted.
     Custom(String),
 }
@@ -44,7 +46,9 @@ impl SortKey {
     pub fn is_of(&self, resource: Resource) -> bool {
         match self {
             Self::DueAt => resource == Resource::Tasks,
-            Self::CreatedAt | Self::UpdatedAt | Self::Name | Self::Custom(_) => true,
+            Self::Pinned => resource == Resource::Notes,
+            Self::Name => resource != Resource::Notes,
+            Self::CreatedAt | Self::UpdatedAt | Self::Custom(_) => true,
         }
     }
 
@@ -55,6 +59,7 @@ impl SortKey {
             Self::UpdatedAt => "updated_at",
             Self::Name => "name",
             Self::DueAt => "due_at",
+            Self::Pinned => "pinned",
             Self::Custom(_) => "custom",
         }
     }
@@ -69,7 +74,7 @@ pub struct RecordSort {
 
 impl RecordSort {
     /// The fields by which lists can be sorted, as far as their records have them.
-    pub const FIELDS: [&str; 4] = ["created_at", "updated_at", "name", "due_at"];
+    pub const FIELDS: [&str; 5] = ["created_at", "updated_at", "name", "due_at", "pinned"];
 
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
@@ -80,7 +85,7 @@ impl RecordSort {
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
-        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Custom(_)))
+        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Pinned | SortKey::Custom(_)))
             .map(|sort| ("sort", sort.key.field()))
     }
 }
@@ -108,8 +113,9 @@ impl FromStr for RecordSort {
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
             ("due_at", _) => SortKey::DueAt,
+            ("pinned", _) => SortKey::Pinned,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
-            _ => return Err("lists are sorted by created_at, updated_at, name, due_at or a custom field"),
+            _ => return Err("lists are sorted by created_at, updated_at, name, due_at, pinned or a custom field"),
         };
         Ok(Self { key, direction })
     }
@@ -117,8 +123,8 @@ impl FromStr for RecordSort {
 
 impl PartialSchema for RecordSort {
     fn schema() -> RefOr<Schema> {
-        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, or `custom.` and the key \
-                           of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, `pinned` of notes, or \
+                           `custom.` and the key of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
                            a value come last, and those that are alike by their ids.";
         ObjectBuilder::new()
             .schema_type(Type::String)

@@ -40,6 +40,7 @@ pub enum RecordKind {
     CustomField,
     AssignmentRule,
     CaptureForm,
+    Note,
 }
 
 impl RecordKind {
@@ -69,6 +70,7 @@ impl RecordKind {
             Self::CustomField => "custom_field",
             Self::AssignmentRule => "assignment_rule",
             Self::CaptureForm => "capture_form",
+            Self::Note => "note",
         }
     }
 }
@@ -232,6 +234,17 @@ pub(crate) fn check_instant(at: &mut Option<DateTime<Utc>>, pointer: &str, field
     if at.as_ref().is_some_and(|at| !is_told(at)) {
         fields.refuse(pointer, "out_of_range", "This is no time of the years 1 to 9999. Name another, or null.");
     }
+}
+
+/// Each value once, in the order given.
+pub(crate) fn keep_each_once<T: Copy + PartialEq>(values: &mut Vec<T>) {
+    let mut seen: Vec<T> = Vec::with_capacity(values.len());
+    for value in values.drain(..) {
+        if !seen.contains(&value) {
+            seen.push(value);
+        }
+    }
+    *values = seen;
 }
 
 /// Tags without space at their ends, each once, in the order given.

@@ -2,7 +2,7 @@
 //!
 //! Folding happens here alone, once, into stored columns: the database compares what this module wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -36,15 +36,10 @@ pub fn fold(text: &str) -> String {
 
 /// What a record can be found by: folded words, one space before each, each once.
 pub fn search_text<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut seen: Vec<String> = Vec::new();
-    for part in parts {
-        for word in fold(part).split_whitespace() {
-            if !seen.iter().any(|known| known == word) {
-                seen.push(word.to_owned());
-            }
-        }
-    }
-    seen.iter().flat_map(|word| [" ", word.as_str()]).collect()
+    let parts: Vec<String> = parts.into_iter().map(fold).collect();
+    let mut seen = HashSet::new();
+    let words = parts.iter().flat_map(|part| part.split_whitespace()).filter(|word| seen.insert(*word));
+    words.flat_map(|word| [" ", word]).collect()
 }
 
 /// The folded words of a query. A telephone number keeps its digits alone, as numbers are stored.

@@ -1,6 +1,7 @@
 //! What people do, and what is left to be done.
 
 pub(crate) mod calendar_feeds;
+pub(crate) mod notes;
 pub(crate) mod tasks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -13,6 +14,16 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(calendar_feeds::get_calendar_feed)
         .service(calendar_feeds::delete_calendar_feed)
         .service(calendar_feeds::get_calendar)
+        .service(notes::list_notes)
+        .service(notes::create_note)
+        .service(notes::batch_notes)
+        .service(notes::upsert_note)
+        .service(notes::search_notes)
+        .service(notes::list_note_history)
+        .service(notes::restore_note)
+        .service(notes::get_note)
+        .service(notes::update_note)
+        .service(notes::delete_note)
         .service(tasks::list_tasks)
         .service(tasks::create_task)
         .service(tasks::list_my_tasks)

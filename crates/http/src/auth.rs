@@ -350,6 +350,10 @@ requirements! {
     TasksCreate => Some(Permission::TasksCreate);
     TasksWrite => Some(Permission::TasksWrite);
     TasksDelete => Some(Permission::TasksDelete);
+    NotesRead => Some(Permission::NotesRead);
+    NotesCreate => Some(Permission::NotesCreate);
+    NotesWrite => Some(Permission::NotesWrite);
+    NotesDelete => Some(Permission::NotesDelete);
     LeadsRead => Some(Permission::LeadsRead);
     LeadsCreate => Some(Permission::LeadsCreate);
     LeadsWrite => Some(Permission::LeadsWrite);

@@ -6,7 +6,10 @@ use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
 use rapport_domain::{
     access::Resource,
-    activity::task::{NewTask, Task, TaskPatch},
+    activity::{
+        note::{NewNote, Note, NotePatch},
+        task::{NewTask, Task, TaskPatch},
+    },
     people::{
         company::{Company, CompanyPatch, NewCompany},
         contact::{Contact, ContactPatch, NewContact},
@@ -82,6 +85,17 @@ impl Batched for Task {
     type New = NewTask;
     type Patch = TaskPatch;
     const RECORDS: Resource = Resource::Tasks;
+    const HAS_DUPLICATES: bool = false;
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+}
+
+impl Batched for Note {
+    type New = NewNote;
+    type Patch = NotePatch;
+    const RECORDS: Resource = Resource::Notes;
     const HAS_DUPLICATES: bool = false;
 
     fn id(&self) -> Uuid {

@@ -129,6 +129,7 @@ impl DocumentedFields {
             (Resource::Opportunities, "Opportunity"),
             (Resource::Products, "Product"),
             (Resource::Tasks, "Task"),
+            (Resource::Notes, "Note"),
             (Resource::Leads, "Lead"),
         ];
         let built_in = records.into_iter().map(|(resource, name)| {

@@ -15,7 +15,10 @@ use utoipa_actix_web::AppExt;
 
 use rapport_domain::{
     access::{Permission, Resource},
-    activity::task::{TaskInvolvement, TaskRelation},
+    activity::{
+        note::NoteRelation,
+        task::{TaskInvolvement, TaskRelation},
+    },
     feed::{FeedKind, FeedStart, StreamEnd},
     journal::EventName,
     page::Count,
@@ -54,6 +57,7 @@ use crate::{
         (name = "Authentication", description = "Signing in, and who one is then."),
         (name = "Contacts", description = "People the business knows."),
         (name = "Companies", description = "Organisations the business knows."),
+        (name = "Notes", description = "What somebody wrote down about a record."),
         (name = "Tasks", description = "What somebody is to do, until when, and about whom."),
         (name = "Products", description = "What the business sells, and for how much."),
         (name = "Calendar feeds", description = "Secret addresses at which programs for calendars read the tasks of a user."),
@@ -84,7 +88,7 @@ use crate::{
         // What only parameters name, or what would lead round in a circle, is not found by itself.
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
-            CurrencyCode, DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, OnDuplicate,
+            CurrencyCode, DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, NoteRelation, OnDuplicate,
             OpportunityRelation, PermissionScope, ProductRelation, Resource, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
-    activity::{calendar_feed::IssuedCalendarFeed, task::Task},
+    activity::{calendar_feed::IssuedCalendarFeed, note::Note, task::Task},
     commerce::connection::Connection,
     page::Total,
     people::{company::Company, contact::Contact},
@@ -92,6 +92,22 @@ impl Shown for Task {
         ("product", Some(Resource::Products)),
         ("owner", None),
         ("assignee", None),
+    ];
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for Note {
+    const RESOURCE: Option<Resource> = Some(Resource::Notes);
+    const RELATIONS: &[(&str, Option<Resource>)] = &[
+        ("contact", Some(Resource::Contacts)),
+        ("company", Some(Resource::Companies)),
+        ("lead", Some(Resource::Leads)),
+        ("opportunity", Some(Resource::Opportunities)),
+        ("product", Some(Resource::Products)),
+        ("owner", None),
     ];
 
     fn version(&self) -> i64 {

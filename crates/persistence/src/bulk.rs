@@ -190,6 +190,17 @@ impl References {
         self
     }
 
+    /// With those of a list of ids.
+    pub(crate) fn with_list(
+        mut self,
+        list: &str,
+        what: Referenced,
+        ids: impl Iterator<Item = impl Into<Uuid>>,
+    ) -> Self {
+        self.0.extend(ids.enumerate().map(|(index, id)| (format!("{list}/{index}"), what, id.into())));
+        self
+    }
+
     /// With those of a list, each of whose items names one in a field.
     pub(crate) fn with_each(
         mut self,

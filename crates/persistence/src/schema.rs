@@ -328,6 +328,33 @@ diesel::table! {
 }
 
 diesel::table! {
+    notes (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        deleted_at -> Nullable<Timestamptz>,
+        owner_id -> Nullable<Uuid>,
+        team_id -> Nullable<Uuid>,
+        source -> Text,
+        tags -> Array<Text>,
+        external_ids -> Jsonb,
+        custom -> Jsonb,
+        parent_kind -> Text,
+        parent_id -> Uuid,
+        body -> Text,
+        pinned -> Bool,
+        internal -> Bool,
+        mentions -> Array<Uuid>,
+        search -> Text,
+        folded -> Jsonb,
+    }
+}
+
+diesel::table! {
     companies (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,

@@ -84,7 +84,7 @@ impl Search {
 
     /// How well a record fits; more is better.
     pub(crate) fn score(&self, table: &'static str) -> Score {
-        Score { search: self.clone(), table, by_name_alone: false }
+        Score { search: self.clone(), table, names: Names::Count }
     }
 }
 
@@ -215,13 +215,29 @@ impl Finds {
 pub(crate) struct Score {
     search: Search,
     table: &'static str,
-    by_name_alone: bool,
+    names: Names,
+}
+
+/// What the names of records have to do with how well they fit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// They count more than other words.
+    Count,
+    /// Only they count.
+    CountAlone,
+    /// The records have none.
+    Missing,
 }
 
 impl Score {
     /// Only names count.
     pub(crate) fn by_name_alone(self) -> Self {
-        Self { by_name_alone: true, ..self }
+        Self { names: Names::CountAlone, ..self }
+    }
+
+    /// Of records without names: a whole word counts two, the beginning of one counts one.
+    pub(crate) fn without_names(self) -> Self {
+        Self { names: Names::Missing, ..self }
     }
 }
 
@@ -232,21 +248,28 @@ impl QueryFragment<Pg> for Score {
             out.push_bind_param::<sql_types::Text, _>(&self.search.text)?;
             out.push_sql(", ");
             out.push_sql(self.table);
-            out.push_sql(if self.by_name_alone { ".sort_name)" } else { ".search)" });
+            out.push_sql(if self.names == Names::CountAlone { ".sort_name)" } else { ".search)" });
             return Ok(());
         }
         out.push_sql("(0");
         for word in &self.search.words {
-            for (before, pattern, points) in
-                [(" + CASE WHEN ' ' || ", &word.whole, " THEN 3"), (" WHEN ' ' || ", &word.beginning, " THEN 2")]
-            {
-                out.push_sql(before);
+            out.push_sql(" + CASE");
+            if self.names == Names::Missing {
+                out.push_sql(" WHEN ");
                 out.push_sql(self.table);
-                out.push_sql(".sort_name || ' ' LIKE ");
-                out.push_bind_param::<sql_types::Text, _>(pattern)?;
-                out.push_sql(points);
+                out.push_sql(".search || ' ' LIKE ");
+                out.push_bind_param::<sql_types::Text, _>(&word.whole)?;
+                out.push_sql(" THEN 2");
+            } else {
+                for (pattern, points) in [(&word.whole, " THEN 3"), (&word.beginning, " THEN 2")] {
+                    out.push_sql(" WHEN ' ' || ");
+                    out.push_sql(self.table);
+                    out.push_sql(".sort_name || ' ' LIKE ");
+                    out.push_bind_param::<sql_types::Text, _>(pattern)?;
+                    out.push_sql(points);
+                }
             }
-            if !self.by_name_alone {
+            if self.names != Names::CountAlone {
                 out.push_sql(" WHEN ");
                 out.push_sql(self.table);
                 out.push_sql(".search LIKE ");

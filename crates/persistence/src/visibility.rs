@@ -35,14 +35,34 @@ enum Shares {
     All,
 }
 
-/// Whose part in a record counts, whoever owns it. Only tasks have people who take part.
+/// Whose part in a record counts, whoever owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Parts {
-    None,
-    /// That of who is to do it.
-    Assignees,
-    /// And that of those who help.
-    All,
+struct Parts {
+    /// Whether that of who is to do it does.
+    assignee: bool,
+    /// The column with those whose part is enough to see it: who help, or whom it mentions.
+    involved: Option<&'static str>,
+}
+
+impl Parts {
+    fn of(resource: Resource, shares: Shares) -> Self {
+        let (assignee, involved) = match (resource, shares) {
+            (Resource::Tasks, Shares::All) => (true, Some("collaborator_ids")),
+            (Resource::Tasks, Shares::ToWrite) => (true, None),
+            (Resource::Notes, Shares::All) => (false, Some("mentions")),
+            (Resource::Tasks, Shares::None)
+            | (Resource::Notes, Shares::ToWrite | Shares::None)
+            | (
+                Resource::Contacts
+                | Resource::Companies
+                | Resource::Opportunities
+                | Resource::Products
+                | Resource::Leads,
+                _,
+            ) => (false, None),
+        };
+        Self { assignee, involved }
+    }
 }
 
 /// What a caller may see or change of one resource.
@@ -104,19 +124,7 @@ impl Policy {
             teams,
             shared_with: shared_with.clone(),
             shares,
-            parts: match (resource, shares) {
-                (Resource::Tasks, Shares::All) => Parts::All,
-                (Resource::Tasks, Shares::ToWrite) => Parts::Assignees,
-                (Resource::Tasks, Shares::None)
-                | (
-                    Resource::Contacts
-                    | Resource::Companies
-                    | Resource::Opportunities
-                    | Resource::Products
-                    | Resource::Leads,
-                    _,
-                ) => Parts::None,
-            },
+            parts: Parts::of(resource, shares),
             now: reader.now(),
         }
     }
@@ -140,7 +148,7 @@ impl Policy {
             }
             _ => lanes.push(Within::Teams(self.clone(), user)),
         }
-        if self.parts != Parts::None {
+        if self.parts.assignee {
             lanes.push(Within::Assigned(self.clone(), user));
         }
         lanes.push(Within::Shared(self.clone(), user));
@@ -163,7 +171,7 @@ pub(crate) enum Within {
     Teams(Policy, Uuid),
     /// Assigned to the user, and neither of a team nor their own.
     Assigned(Policy, Uuid),
-    /// Shared, or such that the user helps with it, and none of the others.
+    /// Shared, or such that the user is involved in it, and none of the others.
     Shared(Policy, Uuid),
 }
 
@@ -224,10 +232,18 @@ impl Policy {
         out.push_bind_param::<sql_types::Uuid, _>(user)
     }
 
-    /// That the user helps with a record of this table or alias.
-    fn push_helps<'b>(&'b self, table: &str, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// That a column of this table or alias names the user among those who are involved.
+    fn push_involved<'b>(
+        &'b self,
+        table: &str,
+        column: &str,
+        user: &'b Uuid,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
         out.push_sql(table);
-        out.push_sql(".collaborator_ids @> ARRAY[");
+        out.push_sql(".");
+        out.push_sql(column);
+        out.push_sql(" @> ARRAY[");
         out.push_bind_param::<sql_types::Uuid, _>(user)?;
         out.push_sql("]");
         Ok(())
@@ -256,12 +272,12 @@ impl Policy {
             self.push_share(user, out.reborrow())?;
             out.push_sql(")");
         }
-        if self.parts != Parts::None {
+        if self.parts.assignee {
             self.push_assignee(" OR ", " = ", user, out.reborrow())?;
         }
-        if self.parts == Parts::All {
+        if let Some(column) = self.parts.involved {
             out.push_sql(" OR ");
-            self.push_helps(self.table, user, out.reborrow())?;
+            self.push_involved(self.table, column, user, out.reborrow())?;
         }
         out.push_sql(")");
         Ok(())
@@ -282,21 +298,23 @@ impl Policy {
 
     fn push_shared<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.push_out_of_reach(user, out.reborrow())?;
-        if self.parts != Parts::None {
+        if self.parts.assignee {
             self.push_assignee(" AND ", " IS DISTINCT FROM ", user, out.reborrow())?;
         }
         out.push_sql(" AND ");
         out.push_sql(self.table);
         out.push_sql(".id = ANY(ARRAY(SELECT share.record_id FROM record_shares AS share WHERE ");
         self.push_share(user, out.reborrow())?;
-        if self.parts == Parts::All {
-            out.push_sql(" UNION ALL SELECT helped.id FROM ");
+        if let Some(column) = self.parts.involved {
+            out.push_sql(" UNION ALL SELECT involving.id FROM ");
             out.push_sql(self.table);
-            out.push_sql(" AS helped WHERE helped.workspace_id = ");
+            out.push_sql(" AS involving WHERE involving.workspace_id = ");
             out.push_bind_param::<sql_types::Uuid, _>(&self.workspace)?;
-            // The last condition is that of the index, without which it would not be used.
-            out.push_sql(" AND helped.collaborator_ids <> '{}' AND ");
-            self.push_helps("helped", user, out.reborrow())?;
+            // This is the condition of the index, without which it would not be used.
+            out.push_sql(" AND involving.");
+            out.push_sql(column);
+            out.push_sql(" <> '{}' AND ");
+            self.push_involved("involving", column, user, out.reborrow())?;
         }
         out.push_sql("))");
         Ok(())

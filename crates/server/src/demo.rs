@@ -5,11 +5,12 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 use rapport_domain::{
     access::StandardRole,
     activity::{
+        note::NewNote,
         parent::{Parent, ParentKind},
         task::NewTask,
     },
     commerce::connection::{ConnectionKind, NewConnection},
-    id::{CompanyId, TeamId},
+    id::{CompanyId, ContactId, TeamId},
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
     sales::{
@@ -26,7 +27,7 @@ use rapport_domain::{
 use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
-    activity::tasks,
+    activity::{notes, tasks},
     commerce::connections,
     people::{companies, contacts},
     sales::{assignment_rules, capture_forms, exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
@@ -160,12 +161,15 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
     for (index, (task, about)) in sample_tasks().into_iter().enumerate() {
         let mut new: NewTask = read(task)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
-        new.parent = match about {
-            About::Nothing => None,
-            About::Company(place) => ids.get(place).map(|id| Parent { kind: ParentKind::Company, id: id.uuid() }),
-            About::Contact(place) => people.get(place).map(|id| Parent { kind: ParentKind::Contact, id: id.uuid() }),
-        };
+        new.parent = about.parent(&ids, &people);
         db.write(&scope, move |writer| tasks::create(writer, new.clone())).await?;
+    }
+    for (index, (note, about)) in sample_notes().into_iter().enumerate() {
+        let mut new: NewNote = read(note)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        new.mentions = owners.iter().copied().skip(index).take(1).collect();
+        new.parent = about.parent(&ids, &people);
+        db.write(&scope, move |writer| notes::create(writer, new.clone())).await?;
     }
     let reasons = db.read(&scope, |reader| lost_reasons::list(reader, &LostReasonQuery::default())).await?;
     for (index, (lead, status)) in sample_leads().into_iter().enumerate() {
@@ -290,11 +294,37 @@ fn sample_companies() -> Vec<Value> {
     ]
 }
 
-/// What a task is about: the place of a record in the lists of samples.
+/// What a task or a note is about: the place of a record in the lists of samples.
 enum About {
     Nothing,
     Company(usize),
     Contact(usize),
+}
+
+impl About {
+    fn parent(&self, companies: &[CompanyId], people: &[ContactId]) -> Option<Parent> {
+        match self {
+            Self::Nothing => None,
+            Self::Company(place) => companies.get(*place).map(|id| Parent { kind: ParentKind::Company, id: id.uuid() }),
+            Self::Contact(place) => people.get(*place).map(|id| Parent { kind: ParentKind::Contact, id: id.uuid() }),
+        }
+    }
+}
+
+/// Notes, each with what it is about.
+fn sample_notes() -> Vec<(Value, About)> {
+    vec![
+        (
+            json!({"body": "Prefers to be called before nine.\nThe budget for next year is decided in March.", "pinned": true,
+                "tags": ["key account"]}),
+            About::Contact(0),
+        ),
+        (
+            json!({"body": "Visited the new plant in Łódź: two lines are running, a third is planned for autumn."}),
+            About::Company(4),
+        ),
+        (json!({"body": "Invoices go to the accountant from now on.", "internal": false}), About::Company(0)),
+    ]
 }
 
 /// Tasks, each with what it is about.

@@ -97,6 +97,9 @@ fn without_its_permission_every_operation_is_forbidden() {
             "upsert_opportunity" => vec![scope, "opportunities:create"],
             "upsert_product" => vec![scope, "products:create"],
             "upsert_task" => vec![scope, "tasks:create"],
+            // A note is about a record, which one has to see.
+            "create_note" | "update_note" => vec![scope, "companies:read"],
+            "upsert_note" => vec![scope, "notes:create", "companies:read"],
             "upsert_lead" => vec![scope, "leads:create"],
             // And what becomes of it is created, or deleted again.
             "convert_lead" => vec![scope, "contacts:create", "opportunities:create"],
@@ -109,6 +112,7 @@ fn without_its_permission_every_operation_is_forbidden() {
                 "opportunities:write",
                 "products:write",
                 "tasks:write",
+                "notes:write",
             ],
             _ => vec![scope],
         };
@@ -163,13 +167,14 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
         ("/v1/products", "NewProduct", "owner_id", &json!(user)),
         ("/v1/tasks", "NewTask", "owner_id", &json!(user)),
         ("/v1/tasks", "NewTask", "assignee_id", &json!(user)),
+        ("/v1/notes", "NewNote", "owner_id", &json!(user)),
         ("/v1/opportunities", "NewOpportunity", "company_id", &company),
         ("/v1/opportunities", "NewOpportunity", "owner_id", &json!(user)),
         ("/v1/leads", "NewLead", "owner_id", &json!(user)),
         ("/v1/leads", "NewLead", "lost_reason_id", &reason),
     ];
     for (collection, schema, field, id) in references {
-        let mut new = samples::body(schema, "x");
+        let mut new = samples::body_with_records(schema, "x", &here);
         new[field] = id.clone();
         if field == "lost_reason_id" {
             new["status"] = json!("unqualified"); // only what is lost has a reason
@@ -183,6 +188,11 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
     let mut form = samples::body("NewCaptureForm", "x");
     form["defaults"] = json!({"owner_id": user});
     here.post("/v1/capture_forms", &form).expect_errors(&[("/defaults/owner_id", "unknown_reference")]);
+    let about = json!({"body": "x", "parent": {"kind": "company", "id": company}});
+    here.post("/v1/notes", &about).expect_errors(&[("/parent/id", "unknown_reference")]);
+    let mut mentioning = samples::body_with_records("NewNote", "x", &here);
+    mentioning["mentions"] = json!([user]);
+    here.post("/v1/notes", &mentioning).expect_errors(&[("/mentions/0", "unknown_reference")]);
     let helper = json!({"name": "x", "collaborator_ids": [user]});
     here.post("/v1/tasks", &helper).expect_errors(&[("/collaborator_ids/0", "unknown_reference")]);
 }

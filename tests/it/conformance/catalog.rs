@@ -127,7 +127,9 @@ fn every_sort_of_every_list_has_an_index() {
     for table in records {
         let query = format!("SELECT indexdef AS line FROM pg_indexes WHERE tablename = '{table}'");
         let indexes = lines(&database_url(), &query);
-        for column in ["created_at", "updated_at", "sort_name"] {
+        // Notes have no name to be sorted by.
+        let sorted = ["created_at", "updated_at", "sort_name"].into_iter();
+        for column in sorted.filter(|column| table != "notes" || *column != "sort_name") {
             for alive in ["deleted_at IS NULL", "deleted_at IS NOT NULL"] {
                 let wanted = format!("(workspace_id, {column}, id) WHERE ({alive})");
                 assert!(indexes.iter().any(|index| index.contains(&wanted)), "{table}: {wanted}");

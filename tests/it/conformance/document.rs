@@ -244,6 +244,7 @@ fn every_field_can_be_closed() {
         (Resource::Opportunities, "Opportunity"),
         (Resource::Products, "Product"),
         (Resource::Tasks, "Task"),
+        (Resource::Notes, "Note"),
         (Resource::Leads, "Lead"),
     ];
     for (resource, record) in records {

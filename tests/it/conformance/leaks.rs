@@ -172,6 +172,16 @@ const TABLE: &[(&str, Row)] = &[
     ("cancel_task", Row::Act("tasks", "cancel", "reopen")),
     ("reopen_task", Row::Act("tasks", "reopen", "reopen")),
     ("list_my_tasks", Row::MyTasks),
+    ("list_notes", Row::List("notes")),
+    ("search_notes", Row::Search("notes")),
+    ("create_note", Row::Create("notes")),
+    ("get_note", Row::Get("notes")),
+    ("update_note", Row::Update("notes")),
+    ("delete_note", Row::Delete("notes")),
+    ("restore_note", Row::Restore("notes")),
+    ("upsert_note", Row::Upsert("notes")),
+    ("batch_notes", Row::Batch("notes")),
+    ("list_note_history", Row::History("notes")),
     ("report_pipeline", Row::ReportPipeline),
     // The same as a table.
     ("report_pipeline_as_csv", Row::ReportPipeline),
@@ -358,9 +368,27 @@ impl Case<'_> {
         needed(resource).iter().all(|field| self.mask.writes(resource, field))
     }
 
+    /// A new record with what it needs alone, all of it this word.
+    fn new_of(&self, resource: &str, word: &str) -> Value {
+        let value = |field: &str| if field == "parent" { self.parent() } else { json!(word) };
+        let fields = needed(resource).iter().map(|field| ((*field).to_owned(), value(field)));
+        fields.collect::<serde_json::Map<_, _>>().into()
+    }
+
+    /// A record that a note may be about, since the caller sees it.
+    fn parent(&self) -> Value {
+        let kinds = [("companies", "company"), ("contacts", "contact"), ("opportunities", "opportunity")];
+        let seen = kinds.iter().find_map(|(resource, kind)| {
+            let place = Place::ALL.iter().find(|place| self.rule(resource).sees(**place))?;
+            Some(json!({"kind": kind, "id": self.world.id(resource, *place)}))
+        });
+        seen.expect("each rule sees some of these")
+    }
+
     fn rule(&self, resource: &str) -> Rule {
         let rule = self.rules.iter().find(|(of, _)| *of == resource).unwrap_or_else(|| panic!("{resource}")).1;
-        Rule { counts_parts: resource == "tasks", ..rule }
+        let counts_involved = ["tasks", "notes"].contains(&resource);
+        Rule { counts_assignees: resource == "tasks", counts_involved, ..rule }
     }
 
     /// Fails unless the status is this one and nothing in the answer is closed to the caller.
@@ -393,9 +421,13 @@ impl Case<'_> {
 
     fn list(&self, resource: &'static str) {
         let rule = self.rule(resource);
-        let queries = ["", "?sort=created_at", "?sort=-updated_at", "?sort=name", "?count=exact&limit=1"];
-        for query in queries {
-            let is_closed = query == "?sort=name" && !self.mask.names(resource);
+        let own_order = if resource == "notes" { "?sort=-pinned" } else { "?sort=name" };
+        for query in ["", "?sort=created_at", "?sort=-updated_at", own_order, "?count=exact&limit=1"] {
+            let is_closed = match query {
+                "?sort=name" => !self.mask.names(resource),
+                "?sort=-pinned" => !self.mask.shows(resource, "pinned"),
+                _ => false,
+            };
             let answer = self.world.caller.get(&format!("/v1/{resource}{query}"));
             let status = if rule.sees_none() || is_closed { 403 } else { 200 };
             self.expect(&format!("list {resource}{query}"), None, &answer, status);
@@ -532,6 +564,7 @@ impl Case<'_> {
         let of_parties = [("tag=x", "tags"), ("country=DE", "addresses"), ("email=a@example.com", "emails")];
         let parameters = match resource {
             "contacts" | "companies" | "leads" => of_parties.as_slice(),
+            "notes" => &[("tag=x", "tags"), ("pinned=true", "pinned"), ("internal=true", "internal")],
             "products" => {
                 &[("tag=x", "tags"), ("code=x", "code"), ("category=x", "category"), ("active=true", "active")]
             }
@@ -549,12 +582,12 @@ impl Case<'_> {
         let unique = uuid::Uuid::now_v7().simple().to_string();
         let path = format!("/v1/{resource}");
         let may = rule.create && self.writes_needed(resource);
-        let answer = self.world.caller.post(&path, &new(resource, &unique));
+        let answer = self.world.caller.post(&path, &self.new_of(resource, &unique));
         self.expect(&format!("create in {resource}"), None, &answer, if may { 201 } else { 403 });
         self.world.forget(resource, &answer);
         let closed = self.mask.closed_to_write(resource);
         if rule.create && may {
-            let mut body = new(resource, &unique);
+            let mut body = self.new_of(resource, &unique);
             body[closed] = closed_value(closed);
             let answer = self.world.caller.post(&path, &body);
             let is_open = self.mask.writes(resource, closed);
@@ -588,7 +621,7 @@ impl Case<'_> {
             }
         }
         let path = format!("/v1/{resource}/by-external-id/import/{}", uuid::Uuid::now_v7());
-        let answer = self.world.caller.put(&path, &new(resource, "New"));
+        let answer = self.world.caller.put(&path, &self.new_of(resource, "New"));
         let may = rule.writes_any() && rule.create && self.writes_needed(resource);
         self.expect(&format!("upsert a new one in {resource}"), None, &answer, if may { 201 } else { 403 });
         if may {
@@ -601,7 +634,7 @@ impl Case<'_> {
     fn batch(&self, resource: &'static str) {
         let rule = self.rule(resource);
         let is_closed = |field| !self.mask.writes(resource, field);
-        let mut operations = vec![json!({"op": "create", "data": new(resource, "New")})];
+        let mut operations = vec![json!({"op": "create", "data": self.new_of(resource, "New")})];
         let mut expected = vec![if rule.create && self.writes_needed(resource) { 201 } else { 403 }];
         let mut before = Vec::new();
         for place in Place::ALL {
@@ -856,7 +889,7 @@ impl Case<'_> {
             "contacts" => ("company", "company_id"),
             "companies" => ("parent", "parent_id"),
             "opportunities" => ("company", "company_id"),
-            "tasks" => ("company", "parent"),
+            "tasks" | "notes" => ("company", "parent"),
             "leads" => ("owner", "owner_id"),
             "products" => ("owner", "owner_id"),
             other => panic!("{other} embeds nothing: say here what it does"),
@@ -970,7 +1003,7 @@ impl Case<'_> {
 
     /// What is explained is what is done.
     fn explanations(&self) {
-        for resource in ["contacts", "tasks"] {
+        for resource in ["contacts", "tasks", "notes"] {
             Place::ALL.iter().filter(|place| place.is_here()).for_each(|place| self.explanation(resource, *place));
         }
     }
@@ -1008,6 +1041,7 @@ fn entity(resource: &str) -> &'static str {
         "companies" => "company",
         "opportunities" => "opportunity",
         "tasks" => "task",
+        "notes" => "note",
         "leads" => "lead",
         "products" => "product",
         other => panic!("{other} has no entity: add it here"),
@@ -1019,13 +1053,9 @@ fn needed(resource: &str) -> &'static [&'static str] {
     match resource {
         "contacts" | "leads" => &["first_name"],
         "products" => &["code", "name"],
+        "notes" => &["parent", "body"],
         _ => &["name"],
     }
-}
-
-/// A new record with what it needs alone, all of it this word.
-fn new(resource: &str, word: &str) -> Value {
-    needed(resource).iter().map(|field| ((*field).to_owned(), json!(word))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// The node that looks for a word in its field.

@@ -117,7 +117,7 @@ fn reference(field: &str, caller: &Caller) -> Value {
         "team_id" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
         "role_ids" => json!(caller.get("/v1/roles").body["data"][0]["id"]),
         "team_ids" => caller.create("/v1/teams", &json!({"name": unique()}))["id"].clone(),
-        "owner_id" | "user_id" | "user_ids" | "assignee_id" | "collaborator_ids" => {
+        "owner_id" | "user_id" | "user_ids" | "assignee_id" | "collaborator_ids" | "mentions" => {
             json!(OWNER.with(|owner| owner.borrow().clone()))
         }
         other => panic!("{other}: a new reference needs a record here"),

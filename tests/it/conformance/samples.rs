@@ -17,6 +17,11 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "NewCompany" => json!({"name": unique}),
         // Whoever acts for no user names one: see body_with_records.
         "NewCalendarFeed" => json!({"name": unique, "user_id": NOBODY}),
+        // About nothing that is there: see body_with_records. Not internal, so that a patch with true changes something.
+        "NewNote" => json!({"parent": {"kind": "company", "id": NOBODY}, "body": unique, "internal": false}),
+        "NotePatch" => json!({"parent": {"kind": "company", "id": NOBODY}, "body": unique}),
+        "NoteSearch" => json!({"filter": filter_by("note", "body", unique), "limit": 1}),
+        "NoteBatch" => json!({"operations": [{"op": "create", "ref": "a1", "data": body("NewNote", unique)}]}),
         "NewTask" => json!({"name": unique, "due_at": "2099-12-01T09:00:00Z"}),
         "TaskPatch" => json!({"name": unique}),
         "TaskSearch" => json!({"filter": filter("task", unique), "limit": 1}),
@@ -115,7 +120,11 @@ fn key(unique: &str) -> String {
 }
 
 pub fn filter(entity: &str, unique: &str) -> Value {
-    json!({"version": 1, "entity": entity, "where": {"type": "text", "field": "name", "op": "contains", "value": unique}})
+    filter_by(entity, "name", unique)
+}
+
+fn filter_by(entity: &str, field: &str, unique: &str) -> Value {
+    json!({"version": 1, "entity": entity, "where": {"type": "text", "field": field, "op": "contains", "value": unique}})
 }
 
 /// A body for an operation, with records of this caller where it names some.
@@ -142,6 +151,13 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
             let mut rule = body(schema, unique);
             rule["user_ids"] = json!([caller.create("/v1/users", &user)["id"]]);
             rule
+        "NewNote" | "NotePatch" => {
+            let mut note = body(schema, unique);
+            note["parent"]["id"] = caller.create("/v1/companies", &body("NewCompany", unique))["id"].clone();
+            note
+        }
+        "NoteBatch" => {
+            json!({"operations": [{"op": "create", "ref": "a1", "data": body_with_records("NewNote", unique, caller)}]})
         }
         "NewCalendarFeed" => {
             let user = body("NewUser", &uuid::Uuid::now_v7().simple().to_string());

@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use rapport_domain::{
     access::Grants,
-    activity::task::TaskSearch,
+    activity::{note::NoteSearch, task::TaskSearch},
     filter::{Catalogue, Checked, Entity, Filter, Surroundings, check, holds},
     people::{company::CompanySearch, contact::ContactSearch},
     sales::{lead::LeadSearch, opportunity::OpportunitySearch, product::ProductSearch},
 };
 use rapport_persistence::{
     Clock, Db,
-    activity::tasks,
+    activity::{notes, tasks},
     migrations,
     people::{companies, contacts},
     sales::{leads, opportunities, products},
@@ -40,7 +40,7 @@ const MOMENTS: &[&str] =
 fn the_database_and_the_evaluator_say_the_same_of_every_tree() {
     let world = World::new(&MOMENTS.iter().map(|moment| moment.parse().unwrap()).collect::<Vec<_>>());
     // The planner takes a workspace that it has not seen for empty, and joins what is related in loops within loops.
-    change_database("ANALYZE contacts, companies, leads, opportunities, products, tasks, custom_field_values");
+    change_database("ANALYZE contacts, companies, leads, notes, opportunities, products, tasks, custom_field_values");
     let mut trees = Trees::new(0x5eed, &world);
     let mut found = [0_usize; 2];
     for moment in MOMENTS {
@@ -101,6 +101,11 @@ async fn found_by(db: &Db, world: &World, tree: &Value) -> BTreeSet<Uuid> {
         Entity::Task => {
             let search: TaskSearch = serde_json::from_value(body).unwrap();
             let page = db.read(&world.scope(), move |reader| tasks::search(reader, &search)).await;
+            page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
+        }
+        Entity::Note => {
+            let search: NoteSearch = serde_json::from_value(body).unwrap();
+            let page = db.read(&world.scope(), move |reader| notes::search(reader, &search)).await;
             page.unwrap_or_else(|error| panic!("{error}: {tree}")).data.iter().map(|found| found.id.uuid()).collect()
         }
         Entity::Lead => {

@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use super::{Grants, Reach, Resource, Right};
 use crate::{
-    activity::task::TaskInvolvement,
     id::{RoleId, ShareId, UserId},
     workspace::{
         role::{self, Role},
@@ -70,8 +69,19 @@ pub struct Subject {
     pub team: Option<Uuid>,
     /// Shares of the record with the user or their teams that have not ended.
     pub shares: Vec<Share>,
-    /// What the user has to do with it, where it is a task.
-    pub involvement: Option<TaskInvolvement>,
+    /// What part the user has in it, whoever owns it.
+    pub part: Option<Part>,
+}
+
+/// What part somebody has in a record that they don't own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// They are to do the task.
+    Assignee,
+    /// They help with the task.
+    Collaborator,
+    /// The note mentions them.
+    Mentioned,
 }
 
 /// A user, as far as rights go.
@@ -119,7 +129,7 @@ impl Standing {
             Right::Write | Right::Delete => grants.on(subject.resource).write != Reach::None,
         };
         reasons.extend(subject.shares.iter().map(|share| reason_of_share(share, right, has_reach)));
-        reasons.extend(subject.involvement.map(|involved| reason_of_involvement(involved, right, has_reach)));
+        reasons.extend(subject.part.map(|part| reason_of_part(part, right, has_reach)));
         let mut allowed = reasons.iter().any(|reason| reason.lets);
         if right == Right::Delete && !grants.on(subject.resource).delete {
             let detail = "No role lets them delete such records.".to_owned();
@@ -164,10 +174,11 @@ impl Standing {
     }
 }
 
-fn reason_of_involvement(involvement: TaskInvolvement, right: Right, has_reach: bool) -> AccessReason {
-    let (what, is_enough) = match involvement {
-        TaskInvolvement::Assignee => ("The task is assigned to them", true),
-        TaskInvolvement::Collaborator => ("They collaborate on the task", right == Right::Read),
+fn reason_of_part(part: Part, right: Right, has_reach: bool) -> AccessReason {
+    let (what, is_enough) = match part {
+        Part::Assignee => ("The task is assigned to them", true),
+        Part::Collaborator => ("They collaborate on the task", right == Right::Read),
+        Part::Mentioned => ("The note mentions them", right == Right::Read),
     };
     let (lets, detail) = match (is_enough, has_reach) {
         (false, _) => (false, format!("{what}, which lets them see it, not change it.")),

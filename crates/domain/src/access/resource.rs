@@ -8,7 +8,7 @@ use utoipa::{
 
 use super::Permission;
 use crate::{
-    activity::task::Task,
+    activity::{note::Note, task::Task},
     people::{company::Company, contact::Contact},
     record::RecordKind,
     sales::{lead::Lead, opportunity::Opportunity, product::Product},
@@ -24,6 +24,7 @@ pub enum Resource {
     Products,
     Tasks,
     Leads,
+    Notes,
 }
 
 /// What may be done with records.
@@ -46,7 +47,7 @@ pub(super) fn is_open(field: &str) -> bool {
 
 impl Resource {
     pub const ALL: &'static [Self] =
-        &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Products, Self::Tasks, Self::Leads];
+        &[Self::Contacts, Self::Companies, Self::Opportunities, Self::Products, Self::Tasks, Self::Leads, Self::Notes];
 
     /// Its name in addresses and scopes.
     pub fn as_str(self) -> &'static str {
@@ -54,6 +55,7 @@ impl Resource {
             Self::Contacts => "contacts",
             Self::Companies => "companies",
             Self::Tasks => "tasks",
+            Self::Notes => "notes",
             Self::Opportunities => "opportunities",
             Self::Leads => "leads",
             Self::Products => "products",
@@ -71,6 +73,7 @@ impl Resource {
             Self::Contacts => RecordKind::Contact,
             Self::Companies => RecordKind::Company,
             Self::Tasks => RecordKind::Task,
+            Self::Notes => RecordKind::Note,
             Self::Opportunities => RecordKind::Opportunity,
             Self::Leads => RecordKind::Lead,
             Self::Products => RecordKind::Product,
@@ -97,6 +100,10 @@ impl Resource {
             (Self::Tasks, Right::Create) => Permission::TasksCreate,
             (Self::Tasks, Right::Write) => Permission::TasksWrite,
             (Self::Tasks, Right::Delete) => Permission::TasksDelete,
+            (Self::Notes, Right::Read) => Permission::NotesRead,
+            (Self::Notes, Right::Create) => Permission::NotesCreate,
+            (Self::Notes, Right::Write) => Permission::NotesWrite,
+            (Self::Notes, Right::Delete) => Permission::NotesDelete,
             (Self::Opportunities, Right::Read) => Permission::OpportunitiesRead,
             (Self::Opportunities, Right::Create) => Permission::OpportunitiesCreate,
             (Self::Opportunities, Right::Write) => Permission::OpportunitiesWrite,
@@ -118,6 +125,7 @@ impl Resource {
             Self::Contacts => Contact::FIELDS,
             Self::Companies => Company::FIELDS,
             Self::Tasks => Task::FIELDS,
+            Self::Notes => Note::FIELDS,
             Self::Opportunities => Opportunity::FIELDS,
             Self::Leads => Lead::FIELDS,
             Self::Products => Product::FIELDS,

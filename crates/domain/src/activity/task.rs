@@ -537,13 +537,7 @@ impl Task {
         self.description.take_if(|description| description.is_empty());
         record::check_instant(&mut self.start_at, "/start_at", &mut fields);
         record::check_instant(&mut self.due_at, "/due_at", &mut fields);
-        let mut seen = Vec::with_capacity(self.collaborator_ids.len());
-        self.collaborator_ids.retain(|user| {
-            !seen.contains(user) && {
-                seen.push(*user);
-                true
-            }
-        });
+        record::keep_each_once(&mut self.collaborator_ids);
         self.reminders.sort_by_key(|reminder| std::cmp::Reverse(reminder.minutes_before_due));
         self.reminders.dedup();
         self.check_recurrence(&mut fields);

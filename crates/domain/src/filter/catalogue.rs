@@ -26,6 +26,7 @@ pub enum Entity {
     Task,
     Lead,
     Product,
+    Note,
 }
 
 impl From<Resource> for Entity {
@@ -35,6 +36,7 @@ impl From<Resource> for Entity {
             Resource::Companies => Self::Company,
             Resource::Opportunities => Self::Opportunity,
             Resource::Tasks => Self::Task,
+            Resource::Notes => Self::Note,
             Resource::Leads => Self::Lead,
             Resource::Products => Self::Product,
         }
@@ -44,7 +46,7 @@ impl From<Resource> for Entity {
 impl Entity {
     /// All there are.
     pub const ALL: &'static [Self] =
-        &[Self::Contact, Self::Company, Self::Opportunity, Self::Product, Self::Task, Self::Lead];
+        &[Self::Contact, Self::Company, Self::Opportunity, Self::Product, Self::Task, Self::Lead, Self::Note];
 
     /// Its word in messages.
     pub fn as_str(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Entity {
             Self::Contact => Resource::Contacts,
             Self::Company => Resource::Companies,
             Self::Task => Resource::Tasks,
+            Self::Note => Resource::Notes,
             Self::Opportunity => Resource::Opportunities,
             Self::Lead => Resource::Leads,
             Self::Product => Resource::Products,
@@ -71,6 +74,7 @@ impl Entity {
             Self::Opportunity => crate::sales::opportunity::Opportunity::SEARCHED,
             Self::Product => crate::sales::product::Product::SEARCHED,
             Self::Task => crate::activity::task::Task::SEARCHED,
+            Self::Note => crate::activity::note::Note::SEARCHED,
             Self::Lead => crate::sales::lead::Lead::SEARCHED,
         }
     }
@@ -79,7 +83,7 @@ impl Entity {
     pub fn has_place(self) -> bool {
         match self {
             Self::Contact | Self::Company | Self::Lead => true,
-            Self::Opportunity | Self::Product | Self::Task => false,
+            Self::Opportunity | Self::Product | Self::Task | Self::Note => false,
         }
     }
 }
@@ -326,6 +330,7 @@ mod tests {
         are::<TaskStatusClass>(Entity::Task, "status_class");
         are::<Priority>(Entity::Task, "priority");
         are::<ParentKind>(Entity::Task, "parent_kind");
+        are::<ParentKind>(Entity::Note, "parent_kind");
         for entity in [Entity::Contact, Entity::Company] {
             are::<Channel>(entity, "source_channel");
         }

@@ -115,6 +115,16 @@ pub(super) const RELATIONS: &[Relation] = &[
     those_about("tasks", Entity::Lead, Entity::Task),
     those_about("tasks", Entity::Opportunity, Entity::Task),
     those_about("tasks", Entity::Product, Entity::Task),
+    parent("contact", Entity::Note, Entity::Contact),
+    parent("company", Entity::Note, Entity::Company),
+    parent("lead", Entity::Note, Entity::Lead),
+    parent("opportunity", Entity::Note, Entity::Opportunity),
+    parent("product", Entity::Note, Entity::Product),
+    those_about("notes", Entity::Contact, Entity::Note),
+    those_about("notes", Entity::Company, Entity::Note),
+    those_about("notes", Entity::Lead, Entity::Note),
+    those_about("notes", Entity::Opportunity, Entity::Note),
+    those_about("notes", Entity::Product, Entity::Note),
     Relation {
         name: "company",
         from: Entity::Opportunity,
@@ -155,6 +165,7 @@ pub(super) fn all() -> Vec<Field> {
             Entity::Opportunity => fields.extend(of_opportunities()),
             Entity::Product => fields.extend(of_products()),
             Entity::Task => fields.extend(of_tasks()),
+            Entity::Note => fields.extend(of_notes()),
             Entity::Lead => fields.extend(of_reachable(entity).into_iter().chain(of_leads())),
         }
         if entity.has_place() {
@@ -320,7 +331,6 @@ fn of_opportunities() -> Vec<Field> {
 
 fn of_tasks() -> Vec<Field> {
     let entity = Entity::Task;
-    let about = |name, kind| Field { access: vec!["parent".into()], ..column(entity, name, kind, IndexClass::Btree) };
     vec![
         folded(entity, "name", IndexClass::Trgm),
         folded(entity, "description", IndexClass::Trgm),
@@ -331,8 +341,8 @@ fn of_tasks() -> Vec<Field> {
         column(entity, "status", Kind::Choice(Options::Words(TASK_STATUSES)), IndexClass::Btree),
         column(entity, "status_class", Kind::Choice(Options::Words(TASK_STATUS_CLASSES)), IndexClass::Btree),
         column(entity, "priority", Kind::Choice(Options::Words(PRIORITIES)), IndexClass::Btree),
-        about("parent_kind", Kind::Choice(Options::Words(PARENT_KINDS))),
-        about("parent_id", Kind::Choice(Options::Ids)),
+        of_parent(entity, "parent_kind", Kind::Choice(Options::Words(PARENT_KINDS))),
+        of_parent(entity, "parent_id", Kind::Choice(Options::Ids)),
         column(entity, "assignee_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         column(entity, "collaborator_ids", Kind::Tags(Options::Ids), IndexClass::Gin),
         column(entity, "start_at", Kind::Instant, IndexClass::None),
@@ -341,6 +351,23 @@ fn of_tasks() -> Vec<Field> {
         detail(entity, "recurrence", Kind::Text),
         detail(entity, "time_zone", Kind::Text),
         column(entity, "series_id", Kind::Choice(Options::Ids), IndexClass::Btree),
+    ]
+}
+
+/// What is known of the record that another one is about.
+fn of_parent(entity: Entity, name: &'static str, kind: Kind) -> Field {
+    Field { access: vec!["parent".into()], ..column(entity, name, kind, IndexClass::Btree) }
+}
+
+fn of_notes() -> Vec<Field> {
+    let entity = Entity::Note;
+    vec![
+        of_parent(entity, "parent_kind", Kind::Choice(Options::Words(PARENT_KINDS))),
+        of_parent(entity, "parent_id", Kind::Choice(Options::Ids)),
+        folded(entity, "body", IndexClass::Trgm),
+        column(entity, "pinned", Kind::Bool, IndexClass::Btree),
+        column(entity, "internal", Kind::Bool, IndexClass::None),
+        column(entity, "mentions", Kind::Tags(Options::Ids), IndexClass::Gin),
     ]
 }
 

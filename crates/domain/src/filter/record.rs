@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::catalogue::{Entity, Field, Kind};
 use crate::sales::opportunity::Opportunity;
 use crate::{
-    activity::task::Task,
+    activity::{note::Note, task::Task},
     people::{
         company::Company,
         contact::Contact,
@@ -26,6 +26,7 @@ pub enum Record<'r> {
     Contact(&'r Contact),
     Company(&'r Company),
     Task(&'r Task),
+    Note(&'r Note),
     Opportunity(&'r Opportunity),
     Lead(&'r Lead),
     Product(&'r Product),
@@ -55,6 +56,7 @@ impl<'r> Record<'r> {
             Self::Contact(_) => Entity::Contact,
             Self::Company(_) => Entity::Company,
             Self::Task(_) => Entity::Task,
+            Self::Note(_) => Entity::Note,
             Self::Opportunity(_) => Entity::Opportunity,
             Self::Lead(_) => Entity::Lead,
             Self::Product(_) => Entity::Product,
@@ -67,6 +69,7 @@ impl<'r> Record<'r> {
             Self::Company(company) => company.id.uuid(),
             Self::Product(product) => product.id.uuid(),
             Self::Task(task) => task.id.uuid(),
+            Self::Note(note) => note.id.uuid(),
             Self::Opportunity(opportunity) => opportunity.id.uuid(),
             Self::Lead(lead) => lead.id.uuid(),
         }
@@ -80,6 +83,7 @@ impl<'r> Record<'r> {
             Self::Opportunity(opportunity) => opportunity.search_text(),
             Self::Product(product) => product.search_text(),
             Self::Task(task) => task.search_text(),
+            Self::Note(note) => note.search_text(),
             Self::Lead(lead) => lead.search_text(),
         }
     }
@@ -89,7 +93,7 @@ impl<'r> Record<'r> {
         match self {
             Self::Contact(contact) => contact.addresses.first(),
             Self::Company(company) => company.addresses.first(),
-            Self::Opportunity(_) | Self::Product(_) | Self::Task(_) => None,
+            Self::Opportunity(_) | Self::Product(_) | Self::Task(_) | Self::Note(_) => None,
             Self::Lead(lead) => lead.addresses.first(),
         }
     }
@@ -104,6 +108,7 @@ impl<'r> Record<'r> {
             Self::Contact(contact) => &contact.custom,
             Self::Company(company) => &company.custom,
             Self::Task(task) => &task.custom,
+            Self::Note(note) => &note.custom,
             Self::Opportunity(opportunity) => &opportunity.custom,
             Self::Lead(lead) => &lead.custom,
             Self::Product(product) => &product.custom,
@@ -113,6 +118,7 @@ impl<'r> Record<'r> {
             (None, Self::Contact(contact)) => of_contact(contact, &field.name),
             (None, Self::Company(company)) => of_company(company, &field.name),
             (None, Self::Task(task)) => of_task(task, &field.name),
+            (None, Self::Note(note)) => of_note(note, &field.name),
             (None, Self::Opportunity(opportunity)) => of_opportunity(opportunity, &field.name),
             (None, Self::Lead(lead)) => of_lead(lead, &field.name),
             (None, Self::Product(product)) => of_product(product, &field.name),
@@ -237,6 +243,28 @@ fn of_task(task: &Task, field: &str) -> Value {
         "recurrence" => text(task.recurrence.as_ref()),
         "time_zone" => text(task.time_zone.as_ref()),
         "series_id" => id(task.series_id.map(|id| id.uuid())),
+        _ => Value::Missing,
+    }
+}
+
+fn of_note(note: &Note, field: &str) -> Value {
+    match field {
+        "id" => id(Some(note.id.uuid())),
+        "version" => Value::Number(note.version.into()),
+        "created_at" => Value::Instant(note.created_at),
+        "updated_at" => Value::Instant(note.updated_at),
+        "created_by" => id(note.created_by),
+        "updated_by" => id(note.updated_by),
+        "owner_id" => id(note.owner_id.map(|id| id.uuid())),
+        "team_id" => id(note.team_id.map(|id| id.uuid())),
+        "source" => word(Some(&note.source)),
+        "tags" => words(&note.tags),
+        "parent_kind" => word(Some(&note.parent.kind)),
+        "parent_id" => id(Some(note.parent.id)),
+        "body" => text(Some(&note.body)),
+        "pinned" => Value::Bool(note.pinned),
+        "internal" => Value::Bool(note.internal),
+        "mentions" => words(&note.mentions.iter().map(ToString::to_string).collect::<Vec<_>>()),
         _ => Value::Missing,
     }
 }

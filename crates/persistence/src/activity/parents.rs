@@ -35,6 +35,16 @@ pub(crate) fn with_parent(references: References, parent: Option<Parent>) -> Ref
     }
 }
 
+/// Kind and id of a parent that lists are filtered by go together.
+pub(crate) fn require_whole_parent(kind: Option<ParentKind>, id: Option<Uuid>) -> Result<(), StoreError> {
+    let (missing, given) = match (kind, id) {
+        (Some(_), None) => ("parent_id", "parent_kind"),
+        (None, Some(_)) => ("parent_kind", "parent_id"),
+        _ => return Ok(()),
+    };
+    Err(StoreError::parameter(missing, "required", format!("This goes with {given}. Give both, or neither.")))
+}
+
 /// Parents as they are embedded in what is about them, by their ids.
 #[derive(Default)]
 pub(crate) struct Parents {

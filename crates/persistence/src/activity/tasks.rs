@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Days, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
-    access::Resource,
+    access::{Part, Resource},
     activity::{
         parent::ParentKind,
         task::{
@@ -32,13 +32,13 @@ use uuid::Uuid;
 pub use self::bulk::{batch, upsert};
 pub(crate) use self::bulk::{bring_back, bring_over};
 use self::row::Row;
-use super::parents::{Parents, with_parent};
+use super::parents::{Parents, require_whole_parent, with_parent};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     bulk::{Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
-    page::{Explained, PageRequest, order, rows, total},
+    page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
     schema::tasks,
     search::{self, Finds, Search},
@@ -91,7 +91,7 @@ pub fn get(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted, expand: &[Task
 pub fn list(reader: &mut Reader<'_>, query: &TaskQuery) -> Result<Page<Task>, StoreError> {
     let request = PageRequest::read(reader, "list_tasks", query, query.limit, query.cursor.as_deref())?;
     require_readable(reader, RESOURCE, &query.fields_used())?;
-    require_whole_parent(query)?;
+    require_whole_parent(query.parent_kind, query.parent_id)?;
     let wanted = Wanted {
         filter: filter::of_parameters(reader, Entity::Task, query.filter_nodes(reader.now()))?,
         deleted: query.deleted,
@@ -210,6 +210,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("tasks.created_at", "tasks.id", sort.direction),
         SortKey::UpdatedAt => order!("tasks.updated_at", "tasks.id", sort.direction),
         SortKey::Name => order!("tasks.sort_name", "tasks.id", sort.direction),
+        SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => order!("tasks.due_at", "tasks.id", sort.direction),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
@@ -468,6 +469,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "tasks", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_task)
         }
+        SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => by_due::page(reader, request, by_due::SECTIONS, direction, &lanes, |reader, within| {
             filtered(reader, wanted, search, within)
         }),
@@ -581,12 +583,8 @@ fn by_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Task>, StoreError
     rows.into_iter().map(Row::into_task).collect()
 }
 
-/// What a user has to do with a task, whoever may see it.
-pub(crate) fn involvement(
-    reader: &mut Reader<'_>,
-    id: Uuid,
-    user: UserId,
-) -> Result<Option<TaskInvolvement>, StoreError> {
+/// What part a user has in a task, whoever may see it.
+pub(crate) fn part(reader: &mut Reader<'_>, id: Uuid, user: UserId) -> Result<Option<Part>, StoreError> {
     let found: Option<(Option<Uuid>, Vec<Uuid>)> = tasks::table
         .filter(tasks::workspace_id.eq(reader.workspace()))
         .filter(tasks::id.eq(id))
@@ -594,32 +592,16 @@ pub(crate) fn involvement(
         .first(reader.pg())
         .optional()?;
     Ok(found.and_then(|(assignee, collaborators)| match user.uuid() {
-        user if assignee == Some(user) => Some(TaskInvolvement::Assignee),
-        user if collaborators.contains(&user) => Some(TaskInvolvement::Collaborator),
+        user if assignee == Some(user) => Some(Part::Assignee),
+        user if collaborators.contains(&user) => Some(Part::Collaborator),
         _ => None,
     }))
 }
 
 /// The parent and the collaborators. Owner, team and assignee are held by foreign keys.
 fn related(task: &Task) -> References {
-    let references = with_parent(References::default(), task.parent);
-    with_collaborators(references, &task.collaborator_ids)
-}
-
-fn with_collaborators(references: References, users: &[UserId]) -> References {
-    users.iter().enumerate().fold(references, |references, (index, user)| {
-        references.with(format!("/collaborator_ids/{index}"), Referenced::User, Some(*user))
-    })
-}
-
-/// Kind and id of a parent go together.
-fn require_whole_parent(query: &TaskQuery) -> Result<(), StoreError> {
-    let (missing, given) = match (query.parent_kind, query.parent_id) {
-        (Some(_), None) => ("parent_id", "parent_kind"),
-        (None, Some(_)) => ("parent_kind", "parent_id"),
-        _ => return Ok(()),
-    };
-    Err(StoreError::parameter(missing, "required", format!("This goes with {given}. Give both, or neither.")))
+    let helpers = task.collaborator_ids.iter().copied();
+    with_parent(References::default(), task.parent).with_list("/collaborator_ids", Referenced::User, helpers)
 }
 
 /// What a user has to do with the tasks of a list.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Compiled, checked};
 use crate::{
     Reader, StoreError,
-    activity::tasks,
+    activity::{notes, tasks},
     people::{companies, contacts},
     sales::{leads, opportunities, products},
     visibility::require_right,
@@ -63,6 +63,7 @@ fn planned(reader: &mut Reader<'_>, checked: &Checked, sort: &RecordSort) -> Res
         Entity::Contact => contacts::plan(reader, filter, sort),
         Entity::Company => companies::plan(reader, filter, sort),
         Entity::Task => tasks::plan(reader, filter, sort),
+        Entity::Note => notes::plan(reader, filter, sort),
         Entity::Opportunity => opportunities::plan(reader, filter, sort),
         Entity::Lead => leads::plan(reader, filter, sort),
         Entity::Product => products::plan(reader, filter, sort),

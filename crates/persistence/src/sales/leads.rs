@@ -142,7 +142,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("leads.created_at", "leads.id", sort.direction),
         SortKey::UpdatedAt => order!("leads.updated_at", "leads.id", sort.direction),
         SortKey::Name => order!("leads.sort_name", "leads.id", sort.direction),
-        SortKey::DueAt => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -483,7 +483,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "leads", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_lead)
         }
-        SortKey::DueAt => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

@@ -2,7 +2,7 @@
 
 use diesel::{prelude::*, sql_types};
 use rapport_domain::{
-    access::{AccessExplanation, Resource, Standing, Subject},
+    access::{AccessExplanation, Part, Resource, Standing, Subject},
     id::UserId,
     journal::Changes,
     record::RecordKind,
@@ -10,7 +10,11 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{accounts, shares};
-use crate::{Reader, StoreError, Writer, activity::tasks, audit, visibility};
+use crate::{
+    Reader, StoreError, Writer,
+    activity::{notes, tasks},
+    audit, visibility,
+};
 
 /// Explains what a user may do with a record that the caller may see. Who asks about somebody else is noted.
 pub fn get(
@@ -49,11 +53,12 @@ fn subject(reader: &mut Reader<'_>, resource: Resource, id: Uuid, standing: &Sta
             .optional()?;
     let place = place.ok_or(StoreError::Missing(resource.kind()))?;
     let shares = shares::that_count(reader, resource, id, standing)?;
-    let involvement = match resource {
-        Resource::Tasks => tasks::involvement(reader, id, standing.user)?,
+    let part = match resource {
+        Resource::Tasks => tasks::part(reader, id, standing.user)?,
+        Resource::Notes => notes::mentions(reader, id, standing.user)?.then_some(Part::Mentioned),
         Resource::Contacts | Resource::Companies | Resource::Opportunities | Resource::Products | Resource::Leads => {
             None
         }
     };
-    Ok(Subject { resource, id, owner: place.owner_id, team: place.team_id, shares, involvement })
+    Ok(Subject { resource, id, owner: place.owner_id, team: place.team_id, shares, part })
 }

@@ -206,6 +206,7 @@ UNION ALL SELECT 'teams below it' WHERE EXISTS (SELECT FROM teams WHERE workspac
 UNION ALL SELECT 'contacts' WHERE EXISTS (SELECT FROM contacts WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'companies' WHERE EXISTS (SELECT FROM companies WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'tasks' WHERE EXISTS (SELECT FROM tasks WHERE workspace_id = $1 AND team_id = $2)
+UNION ALL SELECT 'notes' WHERE EXISTS (SELECT FROM notes WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'opportunities' WHERE EXISTS (SELECT FROM opportunities WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'leads' WHERE EXISTS (SELECT FROM leads WHERE workspace_id = $1 AND team_id = $2)
 UNION ALL SELECT 'assignment rules' WHERE EXISTS (SELECT FROM assignment_rules WHERE workspace_id = $1 AND team_id = $2)

@@ -17,7 +17,7 @@ pub enum Place {
     ShareEnded,
     /// Of somebody else, but the caller is to do it; of resources without such people, of somebody else.
     Assigned,
-    /// Of somebody else, but the caller helps; of resources without such people, of somebody else.
+    /// Of somebody else, but the caller helps, or is mentioned; of resources without such people, of somebody else.
     Collaborating,
     Elsewhere,
 }
@@ -51,12 +51,14 @@ pub struct Rule {
     pub write: &'static str,
     pub create: bool,
     pub delete: bool,
-    /// Whether it counts who is to do something and who helps.
-    pub counts_parts: bool,
+    /// Whether it counts who is to do something.
+    pub counts_assignees: bool,
+    /// Whether it counts who helps or is mentioned.
+    pub counts_involved: bool,
 }
 
 const fn rule(read: &'static str, write: &'static str, create: bool, delete: bool) -> Rule {
-    Rule { read, write, create, delete, counts_parts: false }
+    Rule { read, write, create, delete, counts_assignees: false, counts_involved: false }
 }
 
 pub const RULES: &[Rule] = &[
@@ -102,12 +104,13 @@ impl Rule {
 
     pub fn sees(&self, place: Place) -> bool {
         let is_shared = matches!(place, Place::SharedToRead | Place::SharedToWrite | Place::SharedWithTeam);
-        let is_involved = self.counts_parts && matches!(place, Place::Assigned | Place::Collaborating);
+        let is_involved =
+            self.counts_assignees && place == Place::Assigned || self.counts_involved && place == Place::Collaborating;
         reaches(self.read, place) || ((is_shared || is_involved) && !self.sees_none())
     }
 
     pub fn changes(&self, place: Place) -> bool {
-        let is_assigned = self.counts_parts && place == Place::Assigned;
+        let is_assigned = self.counts_assignees && place == Place::Assigned;
         reaches(self.write, place) || ((place == Place::SharedToWrite || is_assigned) && self.writes_any())
     }
 
@@ -175,6 +178,9 @@ impl Mask {
             (Self::Addresses, "contacts" | "leads") => ("all_but", &["emails", "tags", "custom"]),
             (Self::Addresses, "opportunities") => ("all_but", &["next_step", "close_date", "amount"]),
             (Self::Addresses, "tasks") => ("all_but", &["description", "assignee_id"]),
+            (Self::Addresses, "notes") => ("all_but", &["mentions", "pinned"]),
+            (Self::Names, "notes") => ("all_but", &["body", "custom"]),
+            (Self::Most, "notes") => ("only", &["body", "tags"]),
             (Self::Addresses, "products") => ("all_but", &["code", "custom"]),
             (Self::Addresses, _) => ("all_but", &["emails", "tax_id"]),
             (Self::Names, "contacts" | "leads") => ("all_but", &["last_name", "addresses"]),
@@ -197,6 +203,7 @@ impl Mask {
         match resource {
             "contacts" | "leads" => "job_title",
             "tasks" => "description",
+            "notes" => "body",
             "opportunities" => "next_step",
             "products" => "category",
             _ => "industry",
@@ -234,6 +241,7 @@ impl Mask {
         let fields: &[&str] = match resource {
             "contacts" => &["first_name", "middle_name", "last_name"],
             "leads" => &["first_name", "middle_name", "last_name", "company_name"],
+            "notes" => &["body"],
             _ => &["name"],
         };
         fields.iter().all(|field| self.shows(resource, field))
@@ -245,6 +253,7 @@ impl Mask {
             "contacts" => &["first_name", "middle_name", "last_name", "emails", "phones"],
             "opportunities" => &["name", "next_step"],
             "tasks" => &["name", "description"],
+            "notes" => &["body"],
             "leads" => &["first_name", "middle_name", "last_name", "company_name", "emails", "phones"],
             "products" => &["name", "code", "category"],
             _ => &["name", "legal_name", "domain", "emails", "phones"],
@@ -259,6 +268,7 @@ impl Mask {
             "opportunities" => {
                 &["name", "next_step", "amount", "close_date", "stage_id", "company_id", "tags", "custom"]
             }
+            "notes" => &["parent", "body", "pinned", "internal", "mentions", "tags", "custom"],
             "tasks" => &["name", "description", "parent", "assignee_id", "collaborator_ids", "tags", "custom"],
             "products" => &["code", "name", "category", "unit", "prices", "tax_category", "tags", "custom"],
             _ => &["name", "legal_name", "industry", "tax_id", "emails", "tags", "custom"],

@@ -11,7 +11,7 @@ use super::{
 use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_positions, workspace};
 
 /// The resources whose records have owners. Each refers only to those before it.
-pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "products", "tasks", "leads"];
+pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "products", "tasks", "leads", "notes"];
 
 pub struct World {
     pub admin: Caller,
@@ -45,7 +45,7 @@ impl Word {
     /// Whether `q` looks at the field: where it may not look at all of them, it looks at names alone.
     pub fn is_searched(&self, mask: Mask) -> bool {
         let is_name = ["first_name", "last_name", "name"].contains(&self.field);
-        let searched = ["emails", "legal_name", "next_step", "description", "company_name", "code", "category"];
+        let searched = ["emails", "legal_name", "next_step", "description", "company_name", "code", "category", "body"];
         is_name || (mask.searches_all(self.resource) && searched.contains(&self.field))
     }
 }
@@ -120,6 +120,10 @@ impl World {
                 "name": word("name"), "next_step": word("next_step"), "tags": [word("tags")],
                 "custom": {"note": word("custom")}, "amount": "100.00", "currency": "EUR", "close_date": "2026-12-01",
             }),
+            "notes" => json!({
+                "body": word("body"), "tags": [word("tags")], "custom": {"note": word("custom")},
+                "parent": {"kind": "company", "id": ""},
+            }),
             "tasks" => json!({
                 "name": word("name"), "description": word("description"), "tags": [word("tags")],
                 "custom": {"note": word("custom")}, "due_at": "2026-12-01T09:00:00Z",
@@ -140,6 +144,10 @@ impl World {
                 "tags": [word("tags")], "custom": {"note": word("custom")},
             }),
         };
+        if resource == "notes" {
+            let about = if place.is_here() { company_of(place) } else { place };
+            new["parent"]["id"] = json!(self.id("companies", about));
+        }
         if place.is_here() {
             let (owner, team) = match place {
                 Place::Own => (json!(owners.caller), Value::Null),
@@ -152,6 +160,9 @@ impl World {
             new["team_id"] = team;
             if ["contacts", "opportunities"].contains(&resource) {
                 new["company_id"] = json!(self.id("companies", company_of(place)));
+            }
+            if resource == "notes" && place == Place::Collaborating {
+                new["mentions"] = json!([owners.caller]);
             }
             if resource == "tasks" {
                 new["parent"] = json!({"kind": "company", "id": self.id("companies", company_of(place))});

@@ -21,7 +21,7 @@ const PERIODS: &[&str] = &["day", "week", "month", "quarter", "year", "fiscal_qu
 const FUNCTIONS: &[&str] = &["sum", "avg", "min", "max", "count_distinct"];
 const ZONES: &[&str] = &["Europe/Berlin", "America/New_York", "Pacific/Apia", "UTC", "Asia/Kathmandu"];
 /// Who has many fields and relations is asked more often.
-const ENTITIES: [Entity; 8] = [
+const ENTITIES: [Entity; 9] = [
     Entity::Contact,
     Entity::Contact,
     Entity::Company,
@@ -30,6 +30,7 @@ const ENTITIES: [Entity; 8] = [
     Entity::Task,
     Entity::Product,
     Entity::Lead,
+    Entity::Note,
 ];
 
 /// Makes trees over a world.

@@ -11,7 +11,10 @@ use std::{
 use chrono::{DateTime, Duration, Utc};
 use rapport_domain::{
     access::{Resource, StandardRole},
-    activity::task::{NewTask, Task, TaskAction, TaskQuery},
+    activity::{
+        note::{NewNote, Note, NoteQuery},
+        task::{NewTask, Task, TaskAction, TaskQuery},
+    },
     filter::{Catalogue, Definition, Entity, Record, Relation, Surrounds},
     id::{CompanyId, ContactId},
     people::{
@@ -28,7 +31,7 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Clock, Scope,
-    activity::tasks,
+    activity::{notes, tasks},
     people::{companies, contacts},
     sales::{leads, lost_reasons, opportunities, products},
     workspace::custom_fields,
@@ -43,6 +46,7 @@ pub struct World {
     pub contacts: Vec<Contact>,
     pub companies: Vec<Company>,
     pub tasks: Vec<Task>,
+    pub notes: Vec<Note>,
     pub opportunities: Vec<Opportunity>,
     pub leads: Vec<Lead>,
     pub products: Vec<Product>,
@@ -50,6 +54,7 @@ pub struct World {
     people_of: HashMap<CompanyId, Vec<usize>>,
     children_of: HashMap<CompanyId, Vec<usize>>,
     tasks_about: HashMap<Uuid, Vec<usize>>,
+    notes_about: HashMap<Uuid, Vec<usize>>,
     opportunities_of: HashMap<CompanyId, Vec<usize>>,
     person_at: HashMap<Uuid, usize>,
     /// The fields that every workspace has, and one of each type of this one.
@@ -59,6 +64,7 @@ pub struct World {
 const COMPANIES: usize = 70;
 const CONTACTS: usize = 190;
 const TASKS: usize = 150;
+const NOTES: usize = 120;
 const OPPORTUNITIES: usize = 150;
 const LEADS: usize = 150;
 const PRODUCTS: usize = 90;
@@ -88,6 +94,7 @@ struct Made {
     contacts: Vec<Contact>,
     companies: Vec<Company>,
     tasks: Vec<Task>,
+    notes: Vec<Note>,
     opportunities: Vec<Opportunity>,
     leads: Vec<Lead>,
     products: Vec<Product>,
@@ -185,6 +192,14 @@ impl World {
                     db.write(&scope, move |writer| tasks::act(writer, created.id, None, action)).await.unwrap();
                 }
             }
+            for _ in 0..NOTES {
+                move_clock(&mut chance);
+                let new: NewNote = serde_json::from_value(note(&mut chance, &parents, &users, &team)).unwrap();
+                let id = db.write(&scope, move |writer| notes::create(writer, new.clone())).await.unwrap().id;
+                if chance.one_in(10) {
+                    db.write(&scope, move |writer| notes::delete(writer, id, None)).await.unwrap();
+                }
+            }
             for id in people.iter().copied() {
                 if chance.one_in(4) {
                     let patch = ContactPatch { job_title: Some(Some("Changed".to_owned())), ..ContactPatch::default() };
@@ -205,6 +220,8 @@ impl World {
             let products = db.read(&scope, move |reader| products::list(reader, &of_products)).await.unwrap();
             let of_tasks = TaskQuery { limit: Some(200), ..TaskQuery::default() };
             let tasks = db.read(&scope, move |reader| tasks::list(reader, &of_tasks)).await.unwrap();
+            let of_notes = NoteQuery { limit: Some(200), ..NoteQuery::default() };
+            let notes = db.read(&scope, move |reader| notes::list(reader, &of_notes)).await.unwrap();
             let of_opportunities = OpportunityQuery { limit: Some(200), ..OpportunityQuery::default() };
             let opportunities =
                 db.read(&scope, move |reader| opportunities::list(reader, &of_opportunities)).await.unwrap();
@@ -223,6 +240,7 @@ impl World {
                 contacts: contacts.data,
                 companies: companies.data,
                 tasks: tasks.data,
+                notes: notes.data,
                 opportunities: opportunities.data,
                 leads: leads.data,
                 products: products.data,
@@ -233,11 +251,15 @@ impl World {
     }
 
     fn of(workspace: Workspace, made: Made) -> Self {
-        let Made { contacts, companies, tasks, opportunities, leads, products, catalogue } = made;
+        let Made { contacts, companies, tasks, notes, opportunities, leads, products, catalogue } = made;
         let person_at = contacts.iter().enumerate().map(|(index, contact)| (contact.id.uuid(), index)).collect();
         let mut tasks_about = HashMap::<_, Vec<_>>::new();
         for (index, task) in tasks.iter().enumerate() {
             task.parent.into_iter().for_each(|parent| tasks_about.entry(parent.id).or_default().push(index));
+        }
+        let mut notes_about = HashMap::<_, Vec<_>>::new();
+        for (index, note) in notes.iter().enumerate() {
+            notes_about.entry(note.parent.id).or_default().push(index);
         }
         let at = companies.iter().enumerate().map(|(index, company)| (company.id.uuid(), index)).collect();
         let (mut people_of, mut children_of) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
@@ -256,6 +278,7 @@ impl World {
             contacts,
             companies,
             tasks,
+            notes,
             opportunities,
             leads,
             products,
@@ -263,6 +286,7 @@ impl World {
             people_of,
             children_of,
             tasks_about,
+            notes_about,
             opportunities_of,
             person_at,
             catalogue,
@@ -279,6 +303,7 @@ impl World {
             Entity::Company => self.companies.iter().map(Record::Company).collect(),
             Entity::Opportunity => self.opportunities.iter().map(Record::Opportunity).collect(),
             Entity::Task => self.tasks.iter().map(Record::Task).collect(),
+            Entity::Note => self.notes.iter().map(Record::Note).collect(),
             Entity::Lead => self.leads.iter().map(Record::Lead).collect(),
             Entity::Product => self.products.iter().map(Record::Product).collect(),
         }
@@ -299,28 +324,34 @@ impl<'w> Surrounds<'w> for &'w World {
             let about = self.tasks_about.get(&id).into_iter().flatten();
             about.map(|index| Record::Task(&self.tasks[*index])).collect()
         };
+        let notes = |id: Uuid| {
+            let about = self.notes_about.get(&id).into_iter().flatten();
+            about.map(|index| Record::Note(&self.notes[*index])).collect()
+        };
+        let parent = match record {
+            Record::Task(task) => task.parent.map(|parent| parent.id),
+            Record::Note(note) => Some(note.parent.id),
+            _ => None,
+        };
         match (record, relation.name) {
-            (Record::Contact(contact), "tasks") => tasks(contact.id.uuid()),
-            (Record::Company(company), "tasks") => tasks(company.id.uuid()),
-            (Record::Lead(lead), "tasks") => tasks(lead.id.uuid()),
-            (Record::Opportunity(opportunity), "tasks") => tasks(opportunity.id.uuid()),
-            (Record::Product(product), "tasks") => tasks(product.id.uuid()),
-            (Record::Task(task), "company") => company(task.parent.map(|parent| CompanyId::from_uuid(parent.id))),
-            (Record::Task(task), "contact") => {
-                let index = task.parent.and_then(|parent| self.person_at.get(&parent.id));
+            (record, "tasks") => tasks(record.id()),
+            (record, "notes") => notes(record.id()),
+            (Record::Task(_) | Record::Note(_), "company") => company(parent.map(CompanyId::from_uuid)),
+            (Record::Task(_) | Record::Note(_), "contact") => {
+                let index = parent.and_then(|id| self.person_at.get(&id));
                 index.map(|index| Record::Contact(&self.contacts[*index])).into_iter().collect()
             }
-            (Record::Task(task), "lead") => {
-                let is_parent = |lead: &&Lead| task.parent.is_some_and(|parent| parent.id == lead.id.uuid());
-                self.leads.iter().find(is_parent).map(Record::Lead).into_iter().collect()
+            (Record::Task(_) | Record::Note(_), "lead") => {
+                let found = self.leads.iter().find(|lead| parent == Some(lead.id.uuid()));
+                found.map(Record::Lead).into_iter().collect()
             }
-            (Record::Task(task), "opportunity") => {
-                let is_parent = |one: &&Opportunity| task.parent.is_some_and(|parent| parent.id == one.id.uuid());
-                self.opportunities.iter().find(is_parent).map(Record::Opportunity).into_iter().collect()
+            (Record::Task(_) | Record::Note(_), "opportunity") => {
+                let found = self.opportunities.iter().find(|opportunity| parent == Some(opportunity.id.uuid()));
+                found.map(Record::Opportunity).into_iter().collect()
             }
-            (Record::Task(task), "product") => {
-                let is_parent = |product: &&Product| task.parent.is_some_and(|parent| parent.id == product.id.uuid());
-                self.products.iter().find(is_parent).map(Record::Product).into_iter().collect()
+            (Record::Task(_) | Record::Note(_), "product") => {
+                let found = self.products.iter().find(|product| parent == Some(product.id.uuid()));
+                found.map(Record::Product).into_iter().collect()
             }
             (Record::Opportunity(opportunity), "company") => company(opportunity.company_id),
             (Record::Company(company), "opportunities") => {
@@ -555,6 +586,17 @@ fn task(chance: &mut Chance, parents: &[Value], moments: &[DateTime<Utc>], users
         new["time_zone"] = maybe(chance, zone);
     }
     new
+}
+
+fn note(chance: &mut Chance, parents: &[Value], users: &[String], team: &Value) -> Value {
+    let owner = chance.of(users).clone();
+    let tags: Vec<&str> = TAGS.iter().copied().filter(|_| chance.one_in(3)).collect();
+    let mentions: Vec<&String> = users.iter().filter(|_| chance.one_in(3)).collect();
+    json!({
+        "owner_id": maybe(chance, owner), "team_id": maybe(chance, team.clone()), "tags": tags, "mentions": mentions,
+        "custom": custom(chance, users), "body": format!("{}\n{}", chance.of(WORDS), chance.of(WORDS)),
+        "parent": chance.of(parents), "pinned": chance.one_in(4), "internal": chance.one_in(2),
+    })
 }
 
 fn company(chance: &mut Chance, number: usize, made: &[CompanyId], users: &[String], team: &Value) -> Value {

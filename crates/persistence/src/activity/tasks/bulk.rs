@@ -14,9 +14,9 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{
-    RESOURCE, by_ids,
+    RESOURCE, by_ids, related,
     row::{COLUMNS, Row},
-    shown, with_collaborators, within,
+    shown, within,
 };
 use crate::{
     Reader, StoreError, Writer,
@@ -86,11 +86,10 @@ impl Bulk for Task {
     }
 
     fn references(&self) -> References {
-        let references = References::default()
+        related(self)
             .with("/owner_id", Referenced::User, self.owner_id)
             .with("/team_id", Referenced::Team, self.team_id)
-            .with("/assignee_id", Referenced::User, self.assignee_id);
-        with_parent(with_collaborators(references, &self.collaborator_ids), self.parent)
+            .with("/assignee_id", Referenced::User, self.assignee_id)
     }
 
     fn assignee(&self) -> Option<UserId> {
@@ -145,12 +144,12 @@ impl Bulk for Task {
     }
 
     fn named(patch: &TaskPatch) -> References {
-        let references = References::default()
+        let helpers = patch.collaborator_ids.iter().flatten().flatten().copied();
+        with_parent(References::default(), patch.parent.flatten())
             .with("/owner_id", Referenced::User, patch.owner_id.flatten())
             .with("/team_id", Referenced::Team, patch.team_id.flatten())
-            .with("/assignee_id", Referenced::User, patch.assignee_id.flatten());
-        let collaborators = patch.collaborator_ids.as_ref().and_then(Option::as_deref).unwrap_or_default();
-        with_parent(with_collaborators(references, collaborators), patch.parent.flatten())
+            .with("/assignee_id", Referenced::User, patch.assignee_id.flatten())
+            .with_list("/collaborator_ids", Referenced::User, helpers)
     }
 
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {

@@ -1,0 +1,163 @@
+//! Many notes at once: batches, and upserts by external id.
+
+use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use rapport_domain::{
+    access::Resource,
+    activity::note::{NewNote, Note, NotePatch},
+    id::{NoteId, TeamId, UserId},
+    record::{ExternalId, Stamp},
+    workspace::custom_field::CustomValues,
+};
+use uuid::Uuid;
+
+use super::{
+    RESOURCE, by_ids, related,
+    row::{COLUMNS, Row},
+    shown, within,
+};
+use crate::{
+    Reader, StoreError, Writer,
+    activity::parents::with_parent,
+    batch::{self, Operation, Outcome, Results, Upsert},
+    bulk::{Bulk, Locked, Place, Referenced, References},
+    people::Deleted,
+    schema::notes,
+    visibility::{IsWithin, Policy},
+};
+
+/// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
+pub fn batch(
+    writer: &mut Writer<'_>,
+    operations: &[Operation<NewNote, NotePatch>],
+    atomic: bool,
+) -> Result<Results<Note>, StoreError> {
+    batch::apply(writer, operations, atomic)
+}
+
+/// Creates or changes the note that an outside system knows under an id.
+pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<NotePatch>) -> Result<Outcome<Note>, StoreError> {
+    let outcome = batch::upsert(writer, upsert)?;
+    Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
+}
+
+impl Bulk for Note {
+    const RESOURCE: Resource = RESOURCE;
+    const TABLE: &'static str = "notes";
+    const COLUMNS: &'static [&'static str] = COLUMNS;
+    type New = NewNote;
+    type Patch = NotePatch;
+    type Row = Row;
+    type Context = ();
+
+    fn id(&self) -> Uuid {
+        self.id.uuid()
+    }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn match_keys(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn external_ids(&mut self) -> &mut Vec<ExternalId> {
+        &mut self.external_ids
+    }
+
+    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
+        (self.owner_id, &mut self.team_id)
+    }
+
+    fn custom(&self) -> &CustomValues {
+        &self.custom
+    }
+
+    fn custom_mut(&mut self) -> &mut CustomValues {
+        &mut self.custom
+    }
+
+    fn given(patch: &NotePatch) -> Option<&CustomValues> {
+        patch.custom.as_ref()
+    }
+
+    fn references(&self) -> References {
+        related(self).with("/owner_id", Referenced::User, self.owner_id).with(
+            "/team_id",
+            Referenced::Team,
+            self.team_id,
+        )
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
+    fn context(
+        _writer: &mut Writer<'_>,
+        _operations: &[Operation<NewNote, NotePatch>],
+    ) -> Result<Self::Context, StoreError> {
+        Ok(())
+    }
+
+    fn create(new: NewNote, stamp: Stamp, (): &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, NoteId::mint(), stamp)?)
+    }
+
+    fn new_of(patch: NotePatch) -> NewNote {
+        patch.into()
+    }
+
+    fn place_of_new(new: &mut NewNote) -> Place<'_> {
+        (&mut new.owner_id, &mut new.team_id)
+    }
+
+    fn place_of_patch(patch: &mut NotePatch) -> Place<'_> {
+        (&mut patch.owner_id, &mut patch.team_id)
+    }
+
+    fn patched(&self, patch: NotePatch, _stamp: Stamp, (): &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch)?)
+    }
+
+    fn deleted(&self, stamp: Stamp) -> Self {
+        Self { deleted_at: Some(stamp.at), ..self.clone() }
+    }
+
+    fn advance(&mut self, stamp: Stamp) {
+        self.advance(stamp);
+    }
+
+    fn row(&self, workspace: Uuid) -> Row {
+        Row::of(workspace, self)
+    }
+
+    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+        Ok(diesel::copy_from(notes::table).from_insertable(rows).execute(pg).map(drop)?)
+    }
+
+    fn named(patch: &NotePatch) -> References {
+        let mentions = patch.mentions.iter().flatten().flatten().copied();
+        with_parent(References::default(), patch.parent)
+            .with("/owner_id", Referenced::User, patch.owner_id.flatten())
+            .with("/team_id", Referenced::Team, patch.team_id.flatten())
+            .with_list("/mentions", Referenced::User, mentions)
+    }
+
+    fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError> {
+        by_ids(reader, ids)
+    }
+
+    fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
+        let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
+            .filter(
+                sql::<sql_types::Bool>("notes.id = ANY(ARRAY(SELECT unnest(")
+                    .bind::<sql_types::Array<sql_types::Uuid>, _>(ids.to_vec())
+                    .sql(")))"),
+            )
+            .order(notes::id)
+            .select((Row::as_select(), IsWithin(Policy::writing(writer, RESOURCE).whole())));
+        let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
+        rows.into_iter().map(|(row, may_change)| Ok((row.into_note()?, may_change))).collect()
+    }
+}
