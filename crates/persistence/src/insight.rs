@@ -1,3 +1,6 @@
 //! What the records tell when they are put together.
 
+mod among;
+mod names;
 pub mod pipeline_reports;
+mod statement;

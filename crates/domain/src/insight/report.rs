@@ -1,5 +1,7 @@
 //! What all reports have in common: what they are about, and how they say what they mean.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
@@ -28,6 +30,20 @@ impl ReportDefinition {
     }
 }
 
+/// Amounts in a currency for which there is no rate.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct UnconvertedAmount {
+    /// ISO 4217 code of the currency.
+    #[schema(example = "CHF")]
+    pub currency: String,
+    /// Of how many opportunities.
+    #[schema(minimum = 0, example = 3)]
+    pub count: i64,
+    /// Their sum in that currency.
+    #[schema(value_type = String, example = "9800.00")]
+    pub amount: Decimal,
+}
+
 /// The instant that a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AsOf {
@@ -39,6 +55,47 @@ pub struct AsOf {
 /// A name as the cell of a table: a program for tables takes what begins with such a sign for a formula, and calculates.
 pub(crate) fn cell(name: &str) -> String {
     if name.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{name}") } else { name.to_owned() }
+}
+
+/// Amounts without a rate, on their way.
+#[derive(Default)]
+pub(crate) struct Unconverted(BTreeMap<String, UnconvertedAmount>);
+
+impl Unconverted {
+    /// Adds the sum of so many amounts in a currency. Of none nothing is told.
+    pub(crate) fn add(&mut self, currency: &str, count: i64, amount: Decimal) {
+        if count == 0 {
+            return;
+        }
+        let none = || UnconvertedAmount { currency: currency.to_owned(), count: 0, amount: Decimal::ZERO };
+        let sum = self.0.entry(currency.to_owned()).or_insert_with(none);
+        sum.count += count;
+        sum.amount = money::round(sum.amount.saturating_add(amount), currency);
+    }
+
+    pub(crate) fn told(self) -> Vec<UnconvertedAmount> {
+        self.0.into_values().collect()
+    }
+}
+
+/// How the keys of groups are called, and in which order they come.
+pub(crate) struct Names<'n>(HashMap<&'n str, (usize, &'n str)>);
+
+impl<'n> Names<'n> {
+    pub(crate) fn of(names: &'n [(String, String)]) -> Self {
+        Self(names.iter().enumerate().map(|(place, (key, name))| (key.as_str(), (place, name.as_str()))).collect())
+    }
+
+    /// What groups are sorted by, once they are by their keys: those without a name come after the others, and those
+    /// without a key last.
+    pub(crate) fn place(&self, key: Option<&str>) -> (usize, bool) {
+        let named = key.and_then(|key| self.0.get(key));
+        (named.map_or(usize::MAX, |(place, _)| *place), key.is_none())
+    }
+
+    pub(crate) fn name(&self, key: Option<&str>) -> Option<String> {
+        self.0.get(key?).map(|(_, name)| (*name).to_owned())
+    }
 }
 
 /// A sum in the currency of a report.
