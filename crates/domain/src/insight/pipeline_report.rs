@@ -319,7 +319,7 @@ mod tests {
         let day = DateTime::UNIX_EPOCH.date_naive();
         let mut rates = Rates::default();
         rates.add("USD", "EUR", day, Decimal::new(9, 1));
-        Exchange { rates, currency: "EUR".to_owned(), on: day }
+        Exchange { rates, currency: "EUR".to_owned(), on: day, time_zone: None }
     }
 
     fn report(cells: &PipelineCells) -> PipelineReport {

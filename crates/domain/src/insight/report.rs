@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::money::{self, Rates};
+use crate::{
+    filter::time::resolved,
+    money::{self, Rates},
+    problem::{Fields, Invalid},
+};
 
 /// What a figure means, so that two who read it mean the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -102,10 +106,72 @@ impl<'n> Names<'n> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sum(Decimal);
 
+/// A figure as the cell of a table; nothing where it is not known.
+pub(crate) fn known(figure: Option<impl ToString>) -> String {
+    figure.map(|figure| figure.to_string()).unwrap_or_default()
+}
+
+/// The days of a report: from one on, until before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+}
+
+/// The most days of a period: ten years.
+const MOST_DAYS: i64 = 3_653;
+
+impl Period {
+    /// Refuses what is no period, or too long a one.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let mut fields = Fields::default();
+        let days = (self.to - self.from).num_days();
+        if days < 1 {
+            fields.refuse("/to", "before_start", "A period ends after it begins. Name a day after `from`.");
+        }
+        if days > MOST_DAYS {
+            fields.refuse("/to", "too_long", "A period has at most ten years. Name an earlier day.");
+        }
+        fields.verdict()
+    }
+
+    /// The instants at which it begins and ends in a time zone.
+    pub fn span(&self, time_zone: Option<&str>) -> (DateTime<Utc>, DateTime<Utc>) {
+        (start(self.from, time_zone), start(self.to, time_zone))
+    }
+
+    /// The first days of the months that it touches.
+    pub fn months(&self) -> Vec<NaiveDate> {
+        (0..).map(|later| month(self.from, later)).take_while(|month| *month < self.to).collect()
+    }
+}
+
+/// A time zone whose name was checked; UTC without one.
+fn zone(time_zone: Option<&str>) -> Tz {
+    time_zone.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
 /// The day of an instant in a time zone, whose name was checked; in UTC without one.
 pub fn day(at: DateTime<Utc>, time_zone: Option<&str>) -> NaiveDate {
-    let zone = time_zone.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
-    at.with_timezone(&zone).date_naive()
+    at.with_timezone(&zone(time_zone)).date_naive()
+}
+
+/// The instant at which a day begins in a time zone, whose name was checked; in UTC without one.
+pub fn start(day: NaiveDate, time_zone: Option<&str>) -> DateTime<Utc> {
+    resolved(day.and_time(NaiveTime::MIN), zone(time_zone))
+}
+
+/// The first day of the month so many months after that of a day, or before it.
+pub(crate) fn month(day: NaiveDate, later: i32) -> NaiveDate {
+    let first = day.with_day(1).unwrap_or(day);
+    let by = Months::new(later.unsigned_abs());
+    let moved = if later < 0 { first.checked_sub_months(by) } else { first.checked_add_months(by) };
+    moved.unwrap_or(first)
+}
+
+/// A month as it is told: `2026-12`.
+pub fn month_key(month: NaiveDate) -> String {
+    month.format("%Y-%m").to_string()
 }
 
 /// What amounts are brought to one currency with.
@@ -116,6 +182,8 @@ pub struct Exchange {
     pub currency: String,
     /// The day whose rates count.
     pub on: NaiveDate,
+    /// IANA time zone in which days begin; UTC without one.
+    pub time_zone: Option<String>,
 }
 
 impl Exchange {
@@ -128,6 +196,10 @@ impl Exchange {
 impl Sum {
     pub(crate) fn add(&mut self, amount: Decimal) {
         self.0 = self.0.saturating_add(amount);
+    }
+
+    pub(crate) fn exact(&self) -> Decimal {
+        self.0
     }
 
     pub(crate) fn rounded(&self, currency: &str) -> Decimal {

@@ -48,6 +48,23 @@ pub(super) enum Part {
 /// States under the name of opportunities, so that conditions on these fit them.
 const STATES: &str = "(SELECT *, opportunity_id AS id FROM opportunity_states) AS opportunities";
 
+/// Conditions of states, as the indexes have them.
+pub(super) const OPEN: &str = " AND stage_class = 'open' AND NOT deleted";
+pub(super) const CLOSED: &str = " AND stage_class <> 'open' AND NOT deleted";
+
+/// Refuses a report that would tell of fields which the caller may not read.
+pub(super) fn require_fields(reader: &Reader<'_>, fields: &[&str]) -> Result<(), StoreError> {
+    let grants = reader.scope().grants();
+    let closed = fields.iter().copied().filter(|field| !grants.may_read(Resource::Opportunities, field));
+    match closed.collect::<Vec<_>>().as_slice() {
+        [] => Ok(()),
+        closed => {
+            let detail = format!("This report tells of fields that your role keeps from you: {}.", closed.join(", "));
+            Err(StoreError::Forbidden(detail))
+        }
+    }
+}
+
 impl Among {
     pub(super) fn of(reader: &mut Reader<'_>, asked: &Asked<'_>) -> Result<Self, StoreError> {
         let as_of = as_of(reader, asked.as_of)?;
@@ -59,9 +76,14 @@ impl Among {
         Ok(Self {
             workspace: reader.workspace(),
             as_of,
-            exchange: Exchange { rates, currency: asked.currency.to_owned(), on },
+            exchange: Exchange {
+                rates,
+                currency: asked.currency.to_owned(),
+                on,
+                time_zone: asked.time_zone.map(ToOwned::to_owned),
+            },
             pipelines: asked.pipeline_ids.iter().map(|id| id.uuid()).collect(),
-            within: Policy::reading(reader, Resource::Opportunities).whole(),
+            within: Policy::reading(reader, Resource::Opportunities).whole_of_many(),
             checked,
             filter,
         })
@@ -85,12 +107,17 @@ impl Among {
     /// `FROM … WHERE …`: the states of one part that count. Further conditions may follow; those of the class and of what
     /// is deleted have to, for an index to help.
     pub(super) fn push<'q>(&'q self, part: Part, statement: &mut Statement<'q>) {
+        self.push_since(part, self.as_of.at, statement);
+    }
+
+    /// The same of all states that held at some time from this instant on, until that of the report.
+    pub(super) fn push_since<'q>(&'q self, part: Part, since: DateTime<Utc>, statement: &mut Statement<'q>) {
         statement.text(" FROM ").text(STATES).text(" WHERE opportunities.workspace_id = ").id(self.workspace);
         match part {
             Part::Current => statement.text(" AND opportunities.valid_to IS NULL"),
-            Part::Ended => statement.text(" AND opportunities.valid_to > ").instant(self.as_of.at),
+            Part::Ended => statement.text(" AND opportunities.valid_to > ").instant(since),
         };
-        if !self.as_of.is_now {
+        if matches!(part, Part::Ended) || !self.as_of.is_now {
             statement.text(" AND opportunities.valid_from <= ").instant(self.as_of.at);
         }
         if !self.pipelines.is_empty() {

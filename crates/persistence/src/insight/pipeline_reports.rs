@@ -9,7 +9,7 @@ use rapport_domain::{
 use rust_decimal::Decimal;
 
 use super::{
-    among::{Among, Asked},
+    among::{Among, Asked, OPEN},
     names,
     statement::Statement,
 };
@@ -91,8 +91,8 @@ fn push_cells<'q>(among: &'q Among, group_by: PipelineGrouping, origin: DateTime
              sum(amount) AS amount",
         );
         among.push(*part, statement);
-        statement.text(
-            " AND stage_class = 'open' AND NOT deleted GROUP BY GROUPING SETS ((1, 2, 3), (1, 4))) AS cell \
+        statement.text(OPEN).text(
+            " GROUP BY GROUPING SETS ((1, 2, 3), (1, 4))) AS cell \
              GROUP BY key, currency, probability, of_days",
         );
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection},
@@ -20,6 +20,10 @@ enum Piece<'q> {
     Id(Uuid),
     Ids(&'q [Uuid]),
     Instant(DateTime<Utc>),
+    Instants(Vec<DateTime<Utc>>),
+    Day(NaiveDate),
+    Days(Vec<NaiveDate>),
+    Number(i64),
     Condition(&'q dyn QueryFragment<Pg>),
 }
 
@@ -46,6 +50,22 @@ impl<'q> Statement<'q> {
         self.push(Piece::Instant(at))
     }
 
+    pub(super) fn instants(&mut self, instants: Vec<DateTime<Utc>>) -> &mut Self {
+        self.push(Piece::Instants(instants))
+    }
+
+    pub(super) fn day(&mut self, day: NaiveDate) -> &mut Self {
+        self.push(Piece::Day(day))
+    }
+
+    pub(super) fn days(&mut self, days: Vec<NaiveDate>) -> &mut Self {
+        self.push(Piece::Days(days))
+    }
+
+    pub(super) fn number(&mut self, number: i64) -> &mut Self {
+        self.push(Piece::Number(number))
+    }
+
     pub(super) fn condition(&mut self, condition: &'q dyn QueryFragment<Pg>) -> &mut Self {
         self.push(Piece::Condition(condition))
     }
@@ -69,6 +89,12 @@ impl QueryFragment<Pg> for Statement<'_> {
                 Piece::Id(id) => out.push_bind_param::<sql_types::Uuid, _>(id)?,
                 Piece::Ids(ids) => out.push_bind_param::<sql_types::Array<sql_types::Uuid>, _>(ids)?,
                 Piece::Instant(at) => out.push_bind_param::<sql_types::Timestamptz, _>(at)?,
+                Piece::Instants(instants) => {
+                    out.push_bind_param::<sql_types::Array<sql_types::Timestamptz>, _>(instants)?;
+                }
+                Piece::Day(day) => out.push_bind_param::<sql_types::Date, _>(day)?,
+                Piece::Days(days) => out.push_bind_param::<sql_types::Array<sql_types::Date>, _>(days)?,
+                Piece::Number(number) => out.push_bind_param::<sql_types::BigInt, _>(number)?,
                 Piece::Condition(condition) => condition.walk_ast(out.reborrow())?,
             }
         }
