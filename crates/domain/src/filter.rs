@@ -20,7 +20,7 @@ mod parameters;
 mod record;
 mod sample;
 mod sort_keys;
-mod time;
+pub(crate) mod time;
 
 pub(crate) use self::parameters::Parameters;
 pub use self::{

@@ -138,6 +138,14 @@ impl Policy {
         }
     }
 
+    /// The same for looking at most records of a table: what is shared is read once, and not asked for with each record.
+    pub(crate) fn whole_of_many(&self) -> Within {
+        match self.whole() {
+            Within::Whole(policy, user) => Within::OfMany(policy, user),
+            simple => simple,
+        }
+    }
+
     /// The lanes in which a sorted list is read: together they are the whole, and no record is in two.
     pub(crate) fn lanes(&self) -> Vec<Within> {
         let Within::Whole(_, user) = self.whole() else { return vec![self.whole()] };
@@ -163,6 +171,8 @@ pub(crate) enum Within {
     Nothing,
     /// Within reach of this user, in whatever way.
     Whole(Policy, Uuid),
+    /// The same, for many records at once.
+    OfMany(Policy, Uuid),
     /// The user's own.
     Own(Policy, Uuid),
     /// Of one team, and not the user's own.
@@ -187,7 +197,22 @@ impl QueryFragment<Pg> for Within {
         match self {
             Self::Everything => out.push_sql("TRUE"),
             Self::Nothing => out.push_sql("FALSE"),
-            Self::Whole(policy, user) => policy.push_whole(user, out)?,
+            Self::Whole(policy, user) => {
+                policy.push_whole(
+                    " OR EXISTS (SELECT FROM record_shares AS share WHERE share.record_id = ",
+                    ".id AND ",
+                    user,
+                    out,
+                )?;
+            }
+            Self::OfMany(policy, user) => {
+                policy.push_whole(
+                    " OR ",
+                    ".id IN (SELECT share.record_id FROM record_shares AS share WHERE ",
+                    user,
+                    out,
+                )?;
+            }
             Self::Own(policy, user) => policy.push_owner(" = ", user, out)?,
             Self::Team(policy, user, team) => {
                 policy.push_owner(" IS DISTINCT FROM ", user, out.reborrow())?;
@@ -259,16 +284,23 @@ impl Policy {
         Ok(())
     }
 
-    fn push_whole<'b>(&'b self, user: &'b Uuid, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// `shared` and `with` are what stands before and after the name of the table where shares are looked for.
+    fn push_whole<'b>(
+        &'b self,
+        shared: &str,
+        with: &str,
+        user: &'b Uuid,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
         out.push_sql("(");
         self.push_owner(" = ", user, out.reborrow())?;
         if !self.teams.is_empty() {
             self.push_teams(" OR ", " = ANY(", out.reborrow())?;
         }
         if self.shares != Shares::None {
-            out.push_sql(" OR EXISTS (SELECT FROM record_shares AS share WHERE share.record_id = ");
+            out.push_sql(shared);
             out.push_sql(self.table);
-            out.push_sql(".id AND ");
+            out.push_sql(with);
             self.push_share(user, out.reborrow())?;
             out.push_sql(")");
         }

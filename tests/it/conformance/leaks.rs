@@ -55,11 +55,25 @@ enum Row {
     Told(&'static str, &'static str, &'static [&'static str]),
     Batch(&'static str),
     ReportPipeline,
+    /// A report that counts opportunities, and tells of these fields.
+    Report(&'static str, &'static [&'static str]),
     ListShares,
     CreateShare,
     GetShare,
     DeleteShare,
 }
+
+const FORECAST: &[&str] = &[
+    "stage_id",
+    "stage_class",
+    "stage_entered_at",
+    "amount",
+    "currency",
+    "probability",
+    "forecast_category",
+    "close_date",
+    "closed_at",
+];
 
 const TABLE: &[(&str, Row)] = &[
     ("get_liveness", Row::Apart),
@@ -185,6 +199,8 @@ const TABLE: &[(&str, Row)] = &[
     ("report_pipeline", Row::ReportPipeline),
     // The same as a table.
     ("report_pipeline_as_csv", Row::ReportPipeline),
+    ("report_forecast", Row::Report("forecast", FORECAST)),
+    ("report_forecast_as_csv", Row::Report("forecast.csv", FORECAST)),
     ("list_opportunities", Row::List("opportunities")),
     ("search_opportunities", Row::Search("opportunities")),
     ("create_opportunity", Row::Create("opportunities")),
@@ -353,6 +369,7 @@ impl Case<'_> {
                 Row::Batch(resource) => self.batch(resource),
                 Row::MyTasks => self.my_tasks(),
                 Row::ReportPipeline => self.report_pipeline(),
+                Row::Report(report, fields) => self.report(report, fields),
                 Row::Changes => self.changes(),
                 Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
@@ -923,6 +940,27 @@ impl Case<'_> {
                 }
             }
         }
+    }
+
+    fn report(&self, report: &str, fields: &[&str]) {
+        let rule = self.rule("opportunities");
+        let is_open = fields.iter().all(|field| self.mask.shows("opportunities", field));
+        let query = match report.trim_end_matches(".csv") {
+            "forecast" => json!({"currency": "EUR", "from_month": "2026-01", "months": 24}),
+            other => panic!("{other}: say here what it is asked"),
+        };
+        let answer = self.world.caller.post(&format!("/v1/reports/{report}"), &query);
+        self.expect(&format!("report {report}"), None, &answer, if rule.sees_none() || !is_open { 403 } else { 200 });
+        if answer.status != 200 || report.ends_with(".csv") {
+            return;
+        }
+        let is_seen = |record: &&world::Record| record.resource == "opportunities" && rule.sees(record.place);
+        let seen = self.world.records.iter().filter(is_seen).count();
+        let counted = match report {
+            "forecast" => &answer.body["total"]["open_count"],
+            other => panic!("{other}: say here what it counts"),
+        };
+        assert_eq!(counted, &json!(seen), "{rule:?}: {}", answer.text);
     }
 
     /// Whoever may see a record hears of all of its changes, and nobody else of any.

@@ -35,6 +35,7 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ContactSearch" => json!({"filter": filter("contact", unique), "limit": 1}),
         "CompanySearch" => json!({"filter": filter("company", unique), "limit": 1}),
         "PipelineReportQuery" => json!({"group_by": "stage", "currency": "EUR"}),
+        "ForecastQuery" => json!({"currency": "EUR"}),
         "NewOpportunity" => json!({"name": unique}),
         "OpportunityPatch" => json!({"name": unique}),
         "OpportunitySearch" => json!({"filter": filter("opportunity", unique), "limit": 1}),

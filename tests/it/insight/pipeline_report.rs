@@ -1,26 +1,10 @@
 //! The pipeline as a report, now and then.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
-
-use chrono::DateTime;
-use rapport_domain::{
-    id::{OpportunityId, StageId},
-    insight::pipeline_report::{PipelineReport, PipelineReportQuery},
-    sales::opportunity::{MoveOpportunity, NewOpportunity, OpportunityPatch, WinOpportunity},
-};
-use rapport_persistence::{
-    Clock, Db, Scope,
-    insight::pipeline_reports,
-    sales::{exchange_rates, opportunities},
-};
 use serde_json::{Value, json};
 
 use crate::{
     conformance::samples::default_pipeline,
-    harness::{Caller, Chance, Workspace, in_database_at, workspace},
+    harness::{Caller, workspace},
 };
 
 const REPORT: &str = "/v1/reports/pipeline";
@@ -106,92 +90,4 @@ fn what_is_wrong_with_a_question_is_told() {
     let contacts =
         json!({"version": 1, "entity": "contact", "where": {"type": "bool", "field": "do_not_call", "value": true}});
     ask(json!({"filter": contacts})).expect_errors(&[("/filter/entity", "wrong_entity")]);
-}
-
-async fn asked(db: &Db, scope: &Scope, query: &Value) -> PipelineReport {
-    let query: PipelineReportQuery = serde_json::from_value(query.clone()).unwrap();
-    db.read(scope, move |reader| pipeline_reports::report(reader, &query)).await.unwrap()
-}
-
-/// Days pass, and everything changes; what was answered on each of them is answered again.
-#[test]
-fn the_past_is_told_as_it_was() {
-    let workspace = Workspace::new();
-    let stages: Vec<StageId> = default_pipeline(&workspace.admin())["stages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|stage| StageId::from_uuid(stage["id"].as_str().unwrap().parse().unwrap()))
-        .collect();
-    let scope = workspace.scope();
-    let now = Arc::new(AtomicI64::new(1_780_000_000));
-    let told = Arc::clone(&now);
-    let clock = Clock::of(move || DateTime::from_timestamp(told.load(Ordering::Relaxed), 0).unwrap());
-    in_database_at(clock, async |db| {
-        let mut chance = Chance::new(11);
-        let (mut ids, mut answered): (Vec<OpportunityId>, Vec<(Value, PipelineReport)>) = (Vec::new(), Vec::new());
-        for _day in 0..12 {
-            for _ in 0..6 {
-                now.fetch_add(3_600, Ordering::Relaxed);
-                change(db, &scope, &mut chance, &stages, &mut ids).await;
-            }
-            now.fetch_add(60, Ordering::Relaxed);
-            let at = DateTime::from_timestamp(now.load(Ordering::Relaxed), 0).unwrap();
-            for group_by in ["stage", "owner", "source", "close_month", "forecast_category"] {
-                let query = json!({"group_by": group_by, "currency": "EUR", "time_zone": "Europe/Berlin"});
-                let report = asked(db, &scope, &query).await;
-                let mut again = query.clone();
-                again["as_of"] = json!(at);
-                answered.push((again, report));
-            }
-            now.fetch_add(60, Ordering::Relaxed);
-        }
-        assert!(answered.iter().any(|(_, report)| report.groups.len() > 3));
-        for (query, report) in answered {
-            assert_eq!(asked(db, &scope, &query).await, report, "{query}");
-        }
-    });
-}
-
-async fn change(db: &Db, scope: &Scope, chance: &mut Chance, stages: &[StageId], ids: &mut Vec<OpportunityId>) {
-    let amount = json!((chance.below(1_000_000) as f64 / 100.0).to_string());
-    if ids.len() < 5 || chance.one_in(3) {
-        let new: NewOpportunity = serde_json::from_value(json!({
-            "name": "x", "amount": amount, "currency": *chance.of(&["EUR", "USD", "CHF"]),
-            "stage_id": chance.of(&stages[..4]), "lead_source": *chance.of(&["referral", "website"]),
-            "close_date": *chance.of(&["2026-06-30", "2026-07-31", "2027-01-15"]),
-        }))
-        .unwrap();
-        ids.push(db.write(scope, move |writer| opportunities::create(writer, new.clone())).await.unwrap().id);
-        return;
-    }
-    let id = *chance.of(ids);
-    match chance.below(6) {
-        0 => {
-            let to = MoveOpportunity { stage_id: *chance.of(&stages[..4]), lost_reason_id: None, lost_note: None };
-            let _closed_ones_stay = db.write(scope, move |writer| opportunities::move_to(writer, id, None, &to)).await;
-        }
-        1 => {
-            let _gone =
-                db.write(scope, move |writer| opportunities::win(writer, id, None, &WinOpportunity::default())).await;
-        }
-        2 => {
-            let _gone = db.write(scope, move |writer| opportunities::delete(writer, id, None)).await;
-        }
-        3 => {
-            db.write(scope, move |writer| opportunities::restore(writer, id, None)).await.unwrap();
-        }
-        4 => {
-            let rate = json!({"from_currency": *chance.of(&["USD", "CHF"]), "to_currency": "EUR",
-                "rate": format!("0.{}", 1 + chance.below(9)), "valid_from": "2026-01-01"});
-            let rate = serde_json::from_value(rate).unwrap();
-            db.write(scope, move |writer| exchange_rates::create(writer, rate)).await.unwrap();
-        }
-        _ => {
-            let patch: OpportunityPatch =
-                serde_json::from_value(json!({"amount": amount, "probability": chance.below(101)})).unwrap();
-            let _closed_ones_stay =
-                db.write(scope, move |writer| opportunities::update(writer, id, None, &patch)).await;
-        }
-    }
 }

@@ -145,7 +145,7 @@ fn told(day: NaiveDate) -> Option<NaiveDate> {
 }
 
 /// The moment of a local time: the first of two, and where clocks skip it, the first one after.
-fn resolved(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+pub(crate) fn resolved(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     for quarter in 0..200 {
         match zone.from_local_datetime(&(local + Duration::minutes(15 * quarter))) {
             LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => return moment.with_timezone(&Utc),

@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::report::{self, AsOf, Exchange, ReportDefinition, Sum};
-use crate::{filter::Filter, id::PipelineId, money};
+use super::report::{self, AsOf, Exchange, Names, ReportDefinition, Sum, Unconverted, UnconvertedAmount};
+use crate::{filter::Filter, id::PipelineId};
 
 /// What the report is about, and how it shall be.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -128,27 +128,20 @@ pub struct PipelineFigures {
     pub p90_days_in_stage: Option<i64>,
 }
 
-/// Amounts in a currency for which there is no rate.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct UnconvertedAmount {
-    /// ISO 4217 code of the currency.
-    #[schema(example = "CHF")]
-    pub currency: String,
-    /// Of how many opportunities.
-    #[schema(minimum = 0, example = 3)]
-    pub count: i64,
-    /// Their sum in that currency.
-    #[schema(value_type = String, example = "9800.00")]
-    pub amount: Decimal,
+/// What the report is made of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PipelineCells {
+    /// Amounts of all of them.
+    pub money: Vec<PipelineCell>,
+    /// For each key how many have been in their stage for how many whole days; one key may come several times.
+    pub days: Vec<(Option<String>, Vec<(i64, i64)>)>,
 }
 
-/// Open opportunities that are alike in everything that the report looks at.
+/// Open opportunities with a key, a currency and a probability in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineCell {
     pub key: Option<String>,
     pub currency: Option<String>,
-    /// Whole days in their stage.
-    pub days: i64,
     pub count: i64,
     pub count_with_amount: i64,
     pub amount: Decimal,
@@ -174,17 +167,26 @@ struct Gathered {
     days: BTreeMap<i64, i64>,
 }
 
+/// The amounts of a cell in the currency of the report.
+#[derive(Clone, Copy)]
+struct Converted {
+    amount: Decimal,
+    weighted: Decimal,
+}
+
 impl Gathered {
-    fn add(&mut self, cell: &PipelineCell, exchange: &Exchange) {
+    fn add(&mut self, cell: &PipelineCell, converted: Option<Converted>) {
         self.count += cell.count;
         self.count_with_amount += cell.count_with_amount;
-        *self.days.entry(cell.days).or_default() += cell.count;
-        let Some(currency) = &cell.currency else { return };
-        if let (Some(amount), Some(weighted)) =
-            (exchange.convert(cell.amount, currency), exchange.convert(cell.weighted, currency))
-        {
-            self.amount.add(amount);
-            self.weighted.add(weighted / Decimal::ONE_HUNDRED);
+        if let Some(converted) = converted {
+            self.amount.add(converted.amount);
+            self.weighted.add(converted.weighted);
+        }
+    }
+
+    fn add_days(&mut self, days: &[(i64, i64)]) {
+        for (days, count) in days {
+            *self.days.entry(*days).or_default() += count;
         }
     }
 
@@ -212,34 +214,45 @@ impl Gathered {
     }
 }
 
+impl PipelineCell {
+    /// None without a rate.
+    fn converted(&self, exchange: &Exchange) -> Option<Converted> {
+        let currency = self.currency.as_deref()?;
+        let amount = exchange.convert(self.amount, currency)?;
+        let weighted = exchange.convert(self.weighted, currency)? / Decimal::ONE_HUNDRED;
+        Some(Converted { amount, weighted })
+    }
+}
+
 impl PipelineReport {
     /// Puts cells together. `names` says how keys are called and in which order they come; keys without a name come last.
     pub fn of(
         query: &PipelineReportQuery,
         as_of: AsOf,
-        cells: &[PipelineCell],
+        cells: &PipelineCells,
         exchange: &Exchange,
         names: &[(String, String)],
     ) -> Self {
-        let (mut groups, mut total) = (BTreeMap::<Option<&String>, Gathered>::new(), Gathered::default());
-        let mut unconverted = BTreeMap::<&String, UnconvertedAmount>::new();
-        for cell in cells {
-            groups.entry(cell.key.as_ref()).or_default().add(cell, exchange);
-            total.add(cell, exchange);
-            let Some(currency) = cell.currency.as_ref().filter(|_| cell.count_with_amount > 0) else { continue };
-            if exchange.convert(cell.amount, currency).is_none() {
-                let none = UnconvertedAmount { currency: currency.clone(), count: 0, amount: Decimal::ZERO };
-                let sum = unconverted.entry(currency).or_insert(none);
-                sum.count += cell.count_with_amount;
-                sum.amount = money::round(sum.amount.saturating_add(cell.amount), currency);
+        let (mut groups, mut total) = (BTreeMap::<Option<&str>, Gathered>::new(), Gathered::default());
+        let mut unconverted = Unconverted::default();
+        for cell in &cells.money {
+            let converted = cell.converted(exchange);
+            groups.entry(cell.key.as_deref()).or_default().add(cell, converted);
+            total.add(cell, converted);
+            if let Some(currency) = cell.currency.as_deref().filter(|_| converted.is_none()) {
+                unconverted.add(currency, cell.count_with_amount, cell.amount);
             }
         }
-        let place = |key: &Option<&String>| names.iter().position(|(name, _)| Some(name) == *key);
+        for (key, days) in &cells.days {
+            groups.entry(key.as_deref()).or_default().add_days(days);
+            total.add_days(days);
+        }
+        let names = Names::of(names);
         let mut groups: Vec<_> = groups.into_iter().collect();
-        groups.sort_by_key(|(key, _)| (place(key).unwrap_or(usize::MAX), key.is_none()));
-        let group = |(key, gathered): (Option<&String>, Gathered)| PipelineGroup {
-            key: key.cloned(),
-            name: place(&key).map(|place| names[place].1.clone()),
+        groups.sort_by_key(|(key, _)| names.place(*key));
+        let group = |(key, gathered): (Option<&str>, Gathered)| PipelineGroup {
+            key: key.map(ToOwned::to_owned),
+            name: names.name(key),
             figures: gathered.figures(&exchange.currency),
         };
         Self {
@@ -250,7 +263,7 @@ impl PipelineReport {
             group_by: query.group_by,
             groups: groups.into_iter().map(group).collect(),
             total: total.figures(&exchange.currency),
-            unconverted: unconverted.into_values().collect(),
+            unconverted: unconverted.told(),
         }
     }
 
@@ -296,7 +309,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::money::Rates;
+    use crate::money::{self, Rates};
 
     fn query() -> PipelineReportQuery {
         serde_json::from_value(serde_json::json!({"group_by": "source", "currency": "EUR"})).unwrap()
@@ -306,10 +319,10 @@ mod tests {
         let day = DateTime::UNIX_EPOCH.date_naive();
         let mut rates = Rates::default();
         rates.add("USD", "EUR", day, Decimal::new(9, 1));
-        Exchange { rates, currency: "EUR".to_owned(), on: day }
+        Exchange { rates, currency: "EUR".to_owned(), on: day, time_zone: None }
     }
 
-    fn report(cells: &[PipelineCell]) -> PipelineReport {
+    fn report(cells: &PipelineCells) -> PipelineReport {
         let as_of = AsOf { at: DateTime::UNIX_EPOCH, is_now: true };
         PipelineReport::of(&query(), as_of, cells, &exchange(), &[])
     }
@@ -320,17 +333,17 @@ mod tests {
         fn figures_are_those_of_a_naive_sum(
             all in proptest::collection::vec((0_usize..3, 0_usize..3, 0_i64..40, 0_i64..1_000_000, 0_i64..=100), 1..60),
         ) {
-            let cell = |&(key, currency, days, cents, percent): &(usize, usize, i64, i64, i64)| PipelineCell {
-                key: [Some("referral"), Some("other"), None][key].map(ToOwned::to_owned),
+            let key = |key: usize| [Some("referral"), Some("other"), None][key].map(ToOwned::to_owned);
+            let cell = |&(of, currency, _, cents, percent): &(usize, usize, i64, i64, i64)| PipelineCell {
+                key: key(of),
                 currency: Some(["EUR", "USD", "CHF"][currency].to_owned()),
-                days,
                 count: 1,
                 count_with_amount: 1,
                 amount: Decimal::new(cents, 2),
                 weighted: Decimal::new(cents, 2) * Decimal::from(percent),
             };
-            let cells: Vec<PipelineCell> = all.iter().map(cell).collect();
-            let report = report(&cells);
+            let days = all.iter().map(|(of, _, days, ..)| (key(*of), vec![(*days, 1)])).collect();
+            let report = report(&PipelineCells { money: all.iter().map(cell).collect(), days });
             let rate = |currency: usize| [Decimal::ONE, Decimal::new(9, 1), Decimal::ZERO][currency];
             let sum = |weigh: &dyn Fn(i64) -> Decimal| {
                 let each = all.iter().map(|(_, currency, _, cents, percent)| {

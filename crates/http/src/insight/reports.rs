@@ -1,8 +1,14 @@
 //! Reports: as JSON, and as CSV for spreadsheets.
 
 use actix_web::{HttpResponse, post, web};
-use rapport_domain::insight::pipeline_report::{PipelineReport, PipelineReportQuery};
-use rapport_persistence::{Db, insight::pipeline_reports};
+use rapport_domain::insight::{
+    forecast::{Forecast, ForecastQuery},
+    pipeline_report::{PipelineReport, PipelineReportQuery},
+};
+use rapport_persistence::{
+    Db,
+    insight::{forecasts, pipeline_reports},
+};
 use utoipa::ToSchema;
 
 use crate::{
@@ -57,6 +63,50 @@ pub(crate) async fn report_pipeline_as_csv(
     let query = body.0;
 
     let report = db.read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
+
+    csv(&report.table())
+}
+
+/// Report forecast
+///
+/// Month by month: what was won, what is open by category and weighted, and what it may bring: the amounts that one of ten,
+/// half, and nine of ten futures bring at most, drawn by chance from how often and how fast opportunities were won. `as_of` makes
+/// the forecast of any instant of the past again. `definition` says what the figures mean. It counts what the caller may see.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_forecast", request_body = ForecastQuery,
+    responses((status = 200, description = "The forecast of that instant", body = Forecast)),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/forecast")]
+pub(crate) async fn report_forecast(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<ForecastQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<Forecast>> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
+
+    Ok(web::Json(report))
+}
+
+/// Report forecast as CSV
+///
+/// The same as a table for spreadsheets, one row for each month: `month`, the figures, `currency`. The last row is the total.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_forecast_as_csv", request_body = ForecastQuery,
+    responses((status = 200, description = "The forecast of that instant", body = ReportTable, content_type = "text/csv")),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/forecast.csv")]
+pub(crate) async fn report_forecast_as_csv(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<ForecastQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
 
     csv(&report.table())
 }
