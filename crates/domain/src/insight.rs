@@ -2,3 +2,6 @@
 
 pub mod pipeline_report;
 pub mod report;
+pub mod score;
+pub mod score_definition;
+pub mod score_quality;

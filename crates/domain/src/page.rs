@@ -35,6 +35,8 @@ pub enum SortKey {
     Name,
     /// When it is to be done, of records that have such a time.
     DueAt,
+    /// How many points it has, of records that are scored.
+    Score,
     /// A custom field of this key, which has to be sorted.
     Custom(String),
 }
@@ -44,6 +46,7 @@ impl SortKey {
     pub fn is_of(&self, resource: Resource) -> bool {
         match self {
             Self::DueAt => resource == Resource::Tasks,
+            Self::Score => resource == Resource::Leads,
             Self::CreatedAt | Self::UpdatedAt | Self::Name | Self::Custom(_) => true,
         }
     }
@@ -55,6 +58,7 @@ impl SortKey {
             Self::UpdatedAt => "updated_at",
             Self::Name => "name",
             Self::DueAt => "due_at",
+            Self::Score => "score",
             Self::Custom(_) => "custom",
         }
     }
@@ -69,7 +73,7 @@ pub struct RecordSort {
 
 impl RecordSort {
     /// The fields by which lists can be sorted, as far as their records have them.
-    pub const FIELDS: [&str; 4] = ["created_at", "updated_at", "name", "due_at"];
+    pub const FIELDS: [&str; 5] = ["created_at", "updated_at", "name", "due_at", "score"];
 
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
@@ -80,7 +84,7 @@ impl RecordSort {
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
-        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Custom(_)))
+        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Score | SortKey::Custom(_)))
             .map(|sort| ("sort", sort.key.field()))
     }
 }
@@ -108,8 +112,9 @@ impl FromStr for RecordSort {
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
             ("due_at", _) => SortKey::DueAt,
+            ("score", _) => SortKey::Score,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
-            _ => return Err("lists are sorted by created_at, updated_at, name, due_at or a custom field"),
+            _ => return Err("lists are sorted by created_at, updated_at, name, due_at, score or a custom field"),
         };
         Ok(Self { key, direction })
     }
@@ -117,9 +122,9 @@ impl FromStr for RecordSort {
 
 impl PartialSchema for RecordSort {
     fn schema() -> RefOr<Schema> {
-        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, or `custom.` and the key \
-                           of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
-                           a value come last, and those that are alike by their ids.";
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, `score` of \
+                           leads, or `custom.` and the key of a custom field that is `sorted`; with a minus sign before it \
+                           for descending. Records without a value come last, and those that are alike by their ids.";
         ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::Custom("sort-order".to_owned())))

@@ -38,6 +38,7 @@ pub enum RecordKind {
     ExchangeRate,
     View,
     CustomField,
+    ScoreDefinition,
 }
 
 impl RecordKind {
@@ -65,6 +66,7 @@ impl RecordKind {
             Self::ExchangeRate => "exchange_rate",
             Self::View => "view",
             Self::CustomField => "custom_field",
+            Self::ScoreDefinition => "score_definition",
         }
     }
 }

@@ -1,3 +1,7 @@
 //! What the records tell when they are put together.
 
 pub mod pipeline_reports;
+pub mod score_definitions;
+pub mod score_quality;
+pub mod scores;
+pub mod scoring;

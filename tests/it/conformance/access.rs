@@ -96,6 +96,8 @@ fn without_its_permission_every_operation_is_forbidden() {
             "upsert_product" => vec![scope, "products:create"],
             "upsert_task" => vec![scope, "tasks:create"],
             "upsert_lead" => vec![scope, "leads:create"],
+            // Rules name fields, which one has to be able to read.
+            "create_score_definition" | "publish_score_definition" => vec![scope, "leads:read"],
             "transfer_user" => vec![
                 scope,
                 "contacts:write",

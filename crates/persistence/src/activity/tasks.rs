@@ -37,7 +37,7 @@ use crate::{
     bulk::{Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
-    page::{Explained, PageRequest, order, rows, total},
+    page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
     schema::tasks,
     search::{self, Finds, Search},
@@ -209,6 +209,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("tasks.created_at", "tasks.id", sort.direction),
         SortKey::UpdatedAt => order!("tasks.updated_at", "tasks.id", sort.direction),
         SortKey::Name => order!("tasks.sort_name", "tasks.id", sort.direction),
+        SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => order!("tasks.due_at", "tasks.id", sort.direction),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
@@ -467,6 +468,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "tasks", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_task)
         }
+        SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => by_due::page(reader, request, by_due::SECTIONS, direction, &lanes, |reader, within| {
             filtered(reader, wanted, search, within)
         }),
