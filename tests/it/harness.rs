@@ -104,6 +104,12 @@ pub fn change_database(statement: &str) {
     sql_query(statement).execute(&mut pg).unwrap();
 }
 
+/// Whether the shared server's database finds a row.
+pub fn is_in_database(query: &str) -> bool {
+    let mut pg = PgConnection::establish(&database_url()).unwrap();
+    sql_query(query).execute(&mut pg).unwrap() > 0
+}
+
 /// A workspace for one test.
 pub struct Workspace {
     pub id: WorkspaceId,
@@ -205,12 +211,13 @@ impl Workspace {
         }
         let mut pg = PgConnection::establish(&database_url()).unwrap();
         let tables = "SELECT to_jsonb(table_name::text) AS line FROM information_schema.columns \
-                      WHERE table_schema = 'public' AND column_name = 'workspace_id' AND table_name <> 'feed_heads' \
+                      WHERE table_schema = 'public' AND column_name = 'workspace_id' \
+                      AND table_name NOT IN ('feed_heads', 'scorings', 'lead_scores', 'lead_score_changes') \
                       ORDER BY table_name";
         let tables = sql_query(tables).load::<Line>(&mut pg).unwrap();
         let rows = |table: &str| {
             format!(
-                "SELECT jsonb_build_object('{table}', to_jsonb(t) - ARRAY['position', 'last_used_at']) AS line \
+                "SELECT jsonb_build_object('{table}', to_jsonb(t) - ARRAY['position', 'last_used_at', 'score']) AS line \
                  FROM {table} AS t WHERE workspace_id = '{}'",
                 self.id.uuid()
             )

@@ -3,3 +3,4 @@
 mod forecast;
 mod past;
 mod pipeline_report;
+mod scores;

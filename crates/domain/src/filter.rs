@@ -10,6 +10,7 @@ mod area;
 mod catalogue;
 mod check;
 mod condition;
+mod dependence;
 mod evaluate;
 mod explanation;
 mod fields;

@@ -94,6 +94,8 @@ typed_id! {
     ConnectionId;
     /// A field that a workspace has added to a resource.
     CustomFieldId;
+    /// Rules by which records get points.
+    ScoreDefinitionId;
     /// One line of the journal.
     JournalEntryId;
     /// One run of an import.

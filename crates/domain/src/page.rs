@@ -37,6 +37,8 @@ pub enum SortKey {
     DueAt,
     /// Whether it is pinned, and among each when it was created.
     Pinned,
+    /// How many points it has, of records that are scored.
+    Score,
     /// A custom field of this key, which has to be sorted.
     Custom(String),
 }
@@ -48,6 +50,7 @@ impl SortKey {
             Self::DueAt => resource == Resource::Tasks,
             Self::Pinned => resource == Resource::Notes,
             Self::Name => resource != Resource::Notes,
+            Self::Score => resource == Resource::Leads,
             Self::CreatedAt | Self::UpdatedAt | Self::Custom(_) => true,
         }
     }
@@ -60,6 +63,7 @@ impl SortKey {
             Self::Name => "name",
             Self::DueAt => "due_at",
             Self::Pinned => "pinned",
+            Self::Score => "score",
             Self::Custom(_) => "custom",
         }
     }
@@ -74,7 +78,7 @@ pub struct RecordSort {
 
 impl RecordSort {
     /// The fields by which lists can be sorted, as far as their records have them.
-    pub const FIELDS: [&str; 5] = ["created_at", "updated_at", "name", "due_at", "pinned"];
+    pub const FIELDS: [&str; 6] = ["created_at", "updated_at", "name", "due_at", "pinned", "score"];
 
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
@@ -85,8 +89,10 @@ impl RecordSort {
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
-        sort.filter(|sort| matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Pinned | SortKey::Custom(_)))
-            .map(|sort| ("sort", sort.key.field()))
+        sort.filter(|sort| {
+            matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Pinned | SortKey::Score | SortKey::Custom(_))
+        })
+        .map(|sort| ("sort", sort.key.field()))
     }
 }
 
@@ -114,8 +120,11 @@ impl FromStr for RecordSort {
             ("name", _) => SortKey::Name,
             ("due_at", _) => SortKey::DueAt,
             ("pinned", _) => SortKey::Pinned,
+            ("score", _) => SortKey::Score,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
-            _ => return Err("lists are sorted by created_at, updated_at, name, due_at, pinned or a custom field"),
+            _ => {
+                return Err("lists are sorted by created_at, updated_at, name, due_at, pinned, score or a custom field");
+            }
         };
         Ok(Self { key, direction })
     }
@@ -123,7 +132,7 @@ impl FromStr for RecordSort {
 
 impl PartialSchema for RecordSort {
     fn schema() -> RefOr<Schema> {
-        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, `pinned` of notes, or \
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, `pinned` of notes, `score` of leads, or \
                            `custom.` and the key of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
                            a value come last, and those that are alike by their ids.";
         ObjectBuilder::new()

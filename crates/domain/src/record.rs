@@ -41,6 +41,7 @@ pub enum RecordKind {
     AssignmentRule,
     CaptureForm,
     Note,
+    ScoreDefinition,
 }
 
 impl RecordKind {
@@ -71,6 +72,7 @@ impl RecordKind {
             Self::AssignmentRule => "assignment_rule",
             Self::CaptureForm => "capture_form",
             Self::Note => "note",
+            Self::ScoreDefinition => "score_definition",
         }
     }
 }

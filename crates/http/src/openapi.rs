@@ -20,6 +20,7 @@ use rapport_domain::{
         task::{TaskInvolvement, TaskRelation},
     },
     feed::{FeedKind, FeedStart, StreamEnd},
+    insight::score_definition::ScoreDefinitionState,
     journal::EventName,
     page::Count,
     people::{
@@ -72,6 +73,7 @@ use crate::{
         (name = "Lost reasons", description = "Why something was not sold: the list from which lost leads and opportunities take their reason."),
         (name = "Exchange rates", description = "What currencies are worth in others, by day."),
         (name = "Reports", description = "What the records tell when they are put together, now and at any instant of the past."),
+        (name = "Scores", description = "How many points rules give to leads, how that comes about, and the rules themselves."),
         (name = "Filters", description = "Conditions on records, as trees."),
         (name = "Views", description = "Filters, orders and columns that are saved under a name."),
         (name = "Changes", description = "What happens to records, in one order, for programs that keep up with it."),
@@ -89,7 +91,7 @@ use crate::{
         schemas(
             ArchivedInList, Problem, CompanyExpanded, CompanyRelation, ContactRelation, Count, CountryCode,
             CurrencyCode, DeletedInList, DeletedInRead, EventName, FeedKind, FeedStart, LeadRelation, LeadStatusKey, NetworkText, NoteRelation, OnDuplicate,
-            OpportunityRelation, PermissionScope, ProductRelation, Resource, RevokedInList, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
+            OpportunityRelation, PermissionScope, ProductRelation, Resource, RevokedInList, ScoreDefinitionState, StreamEnd, Tag, TaskInvolvement, TaskRelation, UserState
         ),
         responses(
             responses::BadRequest, responses::Unauthorized, responses::Forbidden, responses::NotFound,

@@ -7,6 +7,7 @@ use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
     activity::{calendar_feed::IssuedCalendarFeed, note::Note, task::Task},
     commerce::connection::Connection,
+    insight::score_definition::ScoreDefinition,
     page::Total,
     people::{company::Company, contact::Contact},
     sales::{
@@ -135,6 +136,12 @@ impl Shown for Product {
 }
 
 impl Shown for Pipeline {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for ScoreDefinition {
     fn version(&self) -> i64 {
         self.version
     }

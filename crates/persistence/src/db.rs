@@ -51,7 +51,7 @@ const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in
 const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
 const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
 /// Connections that are kept for background work, so that it goes on however many requests wait for one.
-const BACKGROUND: u32 = 1;
+const BACKGROUND: u32 = 2;
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -368,6 +368,17 @@ impl Reader<'_> {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.kernel.sealer
+    }
+
+    /// Reads on behalf of Rapport itself what is the same whoever asks, such as a score. What of it the caller may see is to
+    /// be asked of themselves.
+    pub(crate) fn for_everybody<T>(
+        &mut self,
+        work: impl FnOnce(&mut Reader<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let country = self.scope.country().map(ToOwned::to_owned);
+        let scope = Scope::of_system(self.scope.workspace(), Source::Automation, country);
+        work(&mut Reader { pg: self.pg, scope: &scope, kernel: self.kernel })
     }
 
     /// Reads everything as it is at one moment, however long that takes: another program may take the time it needs between

@@ -14,6 +14,7 @@ mod statement;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use diesel::{
     QueryResult,
     pg::Pg,
@@ -27,6 +28,7 @@ use rapport_domain::{
     problem::FieldProblem,
 };
 
+pub(crate) use self::compile::{expression as value, table};
 pub use self::explain::explain;
 use self::{compile::Compiler, statement::Piece};
 use crate::{Reader, StoreError, expression::expression, workspace::custom_fields};
@@ -87,20 +89,35 @@ pub(crate) fn checked(
     filter: &Filter,
     place: &str,
 ) -> Result<Result<Checked, Refused>, StoreError> {
+    checked_at(reader, filter, place, reader.now())
+}
+
+/// The same as of an instant, which is the present of the filter.
+pub(crate) fn checked_at(
+    reader: &mut Reader<'_>,
+    filter: &Filter,
+    place: &str,
+    as_of: DateTime<Utc>,
+) -> Result<Result<Checked, Refused>, StoreError> {
     if !filter.names_custom_fields() {
-        return Ok(judged(reader, Catalogue::standard(), filter, place));
+        return Ok(judged(reader, Catalogue::standard(), filter, place, as_of));
     }
     let mut definitions: Vec<Definition> = Vec::new();
     for resource in Resource::ALL {
         definitions.extend(custom_fields::of(reader, *resource)?.live().map(Definition::from));
     }
-    Ok(judged(reader, &Catalogue::standard().with(&definitions), filter, place))
+    Ok(judged(reader, &Catalogue::standard().with(&definitions), filter, place, as_of))
 }
 
-fn judged(reader: &Reader<'_>, catalogue: &Catalogue, filter: &Filter, place: &str) -> Result<Checked, Refused> {
+fn judged(
+    reader: &Reader<'_>,
+    catalogue: &Catalogue,
+    filter: &Filter,
+    place: &str,
+    as_of: DateTime<Utc>,
+) -> Result<Checked, Refused> {
     let scope = reader.scope();
-    let surroundings =
-        Surroundings { catalogue, grants: scope.grants(), as_of: reader.now(), country: scope.country() };
+    let surroundings = Surroundings { catalogue, grants: scope.grants(), as_of, country: scope.country() };
     filter::check(filter, place, &surroundings)
 }
 
@@ -119,7 +136,7 @@ pub(crate) fn of_search(
 }
 
 /// What is closed counts first: nobody learns by trying what else is wrong.
-fn refused(refused: Refused) -> StoreError {
+pub(crate) fn refused(refused: Refused) -> StoreError {
     if refused.closed.is_empty() {
         StoreError::fields(refused.invalid)
     } else {
@@ -138,7 +155,7 @@ pub(crate) fn of_parameters(
     }
     let (names, nodes): (Vec<_>, Vec<_>) = parameters.into_iter().unzip();
     let tree = Filter::new(entity, filter::Node::All(filter::AllNode { nodes }));
-    let checked = judged(reader, Catalogue::standard(), &tree, "").map_err(|refused| {
+    let checked = judged(reader, Catalogue::standard(), &tree, "", reader.now()).map_err(|refused| {
         let problem = refused.closed.into_iter().chain(refused.invalid).next();
         problem.map_or(StoreError::Internal("a list was refused without a reason".to_owned()), |problem| {
             StoreError::Parameter(Box::new(at_parameter(problem, &names)))

@@ -504,7 +504,6 @@ diesel::table! {
         version -> BigInt,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-        created_by -> Nullable<Uuid>,
         updated_by -> Nullable<Uuid>,
         deleted_at -> Nullable<Timestamptz>,
         owner_id -> Nullable<Uuid>,
@@ -531,6 +530,83 @@ diesel::table! {
         latitude -> Nullable<Double>,
         longitude -> Nullable<Double>,
         folded -> Jsonb,
+        score -> Nullable<Numeric>,
+    }
+}
+
+diesel::table! {
+    lead_scores (workspace_id, lead_id) {
+        workspace_id -> Uuid,
+        lead_id -> Uuid,
+        definition_id -> Nullable<Uuid>,
+        number -> Nullable<BigInt>,
+        total -> Nullable<BigInt>,
+        contributions -> Jsonb,
+        scored_at -> Nullable<Timestamptz>,
+        changes -> BigInt,
+        due_at -> Nullable<Timestamptz>,
+        due_cause -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    lead_score_changes (workspace_id, lead_id, change) {
+        workspace_id -> Uuid,
+        lead_id -> Uuid,
+        change -> BigInt,
+        at -> Timestamptz,
+        cause -> Text,
+        from_total -> Nullable<BigInt>,
+        to_total -> Nullable<BigInt>,
+        definition_id -> Nullable<Uuid>,
+        number -> Nullable<BigInt>,
+        differences -> Jsonb,
+    }
+}
+
+diesel::table! {
+    score_definitions (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        entity -> Text,
+        state -> Text,
+        groups -> Jsonb,
+        has_changes -> Bool,
+        published_version -> Nullable<BigInt>,
+        published_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    score_versions (workspace_id, definition_id, number) {
+        workspace_id -> Uuid,
+        definition_id -> Uuid,
+        number -> BigInt,
+        entity -> Text,
+        groups -> Jsonb,
+        published_at -> Timestamptz,
+        published_by -> Nullable<Uuid>,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    scorings (workspace_id, entity) {
+        workspace_id -> Uuid,
+        entity -> Text,
+        definition_id -> Nullable<Uuid>,
+        number -> Nullable<BigInt>,
+        position -> BigInt,
+        after_id -> Nullable<Uuid>,
+        is_walking -> Bool,
+        scored -> BigInt,
+        to_score -> BigInt,
     }
 }
 

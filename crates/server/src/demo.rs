@@ -7,10 +7,11 @@ use rapport_domain::{
     activity::{
         note::NewNote,
         parent::{Parent, ParentKind},
-        task::NewTask,
+        task::{NewTask, TaskAction},
     },
     commerce::connection::{ConnectionKind, NewConnection},
     id::{CompanyId, ContactId, TeamId},
+    insight::score_definition::NewScoreDefinition,
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
     sales::{
@@ -29,6 +30,7 @@ use rapport_persistence::{
     Db, Scope,
     activity::{notes, tasks},
     commerce::connections,
+    insight::score_definitions,
     people::{companies, contacts},
     sales::{assignment_rules, capture_forms, exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
     workspace::{
@@ -187,12 +189,22 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
             let asked: ConvertLead = read(json!({"opportunity": {"values": {"close_date": "2027-03-31"}}}))?;
             db.write(&scope, move |writer| leads::conversion::convert(writer, id, None, &asked)).await?;
         }
+        if index == 0 {
+            let visit =
+                json!({"name": "Visit to the bakery", "type": "visit", "parent": {"kind": "lead", "id": id.uuid()}});
+            let visit: NewTask = read(visit)?;
+            let visit = db.write(&scope, move |writer| tasks::create(writer, visit.clone())).await?.id;
+            db.write(&scope, move |writer| tasks::act(writer, visit, None, TaskAction::Complete)).await?;
+        }
     }
     for (index, product) in sample_products().into_iter().enumerate() {
         let mut new: NewProduct = read(product)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
         db.write(&scope, move |writer| products::create(writer, new)).await?;
     }
+    let scores: NewScoreDefinition = read(sample_scores())?;
+    let scores = db.write(&scope, move |writer| score_definitions::create(writer, scores)).await?;
+    db.write(&scope, move |writer| score_definitions::publish(writer, scores.id, None)).await?;
     let rates: ExchangeRateList = read(sample_rates())?;
     db.write(&scope, move |writer| exchange_rates::load(writer, rates.clone())).await?;
     Ok(())
@@ -404,6 +416,28 @@ fn sample_leads() -> Vec<(Value, Option<&'static str>)> {
             None,
         ),
     ]
+}
+
+/// What makes leads promising.
+fn sample_scores() -> Value {
+    let lead = |condition: Value| json!({"version": 1, "entity": "lead", "where": condition});
+    let chosen =
+        |field: &str, values: Value| lead(json!({"type": "choice", "field": field, "op": "in", "values": values}));
+    let talks = json!({"version": 1, "entity": "task", "tz": "Europe/Berlin", "where":
+        {"type": "choice", "field": "type", "op": "in", "values": ["call", "meeting", "visit"]}});
+    json!({"name": "Promising leads", "entity": "lead", "groups": [
+        {"kind": "fit", "key": "origin", "name": "Where they come from", "max": 40, "rules": [
+            {"key": "met", "name": "Met in person", "points": 25,
+                "when": chosen("lead_source", json!(["trade_show", "referral", "walk_in"]))},
+            {"key": "hot", "name": "Said to be hot", "points": 20, "when": chosen("rating", json!(["hot"]))},
+            {"key": "no_mail", "name": "Without an e-mail address", "points": -10,
+                "when": lead(json!({"type": "present", "field": "email", "value": false}))}
+        ]},
+        {"kind": "engagement", "key": "talks", "name": "Calls and visits", "max": 60, "rules": [
+            {"key": "talked", "points": 15, "relation": "tasks", "at": "completed_at", "where": talks,
+                "per": "distinct_day", "decay": {"kind": "half_life", "days": 30}}
+        ]}
+    ]})
 }
 
 fn sample_products() -> Vec<Value> {

@@ -1,9 +1,9 @@
 //! What happens on its own: the sequencer, which gives journal entries their places in the change feed and lets old ones leave
-//! it, and the upkeep of the search indexes.
+//! it, the upkeep of the search indexes, and the scores of leads.
 
 use std::time::Duration;
 
-use rapport_persistence::{Db, idempotency, sales::capture_forms, sequencer};
+use rapport_persistence::{Db, idempotency, insight::scoring, sales::capture_forms, sequencer};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -17,6 +17,9 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// How often what is old is forgotten.
 const BETWEEN_FORGETTING: Duration = Duration::from_secs(3600);
+
+/// How often to look for leads whose scores are due. Those of which this process has told the feed are noticed at once.
+const SCORING: Duration = Duration::from_secs(1);
 
 /// How often to look for entries that are to leave the change feed.
 const RETIRING: Duration = Duration::from_secs(60);
@@ -48,7 +51,33 @@ impl Beside {
 }
 
 /// Works until `stop` turns true. Any number of workers may run: they take turns.
-pub async fn run(db: Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
+pub async fn run(db: Db, options: WorkerOptions, stop: watch::Receiver<bool>) {
+    tokio::join!(feed(&db, options, stop.clone()), score(&db, stop));
+}
+
+/// Keeps the scores of leads up to date, beside the feed: nobody waits for a place in it because leads are scored.
+async fn score(db: &Db, mut stop: watch::Receiver<bool>) {
+    let mut positions = db.positions();
+    while !*stop.borrow() {
+        positions.mark_unchanged();
+        let pause = match scoring::advance(db).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => SCORING,
+            Err(error) => {
+                tracing::warn!(%error, "leads are not scored");
+                AFTER_FAILURE
+            }
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = positions.changed(), if pause == SCORING => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Gives entries their places in the feed, and tidies up.
+async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
     let mut forgotten: Option<Instant> = None;
     let mut busy_since_tidying = false;
     let mut retire_at = Instant::now();
@@ -56,19 +85,19 @@ pub async fn run(db: Db, options: WorkerOptions, mut stop: watch::Receiver<bool>
     while !*stop.borrow() {
         if forgotten.is_none_or(|last| last.elapsed() > BETWEEN_FORGETTING) {
             forgotten = Some(Instant::now());
-            forget(&db).await;
+            forget(db).await;
         }
         if retire_at <= Instant::now() {
-            retire_at = retire(&db, options.feed_retention).await;
+            retire_at = retire(db, options.feed_retention).await;
         }
-        let pause = match sequencer::number(&db).await {
+        let pause = match sequencer::number(db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
                 if numbered.unwrap_or_default() > 0 {
                     (busy_since_tidying, last_busy) = (true, Instant::now());
                 } else if busy_since_tidying && last_busy.elapsed() > QUIET {
                     busy_since_tidying = false;
-                    tidy(&db).await;
+                    tidy(db).await;
                 }
                 options.beside.interval()
             }

@@ -104,6 +104,8 @@ fn without_its_permission_every_operation_is_forbidden() {
             // And what becomes of it is created, or deleted again.
             "convert_lead" => vec![scope, "contacts:create", "opportunities:create"],
             "unconvert_lead" => vec![scope, "contacts:delete"],
+            // Rules name fields, which one has to be able to read.
+            "create_score_definition" | "publish_score_definition" => vec![scope, "leads:read"],
             "transfer_user" => vec![
                 scope,
                 "contacts:write",

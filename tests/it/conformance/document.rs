@@ -216,6 +216,7 @@ const NEVER_CHANGED: &[(&str, &str)] = &[
     ("LostReason", "key"),
     ("Opportunity", "pipeline_id"),
     ("Opportunity", "stage_id"),
+    ("ScoreDefinition", "entity"),
     ("View", "resource"),
 ];
 
@@ -320,6 +321,8 @@ fn operations_of_a_resource_are_named_alike() {
             ("GET", [_, id]) if id.starts_with('{') => "get",
             ("PATCH", _) => "update",
             ("DELETE", _) => "delete",
+            // There is one of each record.
+            ("GET", [_, _, "score" | "quality"]) => "get",
             ("GET", [_, _, _]) => "list",
             ("POST", [_, _, action]) => action,
             ("POST", [_]) => "create",

@@ -57,6 +57,7 @@ enum Row {
     ReportPipeline,
     /// A report that counts opportunities, and tells of these fields.
     Report(&'static str, &'static [&'static str]),
+    ScoreQuality,
     ListShares,
     CreateShare,
     GetShare,
@@ -217,6 +218,18 @@ const TABLE: &[(&str, Row)] = &[
     ("reopen_opportunity", Row::Act("opportunities", "reopen", "reopen")),
     ("list_opportunity_stage_history", Row::Told("opportunities", "stage_history", &["stage_id"])),
     ("list_opportunity_close_date_history", Row::Told("opportunities", "close_date_history", &["close_date"])),
+    ("list_score_definitions", Row::Apart),
+    ("create_score_definition", Row::Behind("sales_settings:write")),
+    ("get_score_definition", Row::Apart),
+    ("update_score_definition", Row::Behind("sales_settings:write")),
+    ("delete_score_definition", Row::Behind("sales_settings:write")),
+    ("publish_score_definition", Row::Behind("sales_settings:write")),
+    ("archive_score_definition", Row::Behind("sales_settings:write")),
+    ("list_score_definition_history", Row::Apart),
+    ("list_score_definition_versions", Row::Apart),
+    ("get_score_definition_quality", Row::ScoreQuality),
+    ("get_lead_score", Row::Told("leads", "score", &["score"])),
+    ("list_lead_score_changes", Row::Told("leads", "score_history", &["score"])),
     ("list_pipelines", Row::Apart),
     ("create_pipeline", Row::Behind("sales_settings:write")),
     ("get_pipeline", Row::Apart),
@@ -370,6 +383,7 @@ impl Case<'_> {
                 Row::MyTasks => self.my_tasks(),
                 Row::ReportPipeline => self.report_pipeline(),
                 Row::Report(report, fields) => self.report(report, fields),
+                Row::ScoreQuality => self.score_quality(),
                 Row::Changes => self.changes(),
                 Row::StreamOfChanges => self.stream_of_changes(),
                 Row::ListShares => self.list_shares(),
@@ -922,6 +936,17 @@ impl Case<'_> {
     }
 
     /// A report counts what the caller may see, and needs the fields that it tells of.
+    fn score_quality(&self) {
+        // A draft: to publish it would score the leads of the world while others look at them.
+        let known = self.world.admin.all("/v1/score_definitions").into_iter().next();
+        let new = || self.world.admin.create("/v1/score_definitions", &samples::body("NewScoreDefinition", "quality"));
+        let id = known.unwrap_or_else(new)["id"].as_str().unwrap().to_owned();
+        let answer = self.world.caller.get(&format!("/v1/score_definitions/{id}/quality"));
+        let is_open = ["score", "converted_at"].iter().all(|field| self.mask.shows("leads", field));
+        let status = if self.rule("leads").sees_none() || !is_open { 403 } else { 200 };
+        self.expect("get_score_definition_quality", None, &answer, status);
+    }
+
     fn report_pipeline(&self) {
         let rule = self.rule("opportunities");
         let needed = ["stage_class", "stage_entered_at", "amount", "currency", "probability"];

@@ -47,6 +47,8 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "LoseOpportunity" => json!({"lost_reason_id": NOBODY}),
         "NewPipeline" => json!({"name": unique, "allow_backward": false, "allow_skip": false}),
         "PipelinePatch" => json!({"name": unique}),
+        "NewScoreDefinition" => json!({"name": unique, "entity": "lead", "groups": [score_group("fit")]}),
+        "ScoreDefinitionPatch" => json!({"name": unique}),
         "StageTransfer" => json!({"from_stage_id": NOBODY, "to_stage_id": NOBODY}),
         "ProductSearch" => json!({"filter": filter("product", unique), "limit": 1}),
         "FilterInquiry" => json!({"filter": filter("contact", unique)}),
@@ -113,6 +115,12 @@ pub fn body(schema: &str, unique: &str) -> Value {
 
 fn rate() -> Value {
     json!({"from_currency": "EUR", "to_currency": "USD", "rate": "1.0842", "valid_from": "2026-11-20"})
+}
+
+/// A group of a score definition with a rule.
+pub fn score_group(key: &str) -> Value {
+    let rule = json!({"key": "named", "points": 5, "when": filter("lead", "something")});
+    json!({"kind": "fit", "key": key, "name": "What it is", "max": 40, "rules": [rule]})
 }
 
 /// A name for programs.

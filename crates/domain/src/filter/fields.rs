@@ -208,12 +208,15 @@ fn of_every_record(entity: Entity) -> Vec<Field> {
         field("version", Kind::Number, IndexClass::None),
         field("created_at", Kind::Instant, IndexClass::Btree),
         field("updated_at", Kind::Instant, IndexClass::Btree),
-        field("created_by", Kind::Choice(Options::Ids), IndexClass::None),
+        match entity {
+            // Leads have so many columns that these stand among what is only shown.
+            Entity::Lead => detail(entity, "created_by", Kind::Choice(Options::Ids)),
+            _ => field("created_by", Kind::Choice(Options::Ids), IndexClass::None),
+        },
         field("updated_by", Kind::Choice(Options::Ids), IndexClass::None),
         field("owner_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         field("team_id", Kind::Choice(Options::Ids), IndexClass::Btree),
         match entity {
-            // Leads have so many columns that it stands among what is only shown.
             Entity::Lead => detail(entity, "source", Kind::Choice(Options::Words(SOURCES))),
             _ => field("source", Kind::Choice(Options::Words(SOURCES)), IndexClass::None),
         },
@@ -389,6 +392,7 @@ fn of_leads() -> Vec<Field> {
         column(entity, "status_entered_at", Kind::Instant, IndexClass::None),
         column(entity, "lead_source", Kind::Choice(Options::Words(LEAD_SOURCES)), IndexClass::Btree),
         column(entity, "rating", Kind::Choice(Options::Words(LEAD_RATINGS)), IndexClass::Btree),
+        column(entity, "score", Kind::Number, IndexClass::Btree),
         folded(entity, "industry", IndexClass::None),
         detail(entity, "employee_range", Kind::Choice(Options::Words(EMPLOYEE_RANGES))),
         Field {

@@ -335,6 +335,7 @@ fn of_lead(lead: &Lead, field: &str) -> Value {
         "status_entered_at" => Value::Instant(lead.status_entered_at),
         "lead_source" => word(lead.lead_source.as_ref()),
         "rating" => word(lead.rating.as_ref()),
+        "score" => lead.score.map_or(Value::Missing, |score| Value::Number(score.into())),
         "industry" => text(lead.industry.as_ref()),
         "employee_range" => word(lead.employee_range.as_ref()),
         "expected_amount" => match (lead.expected_amount, &lead.currency) {

@@ -127,6 +127,10 @@ pub struct Lead {
     pub lead_source: Option<LeadSource>,
     /// How promising the lead is.
     pub rating: Option<LeadRating>,
+    /// How many points the rules of the published score definition give it; null where there is none, and until the lead is
+    /// scored, a moment after it was written. A score that changes makes no new version.
+    #[schema(example = 42)]
+    pub score: Option<i64>,
     /// Line of business, in words.
     #[schema(example = "Confectionery")]
     pub industry: Option<String>,
@@ -252,6 +256,7 @@ impl Lead {
         "status_entered_at",
         "lead_source",
         "rating",
+        "score",
         "industry",
         "employee_range",
         "expected_amount",
@@ -342,6 +347,7 @@ impl Lead {
             status_entered_at: stamp.at,
             lead_source: new.lead_source,
             rating: new.rating,
+            score: None,
             industry: new.industry,
             employee_range: new.employee_range,
             expected_amount: new.expected_amount,

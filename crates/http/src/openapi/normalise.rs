@@ -91,10 +91,8 @@ fn name_variants(document: &mut Value) {
             mapping.insert(word.clone(), json!(reference));
             let Some(schema) = reference.rsplit('/').next().and_then(|name| schemas.get_mut(name)) else { continue };
             let mut properties = Map::new();
-            properties.insert(
-                tag.clone(),
-                json!({"type": "string", "description": "Which kind of condition this is.", "enum": [word]}),
-            );
+            properties
+                .insert(tag.clone(), json!({"type": "string", "description": "Which kind this is.", "enum": [word]}));
             properties.extend(schema["properties"].as_object().cloned().unwrap_or_default());
             schema["properties"] = Value::Object(properties);
             let required = schema["required"].as_array().cloned().unwrap_or_default();

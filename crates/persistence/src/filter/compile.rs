@@ -235,7 +235,7 @@ impl<'r> Compiler<'r> {
 }
 
 /// The table of an entity. Subqueries name it anew, so it always means the innermost one.
-pub(super) fn table(entity: Entity) -> &'static str {
+pub(crate) fn table(entity: Entity) -> &'static str {
     entity.resource().as_str()
 }
 
@@ -252,7 +252,7 @@ pub(super) fn currency(field: &Field) -> Option<String> {
 }
 
 /// The value of a field as SQL, in the type in which it is compared.
-pub(super) fn expression(field: &Field) -> String {
+pub(crate) fn expression(field: &Field) -> String {
     let table = table(field.entity);
     let cast = match field.kind {
         Kind::Number => "::numeric",

@@ -135,7 +135,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("companies.created_at", "companies.id", sort.direction),
         SortKey::UpdatedAt => order!("companies.updated_at", "companies.id", sort.direction),
         SortKey::Name => order!("companies.sort_name", "companies.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -403,7 +403,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "companies", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_company)
         }
-        SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

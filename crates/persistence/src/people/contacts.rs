@@ -140,7 +140,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("contacts.created_at", "contacts.id", sort.direction),
         SortKey::UpdatedAt => order!("contacts.updated_at", "contacts.id", sort.direction),
         SortKey::Name => order!("contacts.sort_name", "contacts.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -446,7 +446,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "contacts", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
         }
-        SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

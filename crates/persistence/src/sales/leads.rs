@@ -2,6 +2,7 @@
 
 mod assign;
 mod bulk;
+mod by_score;
 mod captured;
 pub mod conversion;
 pub mod duplicates;
@@ -142,6 +143,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("leads.created_at", "leads.id", sort.direction),
         SortKey::UpdatedAt => order!("leads.updated_at", "leads.id", sort.direction),
         SortKey::Name => order!("leads.sort_name", "leads.id", sort.direction),
+        SortKey::Score => order!("leads.score", "leads.id", sort.direction),
         SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
@@ -483,6 +485,9 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "leads", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_lead)
         }
+        SortKey::Score => by_score::page(reader, request, direction, &lanes, |reader, within| {
+            filtered(reader, wanted, search, within)
+        }),
         SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;

@@ -145,7 +145,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("opportunities.created_at", "opportunities.id", sort.direction),
         SortKey::UpdatedAt => order!("opportunities.updated_at", "opportunities.id", sort.direction),
         SortKey::Name => order!("opportunities.sort_name", "opportunities.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -551,7 +551,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "opportunities", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_opportunity)
         }
-        SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

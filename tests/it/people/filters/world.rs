@@ -39,7 +39,7 @@ use rapport_persistence::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Caller, Chance, Workspace, in_database_at};
+use crate::harness::{Caller, Chance, Workspace, change_database, in_database_at};
 
 pub struct World {
     workspace: Workspace,
@@ -227,6 +227,10 @@ impl World {
                 db.read(&scope, move |reader| opportunities::list(reader, &of_opportunities)).await.unwrap();
             assert!(opportunities.next_cursor.is_none());
             assert!(contacts.next_cursor.is_none() && companies.next_cursor.is_none() && tasks.next_cursor.is_none());
+            change_database(&format!(
+                "UPDATE leads SET score = length(details ->> 'name') - 8 WHERE rating IS NOT NULL AND workspace_id = '{}'",
+                scope.workspace()
+            ));
             let of_leads = LeadQuery { limit: Some(200), ..LeadQuery::default() };
             let leads = db.read(&scope, move |reader| leads::list(reader, &of_leads)).await.unwrap();
             assert!(leads.next_cursor.is_none());

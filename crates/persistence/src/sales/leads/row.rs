@@ -14,7 +14,7 @@ use rapport_domain::{
     sales::lead::{Lead, Utm},
     workspace::custom_field::CustomValues,
 };
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use uuid::Uuid;
@@ -28,7 +28,6 @@ pub(crate) const COLUMNS: &[&str] = &[
     "version",
     "created_at",
     "updated_at",
-    "created_by",
     "updated_by",
     "deleted_at",
     "owner_id",
@@ -66,7 +65,6 @@ pub(crate) struct Row {
     pub(crate) version: i64,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
     updated_by: Option<Uuid>,
     deleted_at: Option<DateTime<Utc>>,
     owner_id: Option<Uuid>,
@@ -93,12 +91,17 @@ pub(crate) struct Row {
     latitude: Option<f64>,
     longitude: Option<f64>,
     folded: Json<BTreeMap<String, String>>,
+    /// Written by whoever scores leads, and by nobody else: a write that was read before must not bring an old one back.
+    #[diesel(skip_insertion, skip_update)]
+    #[serde(skip)]
+    pub(super) score: Option<Decimal>,
 }
 
 /// What is only shown. What is missing or empty is left out: less for the database to read and to keep.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Details {
+    created_by: Option<Uuid>,
     source: Source,
     source_channel: Option<Channel>,
     name: String,
@@ -133,7 +136,6 @@ impl Row {
             version: lead.version,
             created_at: lead.created_at,
             updated_at: lead.updated_at,
-            created_by: lead.created_by,
             updated_by: lead.updated_by,
             deleted_at: lead.deleted_at,
             owner_id: lead.owner_id.map(UserId::uuid),
@@ -159,7 +161,9 @@ impl Row {
             latitude: place.and_then(|place| place.latitude),
             longitude: place.and_then(|place| place.longitude),
             folded: Json(lead.folded()),
+            score: lead.score.map(Decimal::from),
             details: Json(Details {
+                created_by: lead.created_by,
                 source: lead.source,
                 source_channel: lead.source_channel,
                 name: lead.name.clone(),
@@ -191,7 +195,7 @@ impl Row {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
-            created_by: self.created_by,
+            created_by: details.created_by,
             updated_by: self.updated_by,
             deleted_at: self.deleted_at,
             owner_id: self.owner_id.map(UserId::from_uuid),
@@ -217,6 +221,7 @@ impl Row {
             status_entered_at: self.status_entered_at,
             lead_source: codes::optional(self.lead_source.as_deref())?,
             rating: codes::optional(self.rating.as_deref())?,
+            score: self.score.and_then(|score| score.to_i64()),
             industry: details.industry,
             employee_range: details.employee_range,
             expected_amount: self.expected_amount.map(|amount| amount.normalize()),

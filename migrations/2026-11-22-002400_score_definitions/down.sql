@@ -1,0 +1,1 @@
+DROP TABLE scorings, score_versions, score_definitions;
