@@ -55,7 +55,7 @@ expect((await upsert()).data?.result === "created" && (await upsert()).data?.res
 done("upserted by external id, twice");
 
 const lead = there((await createLead({ body: { last_name: run, company_name: `${run} Ltd` } })).data, "no lead");
-const conversion = there((await convertLead({ path: { lead_id: lead.id }, body: { opportunity: { name: run } } })).data, "no conversion");
+const conversion = there((await convertLead({ path: { lead_id: lead.id }, body: { opportunity: { values: { name: run } } } })).data, "no conversion");
 done("converted a lead");
 
 const opportunity_id = there(conversion.opportunity_id, "no opportunity");

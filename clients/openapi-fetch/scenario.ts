@@ -61,7 +61,7 @@ done("upserted by external id, twice");
 
 const lead = there((await rapport.POST("/v1/leads", { body: { last_name: run, company_name: `${run} Ltd` } })).data, "no lead");
 const conversion = there(
-  (await rapport.POST("/v1/leads/{lead_id}/convert", { params: { path: { lead_id: lead.id } }, body: { opportunity: { name: run } } })).data,
+  (await rapport.POST("/v1/leads/{lead_id}/convert", { params: { path: { lead_id: lead.id } }, body: { opportunity: { values: { name: run } } } })).data,
   "no conversion",
 );
 done("converted a lead");

@@ -104,7 +104,8 @@ public final class Scenario {
 
         LeadsApi leads = new LeadsApi(rapport);
         Lead lead = leads.createLead(new NewLead().lastName(run).companyName(run + " Ltd"), null, null, null);
-        NewLeadConversion wanted = new NewLeadConversion().opportunity(new NewOpportunity().name(run));
+        ConvertToOpportunity deal = new ConvertToOpportunity().values(new OpportunityPatch().name(run));
+        ConvertLead wanted = new ConvertLead().opportunity(deal);
         LeadConversion conversion = leads.convertLead(lead.getId(), wanted, null, null, null);
         done("converted a lead");
 

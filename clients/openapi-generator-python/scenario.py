@@ -106,7 +106,8 @@ assert [upsert().result, upsert().result] == ["created", "unchanged"]
 done("upserted by external id, twice")
 
 lead = leads.create_lead(models.NewLead(last_name=run, company_name=f"{run} Ltd"))
-conversion = leads.convert_lead(lead.id, models.NewLeadConversion(opportunity=models.NewOpportunity(name=run)))
+wanted = models.ConvertLead(opportunity=models.ConvertToOpportunity(values=models.OpportunityPatch(name=run)))
+conversion = leads.convert_lead(lead.id, wanted)
 done("converted a lead")
 
 opportunity_id = conversion.opportunity_id

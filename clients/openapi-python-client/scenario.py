@@ -119,11 +119,8 @@ assert [upsert().result.value, upsert().result.value] == ["created", "unchanged"
 done("upserted by external id, twice")
 
 lead = went_well(create_lead.sync_detailed(client=rapport, body=models.NewLead(last_name=run, company_name=f"{run} Ltd")))
-conversion = went_well(
-    convert_lead.sync_detailed(
-        lead.id, client=rapport, body=models.NewLeadConversion(opportunity=models.NewOpportunity(name=run))
-    )
-)
+wanted = models.ConvertLead(opportunity=models.ConvertToOpportunity(values=models.OpportunityPatch(name=run)))
+conversion = went_well(convert_lead.sync_detailed(lead.id, client=rapport, body=wanted))
 done("converted a lead")
 
 opportunity_id = conversion.opportunity_id

@@ -64,7 +64,7 @@ done("upserted by external id, twice");
 
 const lead = await createLead({ last_name: run, company_name: `${run} Ltd` }, undefined, as);
 expect(lead.status === 201, "no lead");
-const conversion = await convertLead(lead.data.id, { opportunity: { name: run } }, undefined, as);
+const conversion = await convertLead(lead.data.id, { opportunity: { values: { name: run } } }, undefined, as);
 expect(conversion.status === 200, "no conversion");
 done("converted a lead");
 

@@ -65,7 +65,7 @@ expect((await upsert()).result === "created" && (await upsert()).result === "unc
 done("upserted by external id, twice");
 
 const lead = await leads.createLead({ newLead: { lastName: run, companyName: `${run} Ltd` } });
-const conversion = await leads.convertLead({ leadId: lead.id, newLeadConversion: { opportunity: { name: run } } });
+const conversion = await leads.convertLead({ leadId: lead.id, convertLead: { opportunity: { values: { name: run } } } });
 done("converted a lead");
 
 const opportunityId = there(conversion.opportunityId, "no opportunity");

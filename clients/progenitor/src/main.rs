@@ -10,9 +10,10 @@ use std::{collections::HashSet, env, fmt::Debug, time::Duration};
 use client::{
     Client, ClientInfo,
     types::{
-        AllNode, AllNodeType, ContactBatch, ContactOperation, ContactPatch, ContactRelation, ContactSearch, CreateContactOperation,
+        AllNode, AllNodeType, ContactBatch, ContactOperation, ContactPatch, ContactRelation, ContactSearch, ConvertLead,
+        ConvertToOpportunity, CreateContactOperation,
         CreateContactOperationOp, Entity, FeedStart, Filter, Login, MoveOpportunity, NewCompany, NewContact, NewLead,
-        NewLeadConversion, NewOpportunity, NotNode, NotNodeType, PresentNode, PresentNodeType, Problem, StageClass, TextNode,
+        NotNode, NotNodeType, OpportunityPatch, PresentNode, PresentNodeType, Problem, StageClass, TextNode,
         TextNodeType, TextOperator, WinOpportunity,
     },
 };
@@ -127,8 +128,9 @@ async fn main() -> Result<(), Failure> {
 
     let lead = NewLead::builder().last_name(run.parse::<client::types::NewLeadLastName>()?).company_name(run.parse::<client::types::NewLeadCompanyName>()?);
     let lead = rapport.create_lead().body(lead).send().await?.into_inner();
-    let opportunity: NewOpportunity = NewOpportunity::builder().name(run.as_str()).try_into()?;
-    let wanted = NewLeadConversion::builder().opportunity(opportunity);
+    let values: OpportunityPatch = OpportunityPatch::builder().name(run.parse::<client::types::OpportunityPatchName>().ok()).try_into()?;
+    let deal: ConvertToOpportunity = ConvertToOpportunity::builder().values(values).try_into()?;
+    let wanted = ConvertLead::builder().opportunity(deal);
     let conversion = rapport.convert_lead().lead_id(lead.id).body(wanted).send().await?.into_inner();
     steps.done("converted a lead");
 
