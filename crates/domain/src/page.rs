@@ -123,7 +123,9 @@ impl FromStr for RecordSort {
             ("score", _) => SortKey::Score,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
             _ => {
-                return Err("lists are sorted by created_at, updated_at, name, due_at, pinned, score or a custom field");
+                return Err(
+                    "lists are sorted by created_at, updated_at, name, due_at, pinned, score or a custom field",
+                );
             }
         };
         Ok(Self { key, direction })

@@ -160,6 +160,7 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
             let mut rule = body(schema, unique);
             rule["user_ids"] = json!([caller.create("/v1/users", &user)["id"]]);
             rule
+        }
         "NewNote" | "NotePatch" => {
             let mut note = body(schema, unique);
             note["parent"]["id"] = caller.create("/v1/companies", &body("NewCompany", unique))["id"].clone();
