@@ -722,6 +722,26 @@ fn tasks_about_the_lead_go_over_to_the_contact_and_back() {
 }
 
 #[test]
+fn notes_about_the_lead_go_over_to_the_contact_and_back() {
+    let (_, admin) = workspace();
+    let lead = anna(&admin);
+    let write = |kind: &str, id: &Value| {
+        admin.create("/v1/notes", &json!({"body": "Likes tea.", "parent": {"kind": kind, "id": id}}))
+    };
+    let note = write("lead", &lead["id"])["id"].clone();
+    let conversion = converted(&admin, &lead, &json!({}));
+    let parent = || read(&admin, "notes", &note)["parent"].clone();
+    assert_eq!(parent(), json!({"kind": "contact", "id": conversion["contact_id"]}));
+    let made_since = write("contact", &conversion["contact_id"]);
+    let refused = unconvert(&admin, &lead);
+    refused.expect_problem(409, "conflict");
+    assert_eq!(errors(&refused).len(), 1);
+    admin.delete(&format!("/v1/notes/{}", id(&made_since))).expect(204);
+    unconvert(&admin, &lead).expect(200);
+    assert_eq!(parent(), json!({"kind": "lead", "id": lead["id"]}));
+}
+
+#[test]
 fn those_who_convert_one_lead_at_once_take_turns() {
     let (_, admin) = workspace();
     for _ in 0..5 {

@@ -27,6 +27,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::bulk::{batch, upsert};
+pub(crate) use self::bulk::{bring_back, bring_over};
 use self::row::Row;
 use super::parents::{Parents, require_whole_parent, with_parent};
 use crate::{

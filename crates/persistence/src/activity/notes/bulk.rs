@@ -1,9 +1,12 @@
 //! Many notes at once: batches, and upserts by external id.
 
-use diesel::{PgConnection, dsl::sql, prelude::*, sql_types};
+use diesel::{PgConnection, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
-    activity::note::{NewNote, Note, NotePatch},
+    activity::{
+        note::{NewNote, Note, NotePatch},
+        parent::Parent,
+    },
     id::{NoteId, TeamId, UserId},
     record::{ExternalId, Stamp},
     workspace::custom_field::CustomValues,
@@ -19,7 +22,8 @@ use crate::{
     Reader, StoreError, Writer,
     activity::parents::with_parent,
     batch::{self, Operation, Outcome, Results, Upsert},
-    bulk::{Bulk, Locked, Place, Referenced, References},
+    bulk::{Bulk, Locked, Pending, Place, Referenced, References},
+    codes,
     people::Deleted,
     schema::notes,
     visibility::{IsWithin, Policy},
@@ -160,4 +164,43 @@ impl Bulk for Note {
         let rows: Vec<(Row, bool)> = Locked(found).load(writer.pg())?;
         rows.into_iter().map(|(row, may_change)| Ok((row.into_note()?, may_change))).collect()
     }
+}
+
+/// Lets the notes about one record be about another, also those that the caller may not see, and names them: it is a change of
+/// what they are about, not of single notes.
+pub(crate) fn bring_over(writer: &mut Writer<'_>, from: Parent, to: Parent) -> Result<Vec<Uuid>, StoreError> {
+    let living = about(writer, from).filter(notes::deleted_at.is_null());
+    let living: Vec<Row> = Locked(living.order(notes::id).select(Row::as_select())).load(writer.pg())?;
+    let ids = living.iter().map(|row| row.id).collect();
+    give_parent(writer, living, to)?;
+    Ok(ids)
+}
+
+/// Lets those of these notes that are still about the one record be about the other again, also what was deleted since.
+pub(crate) fn bring_back(writer: &mut Writer<'_>, ids: &[Uuid], from: Parent, to: Parent) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let still = about(writer, from).filter(notes::id.eq_any(ids.to_vec()));
+    let still: Vec<Row> = Locked(still.order(notes::id).select(Row::as_select())).load(writer.pg())?;
+    give_parent(writer, still, to)
+}
+
+fn about(writer: &Writer<'_>, parent: Parent) -> notes::BoxedQuery<'static, Pg> {
+    notes::table
+        .filter(notes::workspace_id.eq(writer.workspace()))
+        .filter(notes::parent_id.eq(parent.id))
+        .filter(notes::parent_kind.eq(codes::word(&parent.kind)))
+        .into_boxed()
+}
+
+fn give_parent(writer: &mut Writer<'_>, rows: Vec<Row>, to: Parent) -> Result<(), StoreError> {
+    let (stamp, mut pending) = (writer.stamp(), Pending::<Note>::new());
+    for row in rows {
+        let before = row.into_note()?;
+        let mut after = Note { parent: to, ..before.clone() };
+        after.advance(stamp);
+        pending.update(writer, "updated", (&before, &after), stamp, None);
+    }
+    pending.flush(writer)
 }

@@ -34,7 +34,7 @@ use self::kept::Kept;
 use super::{change, get_to_change, require_status_open, shown};
 use crate::{
     StoreError, Writer,
-    activity::tasks,
+    activity::{notes, tasks},
     bulk::Bulk,
     error::unknown_reference,
     people::{Deleted, companies, contacts, duplicates::lock_keys},
@@ -121,6 +121,7 @@ fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), S
     if let Some(record) = kept.record(ConversionTarget::Contact) {
         let contact = contact_as_parent(ContactId::from_uuid(record.id));
         tasks::bring_back(writer, kept.moved_tasks(), contact, lead_as_parent(lead))?;
+        notes::bring_back(writer, kept.moved_notes(), contact, lead_as_parent(lead))?;
     }
     // In the order in which they refer to each other.
     for target in [ConversionTarget::Opportunity, ConversionTarget::Contact, ConversionTarget::Company] {
@@ -221,7 +222,8 @@ impl Conversion {
         let (contact, works_for) = self.contact(writer, asked, company)?;
         let opportunity = self.opportunity(writer, asked, contact, company.or(works_for))?;
         let became = Became { contact, company, opportunity };
-        self.kept.moved(tasks::bring_over(writer, lead_as_parent(self.lead.id), contact_as_parent(contact))?);
+        let (from, to) = (lead_as_parent(self.lead.id), contact_as_parent(contact));
+        self.kept.moved(tasks::bring_over(writer, from, to)?, notes::bring_over(writer, from, to)?);
         self.kept.not_carried(self.carrying.not_carried(&self.lead, &self.grants));
         let status = asked.status.as_deref();
         let lead = change(writer, self.lead.id, Deleted::Exclude, None, "converted", |writer, lead, stamp| {

@@ -29,6 +29,9 @@ struct Details {
     /// Tasks that were about the lead.
     #[serde(default)]
     moved_tasks: Vec<Uuid>,
+    /// Notes that were about the lead.
+    #[serde(default)]
+    moved_notes: Vec<Uuid>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -76,12 +79,17 @@ impl Kept {
         &self.details.records
     }
 
-    pub(super) fn moved(&mut self, tasks: Vec<Uuid>) {
+    pub(super) fn moved(&mut self, tasks: Vec<Uuid>, notes: Vec<Uuid>) {
         self.details.moved_tasks = tasks;
+        self.details.moved_notes = notes;
     }
 
     pub(super) fn moved_tasks(&self) -> &[Uuid] {
         &self.details.moved_tasks
+    }
+
+    pub(super) fn moved_notes(&self) -> &[Uuid] {
+        &self.details.moved_notes
     }
 
     pub(super) fn given_to_contact(&self) -> &ContactPart {

@@ -23,6 +23,7 @@ type Way = (Resource, &'static str, &'static str);
 const TO_CONTACT: &[Way] = &[
     (Resource::Opportunities, "opportunities", "contact_ids <> '{}' AND contact_ids @> ARRAY[$2]"),
     (Resource::Tasks, "tasks", "parent_id = $2 AND parent_kind = 'contact'"),
+    (Resource::Notes, "notes", "parent_id = $2 AND parent_kind = 'contact'"),
     (Resource::Leads, "other leads that became the same", "converted_contact_id = $2"),
 ];
 
@@ -31,10 +32,14 @@ const TO_COMPANY: &[Way] = &[
     (Resource::Companies, "companies that it owns", "parent_id = $2"),
     (Resource::Opportunities, "opportunities", "company_id = $2"),
     (Resource::Tasks, "tasks", "parent_id = $2 AND parent_kind = 'company'"),
+    (Resource::Notes, "notes", "parent_id = $2 AND parent_kind = 'company'"),
     (Resource::Leads, "other leads that became the same", "converted_company_id = $2"),
 ];
 
-const TO_OPPORTUNITY: &[Way] = &[(Resource::Tasks, "tasks", "parent_id = $2 AND parent_kind = 'opportunity'")];
+const TO_OPPORTUNITY: &[Way] = &[
+    (Resource::Tasks, "tasks", "parent_id = $2 AND parent_kind = 'opportunity'"),
+    (Resource::Notes, "notes", "parent_id = $2 AND parent_kind = 'opportunity'"),
+];
 
 /// What stands in the way of taking a conversion back. The records that the lead became are held from now on.
 pub(super) fn of(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<Vec<Obstacle>, StoreError> {
@@ -94,6 +99,7 @@ fn references(
     };
     let mut own = vec![lead.uuid()];
     own.extend(kept.moved_tasks());
+    own.extend(kept.moved_notes());
     own.extend(kept.records().iter().filter(|other| goes_along(kept, other)).map(|other| other.id));
     let mut obstacles = Vec::new();
     for (resource, by, condition) in ways {
