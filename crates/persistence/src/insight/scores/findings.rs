@@ -106,7 +106,7 @@ impl Rules {
         let mut found: HashMap<Uuid, Findings> = HashMap::new();
         for rules in self.rules.chunks(RULES_AT_ONCE) {
             let question = Question { rules, workspace: reader.workspace(), ids, as_of };
-            let rows: Vec<(i32, Uuid, Option<Uuid>, Option<DateTime<Utc>>)> = question.load(reader.pg())?;
+            let rows: Vec<Line> = question.load(reader.pg())?;
             for (index, lead, event, at) in rows {
                 let Some(rule) = rules.get(index as usize) else { continue };
                 let of_lead = found.entry(lead).or_default();
@@ -128,6 +128,9 @@ fn along(rule: &EngagementRule) -> Option<Looks> {
     let field = Catalogue::standard().field(relation.to, &rule.at)?;
     Some(Looks::Along(relation, filter::value(field)))
 }
+
+/// The rule, the lead, and of an event its id and its time.
+type Line = (i32, Uuid, Option<Uuid>, Option<DateTime<Utc>>);
 
 /// Asks rules of leads: a row for each that holds, and one for each event.
 struct Question<'q> {
