@@ -161,6 +161,7 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
     let company = there.create("/v1/companies", &json!({"name": "Theirs"}))["id"].clone();
     let user = other.user("owner@example.com", StandardRole::Agent, "a long enough password");
     let reason = there.get("/v1/lost_reasons?limit=1").body["data"][0]["id"].clone();
+    let pipeline = samples::default_pipeline(&there)["id"].clone();
     let references = [
         ("/v1/contacts", "NewContact", "company_id", &company),
         ("/v1/companies", "NewCompany", "parent_id", &company),
@@ -174,6 +175,7 @@ fn a_reference_to_a_record_of_another_workspace_is_unknown() {
         ("/v1/opportunities", "NewOpportunity", "owner_id", &json!(user)),
         ("/v1/leads", "NewLead", "owner_id", &json!(user)),
         ("/v1/leads", "NewLead", "lost_reason_id", &reason),
+        ("/v1/reports/funnel", "FunnelQuery", "pipeline_id", &pipeline),
     ];
     for (collection, schema, field, id) in references {
         let mut new = samples::body_with_records(schema, "x", &here);

@@ -76,6 +76,12 @@ const FORECAST: &[&str] = &[
     "closed_at",
 ];
 
+const WIN_RATE: &[&str] = &["stage_class", "closed_at", "amount", "currency", "owner_id"];
+const FUNNEL: &[&str] =
+    &["pipeline_id", "stage_id", "stage_class", "stage_entered_at", "closed_at", "amount", "currency"];
+const ACTIVITY: &[&str] =
+    &["stage_id", "stage_class", "stage_entered_at", "closed_at", "amount", "currency", "updated_by"];
+
 const TABLE: &[(&str, Row)] = &[
     ("get_liveness", Row::Apart),
     ("get_readiness", Row::Apart),
@@ -202,6 +208,12 @@ const TABLE: &[(&str, Row)] = &[
     ("report_pipeline_as_csv", Row::ReportPipeline),
     ("report_forecast", Row::Report("forecast", FORECAST)),
     ("report_forecast_as_csv", Row::Report("forecast.csv", FORECAST)),
+    ("report_win_rate", Row::Report("win_rate", WIN_RATE)),
+    ("report_win_rate_as_csv", Row::Report("win_rate.csv", WIN_RATE)),
+    ("report_funnel", Row::Report("funnel", FUNNEL)),
+    ("report_funnel_as_csv", Row::Report("funnel.csv", FUNNEL)),
+    ("report_activity", Row::Report("activity", ACTIVITY)),
+    ("report_activity_as_csv", Row::Report("activity.csv", ACTIVITY)),
     ("list_opportunities", Row::List("opportunities")),
     ("search_opportunities", Row::Search("opportunities")),
     ("create_opportunity", Row::Create("opportunities")),
@@ -972,6 +984,12 @@ impl Case<'_> {
         let is_open = fields.iter().all(|field| self.mask.shows("opportunities", field));
         let query = match report.trim_end_matches(".csv") {
             "forecast" => json!({"currency": "EUR", "from_month": "2026-01", "months": 24}),
+            "win_rate" => json!({"currency": "EUR", "from": "2020-01-01", "to": "2029-01-01", "group_by": "owner"}),
+            "funnel" => {
+                let pipeline = samples::default_pipeline(&self.world.admin)["id"].clone();
+                json!({"currency": "EUR", "from": "2020-01-01", "to": "2029-01-01", "pipeline_id": pipeline})
+            }
+            "activity" => json!({"currency": "EUR", "from": "2020-01-01", "to": "2029-01-01"}),
             other => panic!("{other}: say here what it is asked"),
         };
         let answer = self.world.caller.post(&format!("/v1/reports/{report}"), &query);
@@ -983,6 +1001,9 @@ impl Case<'_> {
         let seen = self.world.records.iter().filter(is_seen).count();
         let counted = match report {
             "forecast" => &answer.body["total"]["open_count"],
+            "funnel" => &answer.body["velocity"]["open_count"],
+            // All of them are open, and a program has created them.
+            "win_rate" | "activity" => return,
             other => panic!("{other}: say here what it counts"),
         };
         assert_eq!(counted, &json!(seen), "{rule:?}: {}", answer.text);

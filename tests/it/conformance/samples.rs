@@ -35,6 +35,14 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ContactSearch" => json!({"filter": filter("contact", unique), "limit": 1}),
         "CompanySearch" => json!({"filter": filter("company", unique), "limit": 1}),
         "PipelineReportQuery" => json!({"group_by": "stage", "currency": "EUR"}),
+        "WinRateQuery" => {
+            json!({"from": "2026-01-01", "to": "2027-01-01", "group_by": "owner", "currency": "EUR"})
+        }
+        // Of a pipeline that is there: see body_with_records.
+        "FunnelQuery" => {
+            json!({"pipeline_id": NOBODY, "from": "2026-01-01", "to": "2027-01-01", "currency": "EUR"})
+        }
+        "ActivityQuery" => json!({"from": "2026-01-01", "to": "2027-01-01", "currency": "EUR"}),
         "ForecastQuery" => json!({"currency": "EUR"}),
         "NewOpportunity" => json!({"name": unique}),
         "OpportunityPatch" => json!({"name": unique}),
@@ -147,6 +155,11 @@ pub fn body_with_records(schema: &str, unique: &str, caller: &Caller) -> Value {
         "StageTransfer" => {
             let stages = &default_pipeline(caller)["stages"];
             json!({"from_stage_id": stages[0]["id"], "to_stage_id": stages[1]["id"]})
+        }
+        "FunnelQuery" => {
+            let mut query = body(schema, unique);
+            query["pipeline_id"] = default_pipeline(caller)["id"].clone();
+            query
         }
         "MoveOpportunity" => json!({"stage_id": default_pipeline(caller)["stages"][1]["id"]}),
         "LoseOpportunity" => json!({"lost_reason_id": caller.get("/v1/lost_reasons?limit=1").body["data"][0]["id"]}),

@@ -15,7 +15,7 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Clock, Db, Scope,
-    insight::{forecasts, pipeline_reports},
+    insight::{activities, forecasts, funnels, pipeline_reports, win_rates},
     sales::{exchange_rates, lost_reasons, opportunities},
 };
 use serde_json::{Value, json};
@@ -33,6 +33,9 @@ async fn asked(db: &Db, scope: &Scope, report: &str, query: &Value) -> Value {
         Ok(match report.as_str() {
             "pipeline" => json!(pipeline_reports::report(reader, &serde_json::from_value(query).unwrap())?),
             "forecast" => json!(forecasts::report(reader, &serde_json::from_value(query).unwrap())?),
+            "win_rate" => json!(win_rates::report(reader, &serde_json::from_value(query).unwrap())?),
+            "funnel" => json!(funnels::report(reader, &serde_json::from_value(query).unwrap())?),
+            "activity" => json!(activities::report(reader, &serde_json::from_value(query).unwrap())?),
             other => panic!("there is no report {other}"),
         })
     })
@@ -44,7 +47,8 @@ async fn asked(db: &Db, scope: &Scope, report: &str, query: &Value) -> Value {
 #[test]
 fn the_past_is_told_as_it_was() {
     let workspace = Workspace::new();
-    let stages: Vec<StageId> = default_pipeline(&workspace.admin())["stages"]
+    let pipeline = default_pipeline(&workspace.admin());
+    let stages: Vec<StageId> = pipeline["stages"]
         .as_array()
         .unwrap()
         .iter()
@@ -68,7 +72,7 @@ fn the_past_is_told_as_it_was() {
             }
             now.fetch_add(60, Ordering::Relaxed);
             let at = DateTime::from_timestamp(now.load(Ordering::Relaxed), 0).unwrap();
-            for (report, more) in questions() {
+            for (report, more) in questions(&pipeline["id"]) {
                 let mut query = json!({"currency": "EUR", "time_zone": "Europe/Berlin"});
                 query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
                 let answer = asked(db, &scope, report, &query).await;
@@ -87,10 +91,21 @@ fn the_past_is_told_as_it_was() {
     });
 }
 
-fn questions() -> Vec<(&'static str, Value)> {
+fn questions(pipeline: &Value) -> Vec<(&'static str, Value)> {
+    let of = |more: Value| {
+        let mut query = json!({"from": "2026-05-01", "to": "2026-08-01"});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        query
+    };
+    let win_rates = ["source", "month", "lost_reason"].iter().map(|by| ("win_rate", of(json!({"group_by": by}))));
     let groupings = ["stage", "owner", "source", "close_month", "forecast_category"];
     let pipelines = groupings.iter().map(|group_by| ("pipeline", json!({"group_by": group_by})));
-    pipelines.chain([("forecast", json!({"months": 9}))]).collect()
+    let others = [
+        ("forecast", json!({"months": 9})),
+        ("funnel", of(json!({"pipeline_id": pipeline}))),
+        ("activity", of(json!({}))),
+    ];
+    pipelines.chain(win_rates).chain(others).collect()
 }
 
 /// One that was won or lost, so that there is history to learn from.

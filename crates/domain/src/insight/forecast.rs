@@ -309,7 +309,6 @@ impl Forecast {
             "currency",
         ];
         let row = |month: &str, figures: &ForecastFigures| {
-            let known = |amount: Option<Decimal>| amount.map(|amount| amount.to_string()).unwrap_or_default();
             vec![
                 month.to_owned(),
                 figures.won_count.to_string(),
@@ -322,11 +321,11 @@ impl Forecast {
                 figures.best_case_amount.to_string(),
                 figures.pipeline_amount.to_string(),
                 figures.weighted_amount.to_string(),
-                known(figures.empirical_weighted_amount),
-                known(figures.p10_amount),
-                known(figures.p50_amount),
-                known(figures.p90_amount),
-                known(figures.mean_amount),
+                report::known(figures.empirical_weighted_amount),
+                report::known(figures.p10_amount),
+                report::known(figures.p50_amount),
+                report::known(figures.p90_amount),
+                report::known(figures.mean_amount),
                 self.currency.clone(),
             ]
         };

@@ -2,12 +2,15 @@
 
 use actix_web::{HttpResponse, post, web};
 use rapport_domain::insight::{
+    activity::{ActivityQuery, ActivityReport},
     forecast::{Forecast, ForecastQuery},
+    funnel::{Funnel, FunnelQuery},
     pipeline_report::{PipelineReport, PipelineReportQuery},
+    win_rate::{WinRateQuery, WinRateReport},
 };
 use rapport_persistence::{
     Db,
-    insight::{forecasts, pipeline_reports},
+    insight::{activities, forecasts, funnels, pipeline_reports, win_rates},
 };
 use utoipa::ToSchema;
 
@@ -107,6 +110,136 @@ pub(crate) async fn report_forecast_as_csv(
     let query = body.0;
 
     let report = db.read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
+
+    csv(&report.table())
+}
+
+/// Report win rate
+///
+/// Of what was closed in a period, how much was won, by number and by amount, with its interval, put together by owner, team,
+/// source, reason or month. `definition` says what the figures mean. It counts what the caller may see.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_win_rate", request_body = WinRateQuery,
+    responses((status = 200, description = "What was won and lost in the period", body = WinRateReport)),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/win_rate")]
+pub(crate) async fn report_win_rate(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<WinRateQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<WinRateReport>> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
+
+    Ok(web::Json(report))
+}
+
+/// Report win rate as CSV
+///
+/// The same as a table for spreadsheets, one row for each group. The last row is the total.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_win_rate_as_csv", request_body = WinRateQuery,
+    responses((status = 200, description = "What was won and lost in the period", body = ReportTable, content_type = "text/csv")),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/win_rate.csv")]
+pub(crate) async fn report_win_rate_as_csv(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<WinRateQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
+
+    csv(&report.table())
+}
+
+/// Report funnel
+///
+/// Of the opportunities that came to each stage of a pipeline in a period, the share that came to each later one, was won or
+/// lost, with open ones counted for as long as they are known; how long they stay in a stage; and what the pipeline brings in a
+/// day. `definition` says what the figures mean. It counts what the caller may see.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_funnel", request_body = FunnelQuery,
+    responses((status = 200, description = "How far opportunities came", body = Funnel)),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/funnel")]
+pub(crate) async fn report_funnel(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<FunnelQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<Funnel>> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
+
+    Ok(web::Json(report))
+}
+
+/// Report funnel as CSV
+///
+/// The same as a table for spreadsheets, one row for each stage and each later one, without what the pipeline brings in a day.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_funnel_as_csv", request_body = FunnelQuery,
+    responses((status = 200, description = "How far opportunities came", body = ReportTable, content_type = "text/csv")),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/funnel.csv")]
+pub(crate) async fn report_funnel_as_csv(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<FunnelQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
+
+    csv(&report.table())
+}
+
+/// Report activity
+///
+/// What each user has done in a period: opportunities created, moved, won and lost, leads created, moved and converted, tasks
+/// completed. `definition` says what the figures mean. It counts records that the caller may see.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_activity", request_body = ActivityQuery,
+    responses((status = 200, description = "What was done in the period", body = ActivityReport)),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/activity")]
+pub(crate) async fn report_activity(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<ActivityQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<web::Json<ActivityReport>> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
+
+    Ok(web::Json(report))
+}
+
+/// Report activity as CSV
+///
+/// The same as a table for spreadsheets, one row for each user. The last row is the total.
+#[utoipa::path(
+    tag = "Reports", operation_id = "report_activity_as_csv", request_body = ActivityQuery,
+    responses((status = 200, description = "What was done in the period", body = ReportTable, content_type = "text/csv")),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[post("/reports/activity.csv")]
+pub(crate) async fn report_activity_as_csv(
+    auth: Auth<OpportunitiesRead>,
+    body: Json<ActivityQuery>,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let query = body.0;
+
+    let report = db.read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
 
     csv(&report.table())
 }

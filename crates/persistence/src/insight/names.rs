@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Reader, StoreError,
-    sales::pipelines,
+    sales::{lost_reasons, pipelines},
     workspace::{teams, users},
 };
 
@@ -44,4 +44,13 @@ pub(super) fn stages(reader: &mut Reader<'_>) -> Result<Vec<(String, String)>, S
     pipelines.sort_by_key(|pipeline| !pipeline.is_default);
     let stages = pipelines.iter().flat_map(|pipeline| pipeline.stages.iter().chain(&pipeline.archived_stages));
     Ok(stages.map(|stage| (stage.id.to_string(), stage.name.clone())).collect())
+}
+
+/// Those of lost reasons, by name.
+pub(super) fn lost_reasons<'k>(
+    reader: &mut Reader<'_>,
+    keys: impl Iterator<Item = Option<&'k str>>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let reasons = lost_reasons::names(reader, ids(keys))?;
+    Ok(sorted(reasons.into_iter().map(|(id, name)| (id.to_string(), name)).collect()))
 }

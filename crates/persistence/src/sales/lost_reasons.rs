@@ -108,6 +108,12 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
     Ok(found.select(lost_reasons::id).load(reader.pg())?)
 }
 
+/// The names of these lost reasons, also of archived ones.
+pub(crate) fn names(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let found = visible(reader).filter(lost_reasons::id.eq_any(ids));
+    Ok(found.select((lost_reasons::id, lost_reasons::name)).load(reader.pg())?)
+}
+
 /// A page of the lost reasons, by position.
 pub fn list(reader: &mut Reader<'_>, query: &LostReasonQuery) -> Result<Page<LostReason>, StoreError> {
     let request = PageRequest::read(reader, "list_lost_reasons", query, query.limit, query.cursor.as_deref())?;

@@ -1,0 +1,2 @@
+DROP INDEX journal_task_completed_index;
+DROP INDEX lead_status_history_time_index;
