@@ -134,8 +134,11 @@ pub struct PipelineCells {
     /// Amounts of all of them.
     pub money: Vec<PipelineCell>,
     /// For each key how many have been in their stage for how many whole days; one key may come several times.
-    pub days: Vec<(Option<String>, Vec<(i64, i64)>)>,
+    pub days: Vec<(Option<String>, DaysInStage)>,
 }
+
+/// Whole days, and how many have been in their stage for so many.
+pub type DaysInStage = Vec<(i64, i64)>;
 
 /// Open opportunities with a key, a currency and a probability in common.
 #[derive(Clone, Debug, PartialEq)]
