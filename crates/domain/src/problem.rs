@@ -63,9 +63,14 @@ impl Invalid {
         Self(vec![problem])
     }
 
+    /// One problem at a place of the body.
+    pub fn at(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        Self::one(FieldProblem::at(pointer, code, detail))
+    }
+
     /// A state that can't be reached from the one there is: the detail names those that can.
     pub fn transition(pointer: &str, detail: impl Into<String>) -> Self {
-        Self::one(FieldProblem::at(pointer, INVALID_TRANSITION, detail))
+        Self::at(pointer, INVALID_TRANSITION, detail)
     }
 
     /// Whether all that is wrong is a state that can't be reached. Then the input is fine, and what is there is not.

@@ -152,7 +152,7 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
 pub(crate) type Place<'i> = (&'i mut Option<Option<UserId>>, &'i mut Option<Option<TeamId>>);
 
 /// What a record may refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Referenced {
     User,
     Team,
@@ -235,7 +235,7 @@ impl References {
 /// Records that are there, as far as the caller may see them.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    ids: HashSet<Uuid>,
+    ids: HashSet<(Referenced, Uuid)>,
     /// The main teams of those users.
     teams: HashMap<Uuid, Uuid>,
 }
@@ -246,45 +246,51 @@ impl Known {
         let mut known = Self::default();
         let users = named.ids(Referenced::User);
         if !users.is_empty() {
-            known.ids.extend(users::summaries(reader, &users)?.into_iter().map(|user| user.id.uuid()));
+            known.add(Referenced::User, users::summaries(reader, &users)?.into_iter().map(|user| user.id.uuid()));
             known.teams = users::main_teams(reader, &users)?.into_iter().collect();
-            known.ids.extend(known.teams.values());
+            let teams: Vec<Uuid> = known.teams.values().copied().collect();
+            known.add(Referenced::Team, teams);
         }
         let teams = named.ids(Referenced::Team);
         if !teams.is_empty() {
-            known.ids.extend(teams::known(reader, teams)?);
+            known.add(Referenced::Team, teams::known(reader, teams)?);
         }
         let contacts = named.ids(Referenced::Contact);
         if !contacts.is_empty() {
-            known.ids.extend(contacts::known(reader, contacts)?);
+            known.add(Referenced::Contact, contacts::known(reader, contacts)?);
         }
         let companies = named.ids(Referenced::Company);
         if !companies.is_empty() {
-            known.ids.extend(companies::known(reader, companies)?);
+            known.add(Referenced::Company, companies::known(reader, companies)?);
         }
         let leads = named.ids(Referenced::Lead);
         if !leads.is_empty() {
-            known.ids.extend(leads::known(reader, leads)?);
+            known.add(Referenced::Lead, leads::known(reader, leads)?);
         }
         let opportunities = named.ids(Referenced::Opportunity);
         if !opportunities.is_empty() {
-            known.ids.extend(opportunities::known(reader, opportunities)?);
+            known.add(Referenced::Opportunity, opportunities::known(reader, opportunities)?);
         }
         let reasons = named.ids(Referenced::LostReason);
         if !reasons.is_empty() {
-            known.ids.extend(lost_reasons::known(reader, reasons)?);
+            known.add(Referenced::LostReason, lost_reasons::known(reader, reasons)?);
         }
         let products = named.ids(Referenced::Product);
         if !products.is_empty() {
-            known.ids.extend(products::known(reader, products)?);
+            known.add(Referenced::Product, products::known(reader, products)?);
         }
         Ok(known)
+    }
+
+    fn add(&mut self, what: Referenced, ids: impl IntoIterator<Item = Uuid>) {
+        self.ids.extend(ids.into_iter().map(|id| (what, id)));
     }
 
     /// What a record names, did not name before, and is not there: each with the pointer of the field and what is missing.
     pub(crate) fn missing(&self, named: &References, before: &References) -> Vec<(String, &'static str)> {
         let was_named = |what: Referenced, id: Uuid| before.0.iter().any(|(_, of, known)| *of == what && *known == id);
-        let missing = named.0.iter().filter(|(_, what, id)| !self.ids.contains(id) && !was_named(*what, *id));
+        let missing =
+            named.0.iter().filter(|(_, what, id)| !self.ids.contains(&(*what, *id)) && !was_named(*what, *id));
         missing.map(|(pointer, what, _)| (pointer.clone(), what.as_str())).collect()
     }
 
@@ -303,7 +309,7 @@ impl Known {
 
     /// A record that is gone by now.
     pub(crate) fn forget(&mut self, id: Uuid) {
-        self.ids.remove(&id);
+        self.ids.retain(|(_, known)| *known != id);
     }
 
     pub(crate) fn main_team(&self, owner: UserId) -> Option<TeamId> {

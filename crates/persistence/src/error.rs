@@ -78,7 +78,7 @@ pub enum StoreError {
 impl StoreError {
     /// One field is wrong.
     pub(crate) fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid(Invalid::one(FieldProblem::at(pointer, code, detail)))
+        Self::Invalid(Invalid::at(pointer, code, detail))
     }
 
     /// Some fields are wrong: those listed, of which there is at least one.

@@ -10,7 +10,7 @@ use rapport_domain::{
         task::{NewTask, TaskAction},
     },
     commerce::connection::{ConnectionKind, NewConnection},
-    id::{CompanyId, ContactId, TeamId},
+    id::{CompanyId, ContactId, ProductId, TeamId},
     insight::score_definition::NewScoreDefinition,
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
     record::Source,
@@ -125,7 +125,13 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         new.company_id = company.and_then(|company| ids.get(company).copied());
         people.push(db.write(&scope, move |writer| contacts::create(writer, new, OnDuplicate::Allow)).await?.id);
     }
-    for (index, (opportunity, company, step)) in sample_opportunities().into_iter().enumerate() {
+    let mut sold = Vec::new();
+    for (index, product) in sample_products().into_iter().enumerate() {
+        let mut new: NewProduct = read(product)?;
+        new.owner_id = Some(Some(owners[index % owners.len()]));
+        sold.push(db.write(&scope, move |writer| products::create(writer, new)).await?.id);
+    }
+    for (index, (opportunity, company, step)) in sample_opportunities(&sold).into_iter().enumerate() {
         let mut new: NewOpportunity = read(opportunity)?;
         new.owner_id = Some(Some(owners[index % owners.len()]));
         new.company_id = ids.get(company).copied();
@@ -197,11 +203,6 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
             db.write(&scope, move |writer| tasks::act(writer, visit, None, TaskAction::Complete)).await?;
         }
     }
-    for (index, product) in sample_products().into_iter().enumerate() {
-        let mut new: NewProduct = read(product)?;
-        new.owner_id = Some(Some(owners[index % owners.len()]));
-        db.write(&scope, move |writer| products::create(writer, new)).await?;
-    }
     let scores: NewScoreDefinition = read(sample_scores())?;
     let scores = db.write(&scope, move |writer| score_definitions::create(writer, scores)).await?;
     db.write(&scope, move |writer| score_definitions::publish(writer, scores.id, None)).await?;
@@ -236,7 +237,7 @@ enum Step {
 }
 
 /// What may be sold, to which company of the samples, and how far it has come.
-fn sample_opportunities() -> Vec<(Value, usize, Step)> {
+fn sample_opportunities(products: &[ProductId]) -> Vec<(Value, usize, Step)> {
     vec![
         (
             json!({"name": "Packing line for the new hall", "type": "new_business", "lead_source": "trade_show",
@@ -248,8 +249,9 @@ fn sample_opportunities() -> Vec<(Value, usize, Step)> {
             Step::Proposed,
         ),
         (
-            json!({"name": "Boxes for Easter", "amount": "18900.00", "currency": "EUR", "type": "existing_business",
-                "close_date": "2026-12-18", "tags": ["season"]}),
+            json!({"name": "Boxes for Easter", "currency": "EUR", "type": "existing_business", "close_date": "2026-12-18",
+                "tags": ["season"], "lines": products.iter().take(2).map(|id| json!({"product_id": id, "quantity": "600"}))
+                    .collect::<Vec<_>>()}),
             1,
             Step::Begun,
         ),

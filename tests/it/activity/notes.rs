@@ -221,7 +221,7 @@ fn words_of_the_text_are_found_whole_words_first() {
         ["No budget before March", "The budgeting round starts in Göteborg"]
     );
     assert_eq!(bodies(&admin.all("/v1/notes?q=goteborg")), ["The budgeting round starts in Göteborg"]);
-    assert_eq!(bodies(&admin.all("/v1/notes?q=bugdet%20march")), ["No budget before March"], "a typing error");
+    assert_eq!(bodies(&admin.all("/v1/notes?q=budjet%20march")), ["No budget before March"], "a typing error");
 }
 
 #[test]

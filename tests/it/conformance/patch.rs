@@ -112,6 +112,7 @@ fn reference(field: &str, caller: &Caller) -> Value {
         }
         // The parent of a task: its kind is the last there is.
         "id" => caller.create("/v1/products", &json!({"code": unique(), "name": "About"}))["id"].clone(),
+        "product_id" => caller.create("/v1/products", &json!({"code": unique(), "name": "Sold"}))["id"].clone(),
         "contact_id" => caller.create("/v1/contacts", &json!({"first_name": "Referred to"}))["id"].clone(),
         "lost_reason_id" => json!(caller.get("/v1/lost_reasons").body["data"][0]["id"]),
         "company_id" | "parent_id" => caller.create("/v1/companies", &json!({"name": "Referred to"}))["id"].clone(),

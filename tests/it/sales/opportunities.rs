@@ -3,6 +3,7 @@
 use std::thread;
 
 use chrono::{DateTime, Utc};
+use rapport_domain::access::StandardRole;
 use rapport_persistence::Clock;
 use serde_json::{Value, json};
 
@@ -126,6 +127,109 @@ fn lines_make_the_amount() {
         .expect_errors(&[("/lines/0/discount_type", "incomplete_discount"), ("/lines/1/discount", "out_of_range")]);
 }
 
+/// A product to be sold in euros and francs.
+fn chocolate(admin: &Caller) -> Value {
+    admin.create(
+        "/v1/products",
+        &json!({"code": "PRA-70", "name": "Dark chocolate", "unit": "bar", "tax_rate": "7", "prices": [
+            {"currency": "EUR", "unit_price": "4.95"}, {"currency": "CHF", "unit_price": "5.20"}]}),
+    )
+}
+
+#[test]
+fn a_line_takes_what_it_leaves_out_from_its_product_and_keeps_it() {
+    let (_, admin) = workspace();
+    let product = chocolate(&admin);
+    let bare = json!({"product_id": product["id"], "quantity": "40"});
+    let created = admin.create("/v1/opportunities", &json!({"name": "Easter", "currency": "EUR", "lines": [bare]}));
+    let line = json!({
+        "product_id": product["id"], "sku": "PRA-70", "description": "Dark chocolate", "quantity": "40", "unit": "bar",
+        "unit_price": "4.95", "discount_type": null, "discount": null, "tax_rate": "7", "net_amount": "198.00",
+    });
+    assert_eq!((&created["lines"][0], &created["amount"]), (&line, &json!("198.00")));
+
+    let product_path = format!("/v1/products/{}", product["id"].as_str().unwrap());
+    let dearer = json!({"name": "Dark chocolate, 200 g", "prices": [{"currency": "EUR", "unit_price": "5.95"}]});
+    admin.patch(&product_path, &dearer).expect(200);
+    let same = admin.patch(&path(&created), &json!({"lines": created["lines"]}));
+    assert_eq!((&same.body["lines"][0], &same.body["version"]), (&line, &json!(1)), "what was read can be sent back");
+    let more = json!({"lines": [line, {"product_id": product["id"], "sku": null, "description": "A bar"}]});
+    let more = admin.patch(&path(&created), &more);
+    more.expect(200);
+    assert_eq!(more.body["lines"][0], line);
+    let second = &more.body["lines"][1];
+    assert_eq!(
+        [&second["sku"], &second["description"], &second["unit_price"]],
+        [&Value::Null, &json!("A bar"), &json!("5.95")]
+    );
+
+    admin.delete(&product_path).expect(204);
+    let kept = admin.patch(&path(&created), &json!({"name": "Easter 2027", "lines": more.body["lines"]}));
+    kept.expect(200);
+    assert_eq!(kept.body["lines"], more.body["lines"], "it stays when the product is gone");
+    let anew = json!({"name": "x", "currency": "EUR", "lines": [{"product_id": product["id"]}]});
+    admin.post("/v1/opportunities", &anew).expect_errors(&[("/lines/0/product_id", "unknown_reference")]);
+}
+
+#[test]
+fn a_line_without_a_price_says_where_it_is_missing() {
+    let (workspace, admin) = workspace();
+    let product = chocolate(&admin);
+    let lines =
+        json!([{"description": "Freight", "unit_price": "1"}, {"product_id": product["id"]}, {"quantity": "2"}]);
+    let new = json!({"name": "x", "currency": "GBP", "lines": lines});
+    let refused = admin.post("/v1/opportunities", &new);
+    refused.expect_errors(&[("/lines/1/unit_price", "no_price"), ("/lines/2/unit_price", "required")]);
+    assert!(refused.text.contains("no price in GBP"), "{}", refused.text);
+    let given = json!({"name": "x", "currency": "GBP", "lines": [{"product_id": product["id"], "unit_price": "4.25"}]});
+    assert_eq!(admin.create("/v1/opportunities", &given)["amount"], "4.25");
+    let bare = json!({"name": "x", "lines": [{"product_id": product["id"]}]});
+    admin.post("/v1/opportunities", &bare).expect_errors(&[("/currency", "required")]);
+
+    // Whose role closes prices is told none by a line.
+    let rules = json!([
+        {"resource": "opportunities", "read": "all", "write": "all", "create": true},
+        {"resource": "products", "read": "all", "readable_fields": {"mode": "all_but", "fields": ["prices"]}},
+    ]);
+    let role = admin.create("/v1/roles", &json!({"name": "Without prices", "rules": rules}));
+    let id = workspace.user("anna@example.com", StandardRole::ReadOnly, "a long enough password");
+    admin.patch(&format!("/v1/users/{id}"), &json!({"role_ids": [role["id"]]})).expect(200);
+    let anna = workspace.sign_in("anna@example.com", "a long enough password");
+    let new = json!({"name": "x", "currency": "EUR", "lines": [{"product_id": product["id"]}]});
+    anna.post("/v1/opportunities", &new).expect_errors(&[("/lines/0/unit_price", "required")]);
+}
+
+#[test]
+fn batches_and_upserts_take_from_products_too() {
+    let (_, admin) = workspace();
+    let product = chocolate(&admin);
+    let lines = json!([{"product_id": product["id"]}]);
+    let first = admin.create("/v1/opportunities", &json!({"name": "First", "currency": "CHF"}));
+    let nobody = json!([{"product_id": first["id"]}]);
+    let operations = json!({"operations": [
+        {"op": "create", "data": {"name": "Second", "currency": "EUR", "lines": lines}},
+        {"op": "update", "id": first["id"], "data": {"lines": lines}},
+        {"op": "update", "id": first["id"], "data": {"lines": nobody}},
+        {"op": "upsert", "connection": "import", "external_id": "O-1", "data": {"name": "x", "currency": "GBP", "lines": lines}},
+    ]});
+    let answer = admin.post("/v1/opportunities/batch", &operations);
+    let results = answer.body["results"].as_array().unwrap();
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [201, 200, 422, 422], "{}", answer.text);
+    assert_eq!(results[2]["error"]["errors"][0]["pointer"], "/data/lines/0/product_id");
+    assert_eq!(results[3]["error"]["errors"][0]["pointer"], "/data/lines/0/unit_price");
+    assert_eq!(admin.get(&path(&first)).body["amount"], "5.20");
+    let only_changes = json!({"operations": [
+        {"op": "update", "id": first["id"], "data": {"name": "Renamed"}}, {"op": "delete", "id": results[0]["id"]},
+    ]});
+    let answer = admin.post("/v1/opportunities/batch", &only_changes);
+    assert!(answer.body["results"].as_array().unwrap().iter().all(|result| result["status"].as_u64() < Some(300)));
+
+    let address = "/v1/opportunities/by-external-id/import/O-2";
+    let upserted = admin.put(address, &json!({"name": "x", "currency": "EUR", "lines": lines}));
+    assert_eq!(upserted.body["record"]["lines"][0]["unit_price"], "4.95");
+}
+
 #[test]
 fn it_goes_through_its_stages_to_won() {
     let (_, admin) = workspace();
@@ -147,9 +251,10 @@ fn it_goes_through_its_stages_to_won() {
     assert_eq!(act(&admin, &new, "win", &json!({})).body, won.body, "what is won stays as it is");
 
     let refused = act(&admin, &new, "move", &json!({"stage_id": stage(&admin, "proposal")}));
-    refused.expect_problem(409, "conflict");
-    assert_eq!(refused.body["errors"][0]["code"], "invalid_transition");
-    act(&admin, &new, "lose", &json!({"lost_reason_id": reason(&admin, "price")})).expect_problem(409, "conflict");
+    refused.expect_problem(409, "invalid_transition");
+    refused.expect_errors(&[("/stage_id", "invalid_transition")]);
+    let lost = act(&admin, &new, "lose", &json!({"lost_reason_id": reason(&admin, "price")}));
+    lost.expect_problem(409, "invalid_transition");
     let closed = admin.patch(&path(&new), &json!({"probability": 20, "forecast_category": "commit"}));
     closed.expect_errors(&[("/probability", "not_allowed"), ("/forecast_category", "not_allowed")]);
 
@@ -193,14 +298,14 @@ fn a_pipeline_has_its_rules() {
     admin.patch(&format!("/v1/pipelines/{}", pipeline["id"].as_str().unwrap()), &rules).expect(200);
     let new = packing_line(&admin);
     let skips = act(&admin, &new, "move", &json!({"stage_id": stages[3]["id"]}));
-    skips.expect_problem(409, "conflict");
+    skips.expect_problem(409, "invalid_transition");
     assert!(skips.body["detail"].as_str().unwrap().contains("qualification, won, lost"), "{}", skips.text);
     act(&admin, &new, "move", &json!({"stage_id": stages[1]["id"]}))
         .expect_errors(&[("/company_id", "required_in_stage")]);
     let company = admin.create("/v1/companies", &json!({"name": "Lindt"}));
     admin.patch(&path(&new), &json!({"company_id": company["id"]})).expect(200);
     act(&admin, &new, "move", &json!({"stage_id": stages[1]["id"]})).expect(200);
-    act(&admin, &new, "move", &json!({"stage_id": stages[0]["id"]})).expect_problem(409, "conflict");
+    act(&admin, &new, "move", &json!({"stage_id": stages[0]["id"]})).expect_problem(409, "invalid_transition");
     // To another pipeline it goes to whatever stage is named.
     let other = admin.create("/v1/pipelines", &json!({"name": "Renewals"}));
     let away = act(&admin, &new, "move", &json!({"stage_id": other["stages"][3]["id"]}));

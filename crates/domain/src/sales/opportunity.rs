@@ -6,8 +6,8 @@ mod query;
 mod spell;
 
 pub use self::{
-    line::{AmountSource, DiscountType, Line},
-    moves::{Closing, LoseOpportunity, MoveOpportunity, MoveRefusal, ReopenOpportunity, WinOpportunity},
+    line::{AmountSource, DiscountType, Line, LineProduct, LineProducts, NewLine},
+    moves::{Closing, LoseOpportunity, MoveOpportunity, ReopenOpportunity, WinOpportunity},
     query::{OpportunityQuery, OpportunityRelation, OpportunitySearch},
     spell::{CloseDateChange, StageSpell},
 };
@@ -292,7 +292,7 @@ pub struct NewOpportunity {
     pub recurring: Option<RecurringRevenue>,
     /// What shall be sold, line by line.
     #[schema(max_items = 500)]
-    pub lines: Vec<Line>,
+    pub lines: Vec<NewLine>,
     /// What kind of business it is.
     #[serde(rename = "type")]
     pub kind: Option<OpportunityType>,
@@ -364,7 +364,7 @@ pub struct OpportunityPatch {
     /// What shall be sold, line by line. Null is an empty list.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(max_items = 500)]
-    pub lines: Option<Option<Vec<Line>>>,
+    pub lines: Option<Option<Vec<NewLine>>>,
     /// What kind of business it is.
     #[serde(rename = "type", with = "::serde_with::rust::double_option")]
     pub kind: Option<Option<OpportunityType>>,
@@ -451,12 +451,13 @@ impl Opportunity {
         "lost_note",
     ];
 
-    /// A new opportunity, in an open stage.
+    /// A new opportunity, in an open stage. `products` are those that its lines name, as far as they are there.
     pub fn create(
         new: NewOpportunity,
         id: OpportunityId,
         stamp: Stamp,
         pipelines: &Pipelines,
+        products: &LineProducts,
     ) -> Result<Self, Invalid> {
         let begins = beginning(&new, pipelines);
         // What else is wrong is told along with a stage that is not one.
@@ -467,7 +468,8 @@ impl Opportunity {
                 (pipeline, stage, 0, ForecastCategory::default())
             }
         };
-        let has_lines = !new.lines.is_empty();
+        let mut fields = Fields::default();
+        let lines = line::settle(new.lines, &[], products, new.currency.as_deref(), &mut fields);
         let opportunity = Self {
             id,
             version: 1,
@@ -494,10 +496,10 @@ impl Opportunity {
             forecast_category: new.forecast_category.unwrap_or(forecast_category),
             amount: new.amount,
             currency: new.currency,
-            amount_source: new.amount_source.unwrap_or(AmountSource::of(has_lines)),
+            amount_source: new.amount_source.unwrap_or(AmountSource::of(!lines.is_empty())),
             expected_amount: None,
             recurring: new.recurring,
-            lines: new.lines,
+            lines,
             kind: new.kind,
             lead_source: new.lead_source,
             originating_lead_id: None,
@@ -511,7 +513,7 @@ impl Opportunity {
             expanded: None,
         };
         let given = opportunity.amount;
-        let checked = opportunity.checked(given).and_then(|opportunity| match &begins {
+        let checked = opportunity.checked(given, fields).and_then(|opportunity| match &begins {
             Ok((_, stage)) => opportunity.with_required(stage),
             Err(_) => Ok(opportunity),
         });
@@ -519,13 +521,23 @@ impl Opportunity {
     }
 
     /// The opportunity as it would be after a patch. Version and times stay: whether anything changed is yet to be seen.
-    pub fn patch(&self, patch: OpportunityPatch) -> Result<Self, Invalid> {
+    /// `products` are those that its lines name, as far as they are there.
+    pub fn patch(&self, patch: OpportunityPatch, products: &LineProducts) -> Result<Self, Invalid> {
         let gives_lines = patch.lines.as_ref().is_some_and(|lines| lines.as_ref().is_some_and(|some| !some.is_empty()));
         let source = if gives_lines { AmountSource::Lines } else { self.amount_source };
         let given = patch.amount.flatten();
         if self.stage_class != StageClass::Open {
             self.refuse_of_closed(&patch)?;
         }
+        let currency = patch.currency.unwrap_or_else(|| self.currency.clone());
+        let mut fields = Fields::default();
+        let lines = match patch.lines {
+            Some(given) => {
+                let given = given.unwrap_or_default();
+                line::settle(given, &self.lines, products, currency.as_deref(), &mut fields)
+            }
+            None => self.lines.clone(),
+        };
         let opportunity = Self {
             owner_id: patch.owner_id.unwrap_or(self.owner_id),
             team_id: patch.team_id.unwrap_or(self.team_id),
@@ -539,10 +551,10 @@ impl Opportunity {
             probability: patch.probability.unwrap_or(self.probability),
             forecast_category: patch.forecast_category.unwrap_or(self.forecast_category),
             amount: patch.amount.unwrap_or(self.amount),
-            currency: patch.currency.unwrap_or_else(|| self.currency.clone()),
+            currency,
             amount_source: patch.amount_source.unwrap_or(source),
             recurring: patch.recurring.unwrap_or_else(|| self.recurring.clone()),
-            lines: list(patch.lines, &self.lines),
+            lines,
             kind: patch.kind.unwrap_or(self.kind),
             lead_source: patch.lead_source.unwrap_or(self.lead_source),
             close_date: patch.close_date.unwrap_or(self.close_date),
@@ -551,7 +563,7 @@ impl Opportunity {
             expanded: None,
             ..*self
         };
-        opportunity.checked(given)
+        opportunity.checked(given, fields)
     }
 
     fn refuse_of_closed(&self, patch: &OpportunityPatch) -> Result<(), Invalid> {
@@ -599,8 +611,7 @@ impl Opportunity {
     }
 
     /// Tidies up and judges the whole record, whichever fields were given. `given` is an amount that was sent.
-    fn checked(mut self, given: Option<Decimal>) -> Result<Self, Invalid> {
-        let mut fields = Fields::default();
+    fn checked(mut self, given: Option<Decimal>, mut fields: Fields) -> Result<Self, Invalid> {
         record::tidy_tags(&mut self.tags);
         text::tidy(&mut self.name);
         if self.name.is_empty() {
@@ -724,37 +735,39 @@ impl Opportunity {
 
 /// The pipeline and stage in which a new opportunity begins.
 fn beginning<'p>(new: &NewOpportunity, pipelines: &'p Pipelines) -> Result<(&'p Pipeline, &'p Stage), Invalid> {
-    let refuse =
-        |pointer: &str, code: &str, detail: &str| Invalid::one(crate::problem::FieldProblem::at(pointer, code, detail));
     let unknown = "There is no such stage. Name one of a pipeline, or leave it out.";
     let named = match new.stage_id {
-        Some(id) => Some(pipelines.stage(id).ok_or_else(|| refuse("/stage_id", "unknown_reference", unknown))?),
+        Some(id) => Some(pipelines.stage(id).ok_or_else(|| Invalid::at("/stage_id", "unknown_reference", unknown))?),
         None => None,
     };
     let pipeline = match (new.pipeline_id, named) {
         (Some(id), _) => pipelines.get(id).ok_or_else(|| {
-            refuse("/pipeline_id", "unknown_reference", "There is no such pipeline. Name another, or leave it out.")
+            Invalid::at(
+                "/pipeline_id",
+                "unknown_reference",
+                "There is no such pipeline. Name another, or leave it out.",
+            )
         })?,
         (None, Some((pipeline, _))) => pipeline,
-        (None, None) => pipelines
-            .default()
-            .ok_or_else(|| refuse("/pipeline_id", "required", "The workspace has no default pipeline. Name one."))?,
+        (None, None) => pipelines.default().ok_or_else(|| {
+            Invalid::at("/pipeline_id", "required", "The workspace has no default pipeline. Name one.")
+        })?,
     };
     if pipeline.archived {
-        return Err(refuse("/pipeline_id", "archived", "The pipeline is archived. Name another."));
+        return Err(Invalid::at("/pipeline_id", "archived", "The pipeline is archived. Name another."));
     }
     let stage = match named {
         Some((of, _)) if of.id != pipeline.id => {
-            return Err(refuse("/stage_id", "not_allowed", "The stage belongs to another pipeline."));
+            return Err(Invalid::at("/stage_id", "not_allowed", "The stage belongs to another pipeline."));
         }
         Some((_, stage)) if !stage.can_begin => {
             let detail = "Opportunities don't begin in this stage. Create it in another, and move it.";
-            return Err(refuse("/stage_id", "not_allowed", detail));
+            return Err(Invalid::at("/stage_id", "not_allowed", detail));
         }
         Some((_, stage)) => Some(stage),
         None => pipeline.beginning(),
     };
-    let stage = stage.ok_or_else(|| refuse("/stage_id", "required", "The pipeline has no stage to begin in."))?;
+    let stage = stage.ok_or_else(|| Invalid::at("/stage_id", "required", "The pipeline has no stage to begin in."))?;
     Ok((pipeline, stage))
 }
 

@@ -331,7 +331,7 @@ impl Pipeline {
         };
         if self.is_default && !pipeline.is_default {
             let detail = "A workspace needs a default pipeline. Make another one the default instead.";
-            return Err(refusal("/is_default", "required", detail));
+            return Err(Invalid::at("/is_default", "required", detail));
         }
         pipeline.checked()
     }
@@ -428,10 +428,6 @@ impl Pipeline {
         }
         fields.verdict().map(|()| self)
     }
-}
-
-fn refusal(pointer: &str, code: &str, detail: &str) -> Invalid {
-    Invalid::one(crate::problem::FieldProblem::at(pointer, code, detail))
 }
 
 impl StageClass {

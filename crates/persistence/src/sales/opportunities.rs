@@ -19,9 +19,9 @@ use rapport_domain::{
     record::{RecordKind, Stamp},
     sales::{
         opportunity::{
-            Closing, LoseOpportunity, MoveOpportunity, MoveRefusal, NewOpportunity, Opportunity, OpportunityExpanded,
-            OpportunityPatch, OpportunityQuery, OpportunityRelation, OpportunitySearch, ReopenOpportunity,
-            WinOpportunity,
+            Closing, LineProducts, LoseOpportunity, MoveOpportunity, NewLine, NewOpportunity, Opportunity,
+            OpportunityExpanded, OpportunityPatch, OpportunityQuery, OpportunityRelation, OpportunitySearch,
+            ReopenOpportunity, WinOpportunity,
         },
         pipeline::{Pipeline, Pipelines, Stage, StageTransferred},
     },
@@ -36,7 +36,7 @@ pub use self::{
     bulk::{batch, upsert},
     states::{close_date_history, stage_history},
 };
-use super::{lost_reasons, pipelines};
+use super::{lost_reasons, pipelines, products};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     bulk::{Pending, Referenced, References},
@@ -185,9 +185,11 @@ fn create_from(
     place_new(writer, &mut new.owner_id, &mut new.team_id)?;
     writer.transaction(|writer| {
         let pipelines = pipelines::held(writer)?;
+        let products = products_of(writer, new.lines.iter())?;
         custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
             let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
-            let opportunity = Opportunity::create(new.clone(), OpportunityId::mint(), writer.stamp(), &pipelines);
+            let (id, stamp) = (OpportunityId::mint(), writer.stamp());
+            let opportunity = Opportunity::create(new.clone(), id, stamp, &pipelines, &products);
             let (opportunity, custom) = Invalid::or_both(opportunity, custom)?;
             let opportunity = Opportunity { custom, originating_lead_id, ..opportunity };
             parties(&opportunity).require(writer, known)?;
@@ -208,7 +210,8 @@ pub fn update(
             let mut patch = patch.clone();
             place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
             let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
-            let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
+            let products = products_of(writer, patch.lines.iter().flatten().flatten())?;
+            let (after, custom) = Invalid::or_both(before.patch(patch, &products), custom)?;
             let after = Opportunity { custom, ..after };
             parties(&after).require(writer, &parties(before))?;
             Ok(after)
@@ -225,7 +228,7 @@ pub fn move_to(
 ) -> Result<Opportunity, StoreError> {
     let closing = Closing { lost_reason_id: to.lost_reason_id, lost_note: to.lost_note.clone() };
     step(writer, id, expected, "stage_changed", to.lost_reason_id, |_, before, pipelines, stamp| {
-        Ok(before.moved(to.stage_id, &closing, pipelines, stamp))
+        Ok(before.moved(to.stage_id, &closing, pipelines, stamp)?)
     })
 }
 
@@ -236,7 +239,7 @@ pub fn win(
     expected: Option<i64>,
     win: &WinOpportunity,
 ) -> Result<Opportunity, StoreError> {
-    step(writer, id, expected, "won", None, |_, before, pipelines, stamp| Ok(before.won(win, pipelines, stamp)))
+    step(writer, id, expected, "won", None, |_, before, pipelines, stamp| Ok(before.won(win, pipelines, stamp)?))
 }
 
 /// Loses an opportunity.
@@ -247,7 +250,7 @@ pub fn lose(
     lose: &LoseOpportunity,
 ) -> Result<Opportunity, StoreError> {
     let reason = Some(lose.lost_reason_id);
-    step(writer, id, expected, "lost", reason, |_, before, pipelines, stamp| Ok(before.lost(lose, pipelines, stamp)))
+    step(writer, id, expected, "lost", reason, |_, before, pipelines, stamp| Ok(before.lost(lose, pipelines, stamp)?))
 }
 
 /// Opens an opportunity again that is won or lost.
@@ -259,7 +262,7 @@ pub fn reopen(
 ) -> Result<Opportunity, StoreError> {
     step(writer, id, expected, "reopened", None, |writer, before, pipelines, stamp| {
         let last = states::last_open_stage(writer, before.id)?;
-        Ok(before.reopened(reopen.stage_id, last, pipelines, stamp))
+        Ok(before.reopened(reopen.stage_id, last, pipelines, stamp)?)
     })
 }
 
@@ -270,7 +273,7 @@ fn step(
     expected: Option<i64>,
     verb: &str,
     lost_reason: Option<LostReasonId>,
-    take: impl Fn(&mut Writer<'_>, &Opportunity, &Pipelines, Stamp) -> Result<Result<Opportunity, MoveRefusal>, StoreError>,
+    take: impl Fn(&mut Writer<'_>, &Opportunity, &Pipelines, Stamp) -> Result<Opportunity, StoreError>,
 ) -> Result<Opportunity, StoreError> {
     if !writer.grants().may_write(RESOURCE, "stage_id") {
         let detail = "Your role does not let you write stage_id, and so not bring opportunities to other stages.";
@@ -279,20 +282,13 @@ fn step(
     writer.transaction(|writer| {
         let pipelines = pipelines::held(writer)?;
         change(writer, id, Deleted::Exclude, expected, verb, |writer, before, stamp| {
-            let after = take(writer, before, &pipelines, stamp)?.map_err(refused)?;
+            let after = take(writer, before, &pipelines, stamp)?;
             if let Some(reason) = lost_reason.filter(|_| after != *before) {
                 lost_reasons::require(writer, reason, "/lost_reason_id")?;
             }
             Ok(after)
         })
     })
-}
-
-fn refused(refusal: MoveRefusal) -> StoreError {
-    match refusal {
-        MoveRefusal::Invalid(invalid) => invalid.into(),
-        MoveRefusal::Transition(detail) => StoreError::Conflict { code: "invalid_transition", detail },
-    }
 }
 
 /// Refuses to take stages away in which there are opportunities.
@@ -668,6 +664,15 @@ pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Op
     let mut found = by_ids(reader, ids)?;
     custom_values::hide_archived(reader, RESOURCE, found.iter_mut().map(|opportunity| &mut opportunity.custom))?;
     Ok(found)
+}
+
+/// The products that lines name, as far as the caller may see them.
+fn products_of<'l>(
+    reader: &mut Reader<'_>,
+    lines: impl Iterator<Item = &'l NewLine>,
+) -> Result<LineProducts, StoreError> {
+    let ids: Vec<Uuid> = lines.filter_map(|line| line.product_id).map(Uuid::from).collect();
+    products::for_lines(reader, &ids)
 }
 
 /// The company and the contacts. Owner and team are held by foreign keys.

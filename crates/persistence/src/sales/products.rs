@@ -16,8 +16,9 @@ use rapport_domain::{
     people::contact::DeletedInList,
     problem::Invalid,
     record::{RecordKind, Stamp},
-    sales::product::{
-        NewProduct, Product, ProductExpanded, ProductPatch, ProductQuery, ProductRelation, ProductSearch,
+    sales::{
+        opportunity::{LineProduct, LineProducts},
+        product::{NewProduct, Product, ProductExpanded, ProductPatch, ProductQuery, ProductRelation, ProductSearch},
     },
     workspace::custom_field::CustomValues,
 };
@@ -456,4 +457,14 @@ pub(crate) fn embeddable(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Pr
     let mut products = priced(reader, ids)?;
     custom_values::hide_archived(reader, RESOURCE, products.iter_mut().map(|product| &mut product.custom))?;
     Ok(products)
+}
+
+/// What lines take from the living products of these ids that the caller may see.
+pub(crate) fn for_lines(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<LineProducts, StoreError> {
+    if ids.is_empty() {
+        return Ok(LineProducts::new());
+    }
+    let products = priced(reader, ids)?;
+    let may_read = |field: &str| reader.grants().may_read(RESOURCE, field);
+    Ok(products.iter().map(|product| (product.id, LineProduct::of(product, may_read))).collect())
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     journal::ActorReference,
-    problem::{FieldProblem, Fields, Invalid},
+    problem::{Fields, Invalid},
     record::Stamp,
 };
 
@@ -62,12 +62,12 @@ impl LeadStatusClass {
 pub(super) fn of_new<'s>(named: Option<&str>, statuses: &'s LeadStatuses) -> Result<&'s LeadStatus, Invalid> {
     let Some(key) = named else {
         let detail = "There is no open status to begin with. Name a status.";
-        return statuses.first_open().ok_or_else(|| Invalid::one(FieldProblem::at("/status", "required", detail)));
+        return statuses.first_open().ok_or_else(|| Invalid::at("/status", "required", detail));
     };
     let status = chosen(key, statuses)?;
     if status.class == LeadStatusClass::Won {
         let detail = "A lead is won by converting it. Begin with another status.";
-        return Err(Invalid::one(FieldProblem::at("/status", "not_allowed", detail)));
+        return Err(Invalid::at("/status", "not_allowed", detail));
     }
     Ok(status)
 }
@@ -77,7 +77,7 @@ fn chosen<'s>(key: &str, statuses: &'s LeadStatuses) -> Result<&'s LeadStatus, I
     statuses.find(key).filter(|status| !status.archived).ok_or_else(|| {
         let known = statuses.living().map(|status| status.key.as_str()).collect::<Vec<_>>().join(", ");
         let detail = format!("There is no such status to choose. There are: {known}.");
-        Invalid::one(FieldProblem::at("/status", "unknown_status", detail))
+        Invalid::at("/status", "unknown_status", detail)
     })
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{Opportunity, Pipeline, Pipelines, Stage, StageClass};
 use crate::{
     id::{LostReasonId, StageId},
-    problem::{FieldProblem, Invalid},
+    problem::Invalid,
     record::Stamp,
 };
 
@@ -75,41 +75,20 @@ pub struct Closing {
     pub lost_note: Option<String>,
 }
 
-/// Why an opportunity does not move.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MoveRefusal {
-    /// What was sent is wrong.
-    Invalid(Invalid),
-    /// It can't go there from where it is: what it can do instead.
-    Transition(String),
-}
-
-impl From<Invalid> for MoveRefusal {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
-    }
-}
-
 impl Opportunity {
     /// The opportunity in another stage, which may be one that closes it. In the stage that it is in already, it stays as
     /// it is.
-    pub fn moved(
-        &self,
-        to: StageId,
-        closing: &Closing,
-        pipelines: &Pipelines,
-        stamp: Stamp,
-    ) -> Result<Self, MoveRefusal> {
+    pub fn moved(&self, to: StageId, closing: &Closing, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, Invalid> {
         let (pipeline, stage) = pipelines.stage(to).ok_or_else(unknown_stage)?;
         if stage.id == self.stage_id {
             return Ok(self.clone());
         }
         if self.stage_class != StageClass::Open {
-            return Err(MoveRefusal::Transition("The opportunity is closed. Reopen it first.".to_owned()));
+            return Err(Invalid::transition("/stage_id", "The opportunity is closed. Reopen it first."));
         }
         if pipeline.archived && pipeline.id != self.pipeline_id {
             let detail = "The pipeline of this stage is archived. Name a stage of another.";
-            return Err(refusal("/stage_id", "archived", detail).into());
+            return Err(Invalid::at("/stage_id", "archived", detail));
         }
         if pipeline.id == self.pipeline_id && stage.class == StageClass::Open {
             self.require_step(pipeline, stage)?;
@@ -118,13 +97,13 @@ impl Opportunity {
     }
 
     /// The opportunity won.
-    pub fn won(&self, win: &WinOpportunity, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, MoveRefusal> {
+    pub fn won(&self, win: &WinOpportunity, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, Invalid> {
         let to = self.closing_stage(win.stage_id, StageClass::Won, pipelines)?;
         self.moved(to, &Closing::default(), pipelines, stamp)
     }
 
     /// The opportunity lost.
-    pub fn lost(&self, lose: &LoseOpportunity, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, MoveRefusal> {
+    pub fn lost(&self, lose: &LoseOpportunity, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, Invalid> {
         let to = self.closing_stage(lose.stage_id, StageClass::Lost, pipelines)?;
         let closing = Closing { lost_reason_id: Some(lose.lost_reason_id), lost_note: lose.lost_note.clone() };
         self.moved(to, &closing, pipelines, stamp)
@@ -138,12 +117,12 @@ impl Opportunity {
         last_open: Option<StageId>,
         pipelines: &Pipelines,
         stamp: Stamp,
-    ) -> Result<Self, MoveRefusal> {
+    ) -> Result<Self, Invalid> {
         if self.stage_class == StageClass::Open {
             return match named {
                 None => Ok(self.clone()),
                 Some(id) if id == self.stage_id => Ok(self.clone()),
-                Some(_) => Err(MoveRefusal::Transition("The opportunity is open. Move it instead.".to_owned())),
+                Some(_) => Err(Invalid::transition("/stage_id", "The opportunity is open. Move it instead.")),
             };
         }
         let own = pipelines.get(self.pipeline_id);
@@ -153,7 +132,7 @@ impl Opportunity {
         let (pipeline, stage) = pipelines.stage(id).ok_or_else(unknown_stage)?;
         if stage.class != StageClass::Open {
             let detail = "What is reopened goes to an open stage. Name one, or leave it out.";
-            return Err(refusal("/stage_id", "not_allowed", detail).into());
+            return Err(Invalid::at("/stage_id", "not_allowed", detail));
         }
         self.in_stage(pipeline, stage, &Closing::default(), stamp)
     }
@@ -174,7 +153,7 @@ impl Opportunity {
         named: Option<StageId>,
         class: StageClass,
         pipelines: &Pipelines,
-    ) -> Result<StageId, MoveRefusal> {
+    ) -> Result<StageId, Invalid> {
         let stage = match named {
             Some(id) => pipelines.stage(id).map(|(_, stage)| stage),
             None => pipelines.get(self.pipeline_id).and_then(|pipeline| pipeline.first(class)),
@@ -186,7 +165,7 @@ impl Opportunity {
                 stage.class.as_str(),
                 class.as_str()
             );
-            return Err(refusal("/stage_id", "not_allowed", &detail).into());
+            return Err(Invalid::at("/stage_id", "not_allowed", detail));
         }
         if self.stage_class == class && named.is_none() {
             return Ok(self.stage_id);
@@ -195,7 +174,7 @@ impl Opportunity {
     }
 
     /// Refuses a step to another open stage that the rules of the pipeline do not allow.
-    fn require_step(&self, pipeline: &Pipeline, stage: &Stage) -> Result<(), MoveRefusal> {
+    fn require_step(&self, pipeline: &Pipeline, stage: &Stage) -> Result<(), Invalid> {
         let open: Vec<&Stage> = pipeline.stages.iter().filter(|stage| stage.class == StageClass::Open).collect();
         let place = |id: StageId| open.iter().position(|stage| stage.id == id);
         // A stage that was taken away has no place: from there everything is allowed.
@@ -217,24 +196,18 @@ impl Opportunity {
             stage.key,
             allowed.join(", ")
         );
-        Err(MoveRefusal::Transition(detail))
+        Err(Invalid::transition("/stage_id", detail))
     }
 
-    fn in_stage(
-        &self,
-        pipeline: &Pipeline,
-        stage: &Stage,
-        closing: &Closing,
-        stamp: Stamp,
-    ) -> Result<Self, MoveRefusal> {
+    fn in_stage(&self, pipeline: &Pipeline, stage: &Stage, closing: &Closing, stamp: Stamp) -> Result<Self, Invalid> {
         let is_lost = stage.class == StageClass::Lost;
         if is_lost && closing.lost_reason_id.is_none() {
             let detail = "Say why it is lost. GET /v1/lost_reasons lists what there is to choose from.";
-            return Err(refusal("/lost_reason_id", "required", detail).into());
+            return Err(Invalid::at("/lost_reason_id", "required", detail));
         }
         if !is_lost && closing.lost_reason_id.is_some() {
             let detail = "Only what is lost has a reason. Leave it out, or name a stage of the class lost.";
-            return Err(refusal("/lost_reason_id", "not_allowed", detail).into());
+            return Err(Invalid::at("/lost_reason_id", "not_allowed", detail));
         }
         // The clock of this server may be behind that of the one that wrote before.
         let at = stamp.at.max(self.updated_at);
@@ -255,16 +228,12 @@ impl Opportunity {
             ..self.clone()
         };
         moved.expected_amount = moved.expected(moved.currency.as_deref());
-        Ok(moved.with_required(stage)?)
+        moved.with_required(stage)
     }
 }
 
-fn unknown_stage() -> MoveRefusal {
-    MoveRefusal::Invalid(refusal("/stage_id", "unknown_reference", "There is no such stage. Name one of a pipeline."))
-}
-
-fn refusal(pointer: &str, code: &str, detail: &str) -> Invalid {
-    Invalid::one(FieldProblem::at(pointer, code, detail))
+fn unknown_stage() -> Invalid {
+    Invalid::at("/stage_id", "unknown_reference", "There is no such stage. Name one of a pipeline.")
 }
 
 #[cfg(test)]
@@ -275,7 +244,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{
-        super::{NewOpportunity, OpportunityPatch},
+        super::{LineProducts, NewOpportunity, OpportunityPatch},
         *,
     };
     use crate::{
@@ -314,7 +283,7 @@ mod tests {
             currency: Some("EUR".to_owned()),
             ..NewOpportunity::default()
         };
-        Opportunity::create(new, OpportunityId::mint(), stamp(0), pipelines).unwrap()
+        Opportunity::create(new, OpportunityId::mint(), stamp(0), pipelines, &LineProducts::new()).unwrap()
     }
 
     fn stage(pipelines: &Pipelines, number: usize) -> StageId {
@@ -330,15 +299,13 @@ mod tests {
     fn what_the_pipeline_forbids_is_refused_with_what_it_allows() {
         let pipelines = pipelines(false, false);
         let new = opportunity(&pipelines);
-        let Err(MoveRefusal::Transition(detail)) =
-            new.moved(stage(&pipelines, 2), &Closing::default(), &pipelines, stamp(1))
-        else {
-            panic!("skipped a stage");
-        };
+        let skips = new.moved(stage(&pipelines, 2), &Closing::default(), &pipelines, stamp(1)).unwrap_err();
+        assert!(skips.is_transition());
+        let detail = &skips.problems()[0].detail;
         assert!(detail.ends_with("it can go to qualification, won, lost."), "{detail}");
         let second = new.moved(stage(&pipelines, 1), &Closing::default(), &pipelines, stamp(1)).unwrap();
         let back = second.moved(stage(&pipelines, 0), &Closing::default(), &pipelines, stamp(2));
-        assert!(matches!(back, Err(MoveRefusal::Transition(_))));
+        assert!(back.unwrap_err().is_transition());
         assert!(second.won(&WinOpportunity::default(), &pipelines, stamp(2)).is_ok(), "won from every stage");
     }
 
@@ -347,10 +314,12 @@ mod tests {
         let pipelines = pipelines(true, true);
         let new = opportunity(&pipelines);
         let without = new.moved(stage(&pipelines, 5), &Closing::default(), &pipelines, stamp(1));
-        let Err(MoveRefusal::Invalid(invalid)) = without else { panic!("lost without a reason") };
+        let invalid = without.unwrap_err();
+        assert!(!invalid.is_transition());
         assert_eq!(invalid.problems()[0].pointer.as_deref(), Some("/lost_reason_id"));
         let reason = Closing { lost_reason_id: Some(LostReasonId::mint()), lost_note: None };
-        assert!(matches!(new.moved(stage(&pipelines, 4), &reason, &pipelines, stamp(1)), Err(MoveRefusal::Invalid(_))));
+        let won = new.moved(stage(&pipelines, 4), &reason, &pipelines, stamp(1)).unwrap_err();
+        assert_eq!(won.problems()[0].code, "not_allowed");
     }
 
     #[test]
@@ -362,11 +331,7 @@ mod tests {
         let own = own.patch(PipelinePatch { stages: Some(stages), ..PipelinePatch::default() }).unwrap();
         let pipelines = Pipelines::of(vec![own]);
         let new = opportunity(&pipelines);
-        let Err(MoveRefusal::Invalid(invalid)) =
-            new.moved(stage(&pipelines, 1), &Closing::default(), &pipelines, stamp(1))
-        else {
-            panic!("came in without");
-        };
+        let invalid = new.moved(stage(&pipelines, 1), &Closing::default(), &pipelines, stamp(1)).unwrap_err();
         let pointers: Vec<&str> = invalid.problems().iter().filter_map(|problem| problem.pointer.as_deref()).collect();
         assert_eq!(pointers, ["/close_date", "/custom/budget"]);
     }
@@ -411,7 +376,7 @@ mod tests {
             Some((_, stage)) if stage.class == StageClass::Lost => before.moved(id, &closing, pipelines, at),
             _ => before.moved(id, &Closing::default(), pipelines, at),
         };
-        let patched = |patch: OpportunityPatch| before.patch(patch).map_err(MoveRefusal::from);
+        let patched = |patch: OpportunityPatch| before.patch(patch, &LineProducts::new());
         let after = match what {
             Try::Move(number) => to(stage(pipelines, *number)),
             Try::MoveAway(number) => to(away.stages[*number].id),

@@ -47,7 +47,7 @@ pub fn within_size(values: &CustomValues) -> Result<(), Invalid> {
         return Ok(());
     }
     let detail = "All values of the workspace's own fields together have at most 64 KiB. Shorten some.";
-    Err(Invalid::one(FieldProblem::at("/custom", "too_long", detail)))
+    Err(Invalid::at("/custom", "too_long", detail))
 }
 
 /// The fields that a workspace has added to a resource, archived ones included, in their order.

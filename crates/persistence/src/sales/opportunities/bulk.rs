@@ -6,7 +6,7 @@ use rapport_domain::{
     id::{OpportunityId, TeamId, UserId},
     record::{ExternalId, Stamp},
     sales::{
-        opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
+        opportunity::{LineProducts, NewLine, NewOpportunity, Opportunity, OpportunityPatch},
         pipeline::Pipelines,
     },
     workspace::custom_field::CustomValues,
@@ -14,7 +14,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::{
-    Deleted, RESOURCE, by_ids, parties,
+    Deleted, RESOURCE, by_ids, parties, products_of,
     row::{COLUMNS, Row},
     shown, states, within,
 };
@@ -42,6 +42,18 @@ pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<OpportunityPatch>) -> Resu
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
+/// By what opportunities of a batch are judged.
+pub(crate) struct Context {
+    /// They stay as they are until all is written. None where no operation creates anything.
+    pipelines: Pipelines,
+    /// Those that lines name.
+    products: LineProducts,
+}
+
+fn lines_of(patch: &OpportunityPatch) -> &[NewLine] {
+    patch.lines.as_ref().and_then(Option::as_deref).unwrap_or_default()
+}
+
 impl Bulk for Opportunity {
     const RESOURCE: Resource = RESOURCE;
     const TABLE: &'static str = "opportunities";
@@ -49,8 +61,7 @@ impl Bulk for Opportunity {
     type New = NewOpportunity;
     type Patch = OpportunityPatch;
     type Row = Row;
-    /// The pipelines, which stay as they are until all is written.
-    type Context = Pipelines;
+    type Context = Context;
 
     fn id(&self) -> Uuid {
         self.id.uuid()
@@ -98,13 +109,25 @@ impl Bulk for Opportunity {
 
     fn context(
         writer: &mut Writer<'_>,
-        _operations: &[Operation<NewOpportunity, OpportunityPatch>],
+        operations: &[Operation<NewOpportunity, OpportunityPatch>],
     ) -> Result<Self::Context, StoreError> {
-        pipelines::held(writer)
+        let creates =
+            |operation: &Operation<_, _>| matches!(operation, Operation::Create { .. } | Operation::Upsert(_));
+        let pipelines = match operations.iter().any(creates) {
+            true => pipelines::held(writer)?,
+            false => Pipelines::of(Vec::new()),
+        };
+        let lines = operations.iter().flat_map(|operation| match operation {
+            Operation::Create { new, .. } => new.lines.as_slice(),
+            Operation::Update { patch, .. } => lines_of(patch),
+            Operation::Upsert(upsert) => lines_of(&upsert.patch),
+            Operation::Delete { .. } => &[],
+        });
+        Ok(Context { pipelines, products: products_of(writer, lines)? })
     }
 
-    fn create(new: NewOpportunity, stamp: Stamp, pipelines: &Self::Context) -> Result<Self, StoreError> {
-        Ok(Self::create(new, OpportunityId::mint(), stamp, pipelines)?)
+    fn create(new: NewOpportunity, stamp: Stamp, known: &Self::Context) -> Result<Self, StoreError> {
+        Ok(Self::create(new, OpportunityId::mint(), stamp, &known.pipelines, &known.products)?)
     }
 
     fn new_of(patch: OpportunityPatch) -> NewOpportunity {
@@ -119,8 +142,8 @@ impl Bulk for Opportunity {
         (&mut patch.owner_id, &mut patch.team_id)
     }
 
-    fn patched(&self, patch: OpportunityPatch, _stamp: Stamp, _: &Self::Context) -> Result<Self, StoreError> {
-        Ok(self.patch(patch)?)
+    fn patched(&self, patch: OpportunityPatch, _stamp: Stamp, known: &Self::Context) -> Result<Self, StoreError> {
+        Ok(self.patch(patch, &known.products)?)
     }
 
     fn deleted(&self, stamp: Stamp) -> Self {
