@@ -131,7 +131,7 @@ fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), S
             require_right(writer, resource, Right::Delete)?;
             match target {
                 ConversionTarget::Opportunity => {
-                    opportunities::delete(writer, OpportunityId::from_uuid(record.id), None)?
+                    opportunities::delete(writer, OpportunityId::from_uuid(record.id), None)?;
                 }
                 ConversionTarget::Contact => contacts::delete(writer, ContactId::from_uuid(record.id), None)?,
                 ConversionTarget::Company => companies::delete(writer, CompanyId::from_uuid(record.id), None)?,
@@ -146,7 +146,7 @@ fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), S
             ConversionTarget::Contact => {
                 drop(contacts::amend(writer, ContactId::from_uuid(record.id), |contact, stamp| {
                     kept.given_to_contact().take_back(contact, stamp)
-                })?)
+                })?);
             }
             ConversionTarget::Company => drop(companies::amend(writer, CompanyId::from_uuid(record.id), |company| {
                 kept.given_to_company().take_back(company)
