@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API, and do the background work in the same process
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Do the background work alone
     Worker(WorkerOptions),
     /// Bring the database's schema to this version

@@ -22,7 +22,7 @@ use cli::{Cli, Command};
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Command::Serve(options) => commands::serve::run(options),
+        Command::Serve(options) => commands::serve::run(*options),
         Command::Worker(options) => commands::worker::run(options),
         Command::Migrate(options) => commands::migrate::run(&options),
         Command::Openapi(options) => commands::openapi::run(&options),

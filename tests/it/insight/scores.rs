@@ -236,7 +236,7 @@ fn another_definition_takes_the_place_and_an_archived_one_takes_scores_back() {
     );
     publish(&admin, &first);
     wait_for(&admin, &lead, json!(15));
-    let then = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let then = score_of(&admin, &lead)["as_of"].as_str().unwrap().to_owned();
     publish(&admin, &second);
     wait_for(&admin, &lead, json!(30));
     let replaced = admin.get(&path(&first, "score_definitions")).body;

@@ -33,7 +33,7 @@ fn for_each_schema(value: &mut Value, place: &str, visit: &mut impl FnMut(&mut V
                     (_, "schema") => visit(field),
                     (_, "example" | "examples") => {}
                     ("components", "schemas") => {
-                        field.as_object_mut().into_iter().flatten().for_each(|(_, schema)| visit(schema))
+                        field.as_object_mut().into_iter().flatten().for_each(|(_, schema)| visit(schema));
                     }
                     (_, name) => for_each_schema(field, name, visit),
                 }
