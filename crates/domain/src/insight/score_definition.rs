@@ -133,8 +133,9 @@ pub struct ScoreDefinitionPatch {
     #[schema(nullable = false, min_length = 1, max_length = 100)]
     pub name: Option<String>,
     /// Its rules in groups, 100 rules at most in all.
-    #[schema(nullable = false, max_items = 20)]
-    pub groups: Option<Vec<ScoreGroup>>,
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(max_items = 20)]
+    pub groups: Option<Option<Vec<ScoreGroup>>>,
 }
 
 /// What to list, and how.
@@ -196,7 +197,7 @@ impl ScoreDefinition {
     pub fn patch(&self, patch: ScoreDefinitionPatch, published: Option<&[ScoreGroup]>) -> Result<Self, Invalid> {
         let definition = Self {
             name: patch.name.unwrap_or_else(|| self.name.clone()),
-            groups: patch.groups.unwrap_or_else(|| self.groups.clone()),
+            groups: patch.groups.map_or_else(|| self.groups.clone(), Option::unwrap_or_default),
             ..*self
         };
         let mut definition = definition.checked()?;

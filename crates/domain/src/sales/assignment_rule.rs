@@ -132,7 +132,8 @@ pub struct AssignmentRulePatch {
     #[schema(nullable = false)]
     pub strategy: Option<AssignmentStrategy>,
     /// Users among whom it chooses, in their order; with `direct` one alone.
-    #[schema(value_type = Vec<Uuid>, nullable = false, min_items = 1, max_items = 100)]
+    #[serde(deserialize_with = "crate::record::none_if_empty")]
+    #[schema(value_type = Vec<Uuid>, nullable = false, max_items = 100)]
     pub user_ids: Option<Vec<UserId>>,
     /// Team that the lead belongs to then; null for the main team of the user.
     #[serde(with = "::serde_with::rust::double_option")]

@@ -176,7 +176,9 @@ impl CaptureForm {
             name: patch.name.unwrap_or_else(|| self.name.clone()),
             key: self.key.clone(),
             active: patch.active.unwrap_or(self.active),
-            allowed_origins: patch.allowed_origins.unwrap_or_else(|| self.allowed_origins.clone()),
+            allowed_origins: patch
+                .allowed_origins
+                .map_or_else(|| self.allowed_origins.clone(), Option::unwrap_or_default),
             fields: patch.fields.unwrap_or_else(|| self.fields.clone()),
             defaults: patch.defaults.unwrap_or_else(|| self.defaults.clone()),
             on_duplicate: patch.on_duplicate.unwrap_or(self.on_duplicate),

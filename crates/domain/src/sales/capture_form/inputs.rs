@@ -1,7 +1,10 @@
 //! What callers say of capture forms.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{ArrayBuilder, ObjectBuilder, RefOr, Schema, Type, schema::SchemaType},
+};
 
 use super::{CaptureConsent, CaptureDefaults, CaptureField, OnKnownPerson};
 
@@ -69,10 +72,12 @@ pub struct CaptureFormPatch {
     #[schema(nullable = false)]
     pub active: Option<bool>,
     /// Origins of the web pages that may send it from browsers; where there are none, only programs may.
-    #[schema(nullable = false, max_items = 50, schema_with = origins)]
-    pub allowed_origins: Option<Vec<String>>,
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(schema_with = origins_or_null)]
+    pub allowed_origins: Option<Option<Vec<String>>>,
     /// What it asks.
-    #[schema(nullable = false, min_items = 1, max_items = 50)]
+    #[serde(deserialize_with = "crate::record::none_if_empty")]
+    #[schema(nullable = false, max_items = 50)]
     pub fields: Option<Vec<CaptureField>>,
     /// What its leads have that it does not ask.
     #[schema(nullable = false)]
@@ -109,10 +114,18 @@ pub struct CaptureFormQuery {
     pub cursor: Option<String>,
 }
 
-fn origins() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-    use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
+fn origins() -> RefOr<Schema> {
+    origins_of(Type::Array.into())
+}
+
+fn origins_or_null() -> RefOr<Schema> {
+    origins_of(SchemaType::from_iter([Type::Array, Type::Null]))
+}
+
+fn origins_of(kind: SchemaType) -> RefOr<Schema> {
     let origin = ObjectBuilder::new().schema_type(Type::String).min_length(Some(8)).max_length(Some(260));
     ArrayBuilder::new()
+        .schema_type(kind)
         .items(origin)
         .max_items(Some(50))
         .description(Some(
