@@ -77,6 +77,7 @@ pub fn unconvert(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> 
             return Err(StoreError::Conflict { code: "not_converted", detail });
         }
         let kept = kept::living(writer, id)?;
+        require_rights(writer, &kept)?;
         let obstacles = obstacles::of(writer, id, &kept)?;
         if !obstacles.is_empty() {
             return Err(StoreError::InTheWay(obstacles.iter().map(|obstacle| obstacle.problem()).collect()));
@@ -116,6 +117,19 @@ fn contact_as_parent(contact: ContactId) -> Parent {
     Parent { kind: ParentKind::Contact, id: contact.uuid() }
 }
 
+/// Whoever takes a conversion back may do so with each record that it touched.
+fn require_rights(writer: &Writer<'_>, kept: &Kept) -> Result<(), StoreError> {
+    for target in [ConversionTarget::Opportunity, ConversionTarget::Contact, ConversionTarget::Company] {
+        let Some(record) = kept.record(target) else { continue };
+        if record.result == ConversionResult::Created {
+            require_right(writer, target.resource(), Right::Delete)?;
+        } else if !record.filled.is_empty() {
+            require_right(writer, target.resource(), Right::Write)?;
+        }
+    }
+    Ok(())
+}
+
 /// Deletes what a conversion created, and takes from the others what it gave them.
 fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), StoreError> {
     if let Some(record) = kept.record(ConversionTarget::Contact) {
@@ -126,9 +140,7 @@ fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), S
     // In the order in which they refer to each other.
     for target in [ConversionTarget::Opportunity, ConversionTarget::Contact, ConversionTarget::Company] {
         let Some(record) = kept.record(target) else { continue };
-        let resource = target.resource();
         if record.result == ConversionResult::Created {
-            require_right(writer, resource, Right::Delete)?;
             match target {
                 ConversionTarget::Opportunity => {
                     opportunities::delete(writer, OpportunityId::from_uuid(record.id), None)?;
@@ -141,7 +153,6 @@ fn take_back(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<(), S
         if record.filled.is_empty() {
             continue;
         }
-        require_right(writer, resource, Right::Write)?;
         match target {
             ConversionTarget::Contact => {
                 drop(contacts::amend(writer, ContactId::from_uuid(record.id), |contact, stamp| {

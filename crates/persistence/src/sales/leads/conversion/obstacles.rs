@@ -56,9 +56,13 @@ pub(super) fn of(writer: &mut Writer<'_>, lead: LeadId, kept: &Kept) -> Result<V
                 obstacles.push(Obstacle::Changed { what: target, id: record.id });
             }
             Some((_, false)) => {}
-            Some((_, true)) | None => {
+            Some((_, true)) => {
                 obstacles.push(Obstacle::Deleted { what: target, id: record.id });
                 continue;
+            }
+            None => {
+                let what = target.kind().as_str();
+                return Err(StoreError::Forbidden(format!("You may not change the {what} that the lead became.")));
             }
         }
         if is_created {
