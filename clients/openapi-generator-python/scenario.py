@@ -110,8 +110,8 @@ wanted = models.ConvertLead(opportunity=models.ConvertToOpportunity(values=model
 conversion = leads.convert_lead(lead.id, wanted)
 done("converted a lead")
 
-opportunity_id = conversion.opportunity_id
-assert opportunity_id is not None
+assert conversion.opportunity_id is not None
+opportunity_id: UUID = conversion.opportunity_id
 stages = pipelines.list_pipelines().data[0].stages or []
 open_stages = [stage.id for stage in stages if stage.var_class == models.StageClass.OPEN]
 

@@ -123,8 +123,8 @@ wanted = models.ConvertLead(opportunity=models.ConvertToOpportunity(values=model
 conversion = went_well(convert_lead.sync_detailed(lead.id, client=rapport, body=wanted))
 done("converted a lead")
 
-opportunity_id = conversion.opportunity_id
-assert isinstance(opportunity_id, UUID)
+assert isinstance(conversion.opportunity_id, UUID)
+opportunity_id: UUID = conversion.opportunity_id
 stages = went_well(list_pipelines.sync_detailed(client=rapport)).data[0].stages
 assert isinstance(stages, list)
 open_stages = [stage.id for stage in stages if stage.class_ == models.StageClass.OPEN]
