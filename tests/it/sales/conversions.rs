@@ -427,7 +427,9 @@ fn a_contact_goes_on_with_the_history_of_its_leads() {
             lead
         })
         .collect();
-    let history = admin.all(&format!("{path}/history"));
+    let mut history = admin.all(&format!("{path}/history"));
+    // The sequencer gives an entry its position whenever it comes by.
+    history.iter_mut().for_each(|entry| drop(entry["position"].take()));
     let events: Vec<&str> = history.iter().map(|entry| entry["event"].as_str().unwrap()).collect();
     let of_one = ["lead.converted", "contact.updated", "lead.updated", "lead.created"];
     let mut expected = [of_one, of_one, of_one].concat();
@@ -447,9 +449,8 @@ fn a_contact_goes_on_with_the_history_of_its_leads() {
                 None => break,
             }
         }
-        // The sequencer gives an entry its position whenever it comes by.
-        let ids = |entries: &[Value]| entries.iter().map(|entry| entry["id"].clone()).collect::<Vec<_>>();
-        assert_eq!(ids(&paged), ids(&history), "in pages of {limit}");
+        paged.iter_mut().for_each(|entry| drop(entry["position"].take()));
+        assert_eq!(paged, history, "in pages of {limit}");
     }
     let of_contacts_alone = workspace.scoped(&["contacts:read"]).all(&format!("{path}/history"));
     assert!(of_contacts_alone.iter().all(|entry| entry["record"]["kind"] == "contact"));

@@ -229,11 +229,15 @@ fn a_converted_lead_is_read_only() {
     let lead = create(&admin, "Lindt");
     let id = lead["id"].as_str().unwrap();
     admin.post(&format!("{}/convert", path(&lead)), &json!({})).expect(200);
-    let refused = admin.patch(&path(&lead), &json!({"rating": "hot"}));
-    refused.expect_problem(409, "conflict");
-    assert_eq!(code(&refused), "converted");
-    move_to(&admin, &lead, "contacted").expect(409);
-    recycle(&admin, &lead).expect(409);
+    let changes = [
+        admin.patch(&path(&lead), &json!({"rating": "hot"})),
+        move_to(&admin, &lead, "contacted"),
+        recycle(&admin, &lead),
+    ];
+    for refused in changes {
+        refused.expect_problem(409, "conflict");
+        assert_eq!(code(&refused), "converted");
+    }
     let operations = json!({"operations": [{"op": "update", "id": id, "data": {"rating": "hot"}}]});
     assert_eq!(admin.post("/v1/leads/batch", &operations).body["results"][0]["status"], 409);
 }

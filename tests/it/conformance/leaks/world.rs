@@ -14,6 +14,7 @@ use crate::harness::{Answer, Caller, Workspace, contract::Operation, wait_for_po
 pub const RESOURCES: &[&str] = &["companies", "contacts", "opportunities", "products", "tasks", "leads", "notes"];
 
 pub struct World {
+    here: Workspace,
     pub admin: Caller,
     pub caller: Caller,
     pub caller_id: String,
@@ -67,6 +68,7 @@ struct Owners {
     of_other: String,
 }
 
+const CALLER: &str = "caller@example.com";
 const SECRET: &str = "a long enough password";
 
 impl World {
@@ -77,7 +79,8 @@ impl World {
         let role = admin.create("/v1/roles", &json!({"name": "Under test"}))["id"].as_str().unwrap().to_owned();
         admin.patch(&format!("/v1/users/{}", owners.caller), &json!({"role_ids": [role]})).expect(200);
         let mut world = Self {
-            caller: here.sign_in("caller@example.com", SECRET),
+            caller: here.sign_in(CALLER, SECRET),
+            here,
             admin,
             caller_id: owners.caller.clone(),
             colleague: owners.colleague.clone(),
@@ -207,6 +210,11 @@ impl World {
     pub fn give_role(&self, rules: &[(&str, Rule)], mask: Mask) {
         let rules: Vec<Value> = rules.iter().map(|(resource, rule)| rule.json(resource, mask)).collect();
         self.admin.patch(&format!("/v1/roles/{}", self.role), &json!({"rules": rules})).expect(200);
+    }
+
+    /// All cases together may outlast an access token.
+    pub fn sign_in(&mut self) {
+        self.caller = self.here.sign_in(CALLER, SECRET);
     }
 
     pub fn id(&self, resource: &str, place: Place) -> String {
