@@ -178,6 +178,7 @@ fn points_fade_and_a_whole_one_that_is_gone_is_told() {
     let (_, admin) = workspace();
     publish(&admin, &define(&admin, &json!([visits(10, json!({"kind": "half_life", "days": 10}))])));
     let lead = lead(&admin, &json!({}));
+    wait_for(&admin, &lead, json!(0));
     let task = visit(&admin, &lead);
     wait_for(&admin, &lead, json!(10));
     let (lead_id, task_id) = (lead["id"].as_str().unwrap(), task["id"].as_str().unwrap());

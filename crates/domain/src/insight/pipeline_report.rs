@@ -128,18 +128,6 @@ pub struct PipelineFigures {
     pub p90_days_in_stage: Option<i64>,
 }
 
-/// What the report is made of.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PipelineCells {
-    /// Amounts of all of them.
-    pub money: Vec<PipelineCell>,
-    /// For each key how many have been in their stage for how many whole days; one key may come several times.
-    pub days: Vec<(Option<String>, DaysInStage)>,
-}
-
-/// Whole days, and how many have been in their stage for so many.
-pub type DaysInStage = Vec<(i64, i64)>;
-
 /// Open opportunities with a key, a currency and a probability in common.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PipelineCell {
@@ -150,6 +138,8 @@ pub struct PipelineCell {
     pub amount: Decimal,
     /// Sum of amount times probability in percent.
     pub weighted: Decimal,
+    /// For how many whole days each of them has been in its stage.
+    pub days: Vec<i64>,
 }
 
 const DEFINITION: &str = "Open opportunities that were not deleted, as they were at as_of, taken from their history: stage, \
@@ -167,7 +157,7 @@ struct Gathered {
     count_with_amount: i64,
     amount: Sum,
     weighted: Sum,
-    days: BTreeMap<i64, i64>,
+    days: Vec<i64>,
 }
 
 /// The amounts of a cell in the currency of the report.
@@ -181,19 +171,14 @@ impl Gathered {
     fn add(&mut self, cell: &PipelineCell, converted: Option<Converted>) {
         self.count += cell.count;
         self.count_with_amount += cell.count_with_amount;
+        self.days.extend(&cell.days);
         if let Some(converted) = converted {
             self.amount.add(converted.amount);
             self.weighted.add(converted.weighted);
         }
     }
 
-    fn add_days(&mut self, days: &[(i64, i64)]) {
-        for (days, count) in days {
-            *self.days.entry(*days).or_default() += count;
-        }
-    }
-
-    fn figures(&self, currency: &str) -> PipelineFigures {
+    fn figures(mut self, currency: &str) -> PipelineFigures {
         PipelineFigures {
             count: self.count,
             count_without_amount: self.count - self.count_with_amount,
@@ -205,15 +190,9 @@ impl Gathered {
     }
 
     /// The smallest number of days that at least so many percent have not passed.
-    fn percentile(&self, percent: i64) -> Option<i64> {
-        let mut seen = 0;
-        self.days
-            .iter()
-            .find(|(_, count)| {
-                seen += **count;
-                seen * 100 >= self.count * percent
-            })
-            .map(|(days, _)| *days)
+    fn percentile(&mut self, percent: usize) -> Option<i64> {
+        let place = (self.days.len() * percent).div_ceil(100).checked_sub(1)?;
+        Some(*self.days.select_nth_unstable(place).1)
     }
 }
 
@@ -232,23 +211,19 @@ impl PipelineReport {
     pub fn of(
         query: &PipelineReportQuery,
         as_of: AsOf,
-        cells: &PipelineCells,
+        cells: &[PipelineCell],
         exchange: &Exchange,
         names: &[(String, String)],
     ) -> Self {
         let (mut groups, mut total) = (BTreeMap::<Option<&str>, Gathered>::new(), Gathered::default());
         let mut unconverted = Unconverted::default();
-        for cell in &cells.money {
+        for cell in cells {
             let converted = cell.converted(exchange);
             groups.entry(cell.key.as_deref()).or_default().add(cell, converted);
             total.add(cell, converted);
             if let Some(currency) = cell.currency.as_deref().filter(|_| converted.is_none()) {
                 unconverted.add(currency, cell.count_with_amount, cell.amount);
             }
-        }
-        for (key, days) in &cells.days {
-            groups.entry(key.as_deref()).or_default().add_days(days);
-            total.add_days(days);
         }
         let names = Names::of(names);
         let mut groups: Vec<_> = groups.into_iter().collect();
@@ -325,7 +300,7 @@ mod tests {
         Exchange { rates, currency: "EUR".to_owned(), on: day, time_zone: None }
     }
 
-    fn report(cells: &PipelineCells) -> PipelineReport {
+    fn report(cells: &[PipelineCell]) -> PipelineReport {
         let as_of = AsOf { at: DateTime::UNIX_EPOCH, is_now: true };
         PipelineReport::of(&query(), as_of, cells, &exchange(), &[])
     }
@@ -337,16 +312,16 @@ mod tests {
             all in proptest::collection::vec((0_usize..3, 0_usize..3, 0_i64..40, 0_i64..1_000_000, 0_i64..=100), 1..60),
         ) {
             let key = |key: usize| [Some("referral"), Some("other"), None][key].map(ToOwned::to_owned);
-            let cell = |&(of, currency, _, cents, percent): &(usize, usize, i64, i64, i64)| PipelineCell {
+            let cell = |&(of, currency, days, cents, percent): &(usize, usize, i64, i64, i64)| PipelineCell {
                 key: key(of),
                 currency: Some(["EUR", "USD", "CHF"][currency].to_owned()),
                 count: 1,
                 count_with_amount: 1,
                 amount: Decimal::new(cents, 2),
                 weighted: Decimal::new(cents, 2) * Decimal::from(percent),
+                days: vec![days],
             };
-            let days = all.iter().map(|(of, _, days, ..)| (key(*of), vec![(*days, 1)])).collect();
-            let report = report(&PipelineCells { money: all.iter().map(cell).collect(), days });
+            let report = report(&all.iter().map(cell).collect::<Vec<_>>());
             let rate = |currency: usize| [Decimal::ONE, Decimal::new(9, 1), Decimal::ZERO][currency];
             let sum = |weigh: &dyn Fn(i64) -> Decimal| {
                 let each = all.iter().map(|(_, currency, _, cents, percent)| {

@@ -1,10 +1,10 @@
 //! The pipeline, as it is and as it was, from the states of opportunities.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::{QueryableByName, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
-    insight::pipeline_report::{PipelineCell, PipelineCells, PipelineGrouping, PipelineReport, PipelineReportQuery},
+    insight::pipeline_report::{PipelineCell, PipelineGrouping, PipelineReport, PipelineReportQuery},
 };
 use rust_decimal::Decimal;
 
@@ -31,7 +31,7 @@ pub fn report(reader: &mut Reader<'_>, query: &PipelineReportQuery) -> Result<Pi
     };
     let among = Among::of(reader, &asked)?;
     let cells = among.within_budget(reader, |reader| cells(reader, query.group_by, &among))?;
-    let keys = cells.money.iter().map(|cell| cell.key.as_deref());
+    let keys = cells.iter().map(|cell| cell.key.as_deref());
     let names = match query.group_by {
         PipelineGrouping::Stage => names::stages(reader)?,
         PipelineGrouping::Owner => names::users(reader, keys)?,
@@ -41,18 +41,16 @@ pub fn report(reader: &mut Reader<'_>, query: &PipelineReportQuery) -> Result<Pi
     Ok(PipelineReport::of(query, among.as_of, &cells, &among.exchange, &names))
 }
 
-/// Opportunities with something in common: either in amounts and probability, or in how long they have been in their stage.
+/// Opportunities with a key, a currency and a probability in common.
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     key: Option<String>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     currency: Option<String>,
-    /// The ends of the days in which they came to their stage, counted back from the instant; none where amounts are told.
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Array<sql_types::Timestamptz>>)]
-    days: Option<Vec<DateTime<Utc>>>,
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Array<sql_types::BigInt>>)]
-    counts: Option<Vec<i64>>,
+    /// When each of them came to its stage.
+    #[diesel(sql_type = sql_types::Array<sql_types::Timestamptz>)]
+    entered: Vec<DateTime<Utc>>,
     #[diesel(sql_type = sql_types::BigInt)]
     count: i64,
     #[diesel(sql_type = sql_types::BigInt)]
@@ -63,65 +61,36 @@ struct Row {
     weighted: Decimal,
 }
 
-/// What a row of the table costs is what the report costs: so amounts and days are put together in one pass, but apart from
-/// each other, which makes few groups; and ids become texts, and sums are weighed, once for each group.
-fn push_cells<'q>(among: &'q Among, group_by: PipelineGrouping, origin: DateTime<Utc>, statement: &mut Statement<'q>) {
-    let key = match group_by {
-        PipelineGrouping::Stage => "stage_id",
-        PipelineGrouping::Owner => "owner_id",
-        PipelineGrouping::Team => "team_id",
-        PipelineGrouping::Source => "lead_source",
-        PipelineGrouping::ForecastCategory => "forecast_category",
-        PipelineGrouping::CloseMonth => "date_trunc('month', close_date::timestamp)",
-    };
+/// What a row of the table costs is what the report costs: so there is one pass and one way to put rows together, and
+/// nothing is reckoned row by row. Months are made of days, and days in a stage of moments, when all have been read.
+fn push_cells<'q>(among: &'q Among, group_by: PipelineGrouping, statement: &mut Statement<'q>) {
     for (index, part) in among.parts().iter().enumerate() {
-        statement.text(if index == 0 { "" } else { " UNION ALL " }).text(
-            "SELECT key::text AS key, currency, array_agg(day) FILTER (WHERE of_days) AS days, \
-                    array_agg(count) FILTER (WHERE of_days) AS counts, sum(count)::bigint AS count, \
-                    sum(count_with_amount)::bigint AS count_with_amount, coalesce(sum(amount), 0) AS amount, \
-                    coalesce(sum(amount) * probability, 0) AS weighted \
-               FROM (SELECT ",
-        );
-        statement
-            .text(key)
-            .text(" AS key, currency, probability, date_bin('1 day', stage_entered_at, ")
-            .instant(origin);
-        statement.text(
-            ") AS day, grouping(currency) = 1 AS of_days, count(*) AS count, count(amount) AS count_with_amount, \
-             sum(amount) AS amount",
+        statement.text(if index == 0 { "SELECT " } else { " UNION ALL SELECT " }).text(group_by.field()).text(
+            "::text AS key, currency, array_agg(stage_entered_at) AS entered, count(*) AS count, \
+             count(amount) AS count_with_amount, coalesce(sum(amount), 0) AS amount, \
+             coalesce(sum(amount) * probability, 0) AS weighted",
         );
         among.push(*part, statement);
-        statement.text(OPEN).text(
-            " GROUP BY GROUPING SETS ((1, 2, 3), (1, 4))) AS cell \
-             GROUP BY key, currency, probability, of_days",
-        );
+        statement.text(OPEN).text(" GROUP BY ").text(group_by.field()).text(", currency, probability");
     }
 }
 
-fn cells(reader: &mut Reader<'_>, group_by: PipelineGrouping, among: &Among) -> Result<PipelineCells, StoreError> {
-    // Days are bins that begin a moment later, so that a bin holds what is exactly so many days old, too.
-    let origin = among.as_of.at + TimeDelta::microseconds(1);
+fn cells(reader: &mut Reader<'_>, group_by: PipelineGrouping, among: &Among) -> Result<Vec<PipelineCell>, StoreError> {
     let mut statement = Statement::default();
-    push_cells(among, group_by, origin, &mut statement);
+    push_cells(among, group_by, &mut statement);
     let rows: Vec<Row> = statement.load(reader.pg())?;
-    let mut cells = PipelineCells::default();
-    for row in rows {
-        // A month is the moment at which it begins, `2026-12-01 00:00:00`.
-        let of_month = |key: String| key.chars().take(7).collect();
-        let key = if group_by == PipelineGrouping::CloseMonth { row.key.map(of_month) } else { row.key };
-        if let (Some(days), Some(counts)) = (row.days, row.counts) {
-            let days = days.into_iter().map(|day| (origin - day).num_days() - 1);
-            cells.days.push((key, days.zip(counts).collect()));
-            continue;
-        }
-        cells.money.push(PipelineCell {
-            key,
+    let cell = |row: Row| {
+        // A day is `2026-12-24`.
+        let of_month = |day: String| day.chars().take(7).collect();
+        PipelineCell {
+            key: if group_by == PipelineGrouping::CloseMonth { row.key.map(of_month) } else { row.key },
             currency: row.currency,
             count: row.count,
             count_with_amount: row.count_with_amount,
             amount: row.amount,
             weighted: row.weighted,
-        });
-    }
-    Ok(cells)
+            days: row.entered.iter().map(|entered| (among.as_of.at - entered).num_days()).collect(),
+        }
+    };
+    Ok(rows.into_iter().map(cell).collect())
 }
