@@ -37,7 +37,7 @@ pub(crate) struct IfNoneMatchHeader {
         nullable = false,
         required = false,
         max_length = 256,
-        pattern = "^[!-~ ]*$",
+        pattern = "^[!-~ \\t]*$",
         example = "\"3\""
     )]
     if_none_match: String,
@@ -81,9 +81,17 @@ impl FromRequest for KnownVersion {
 
     /// What is not an ETag of ours is the ETag of nothing we have.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        let known = header.into_iter().flat_map(|value| value.split(','));
-        ready(Ok(Self(known.filter_map(|tag| version(tag.trim().trim_start_matches("W/"))).collect())))
+        let header = request.headers().get(header::IF_NONE_MATCH).map(header::HeaderValue::to_str);
+        ready(match header.transpose() {
+            Ok(header) => {
+                let known = header.into_iter().flat_map(|value| value.split(','));
+                Ok(Self(known.filter_map(|tag| version(tag.trim().trim_start_matches("W/"))).collect()))
+            }
+            Err(_) => {
+                let detail = "ETags have no other characters than those of ASCII. Send the one that you got, like \"3\".";
+                Err(ApiError::header(FieldProblem::header("If-None-Match", "not_an_etag", detail)))
+            }
+        })
     }
 }
 
