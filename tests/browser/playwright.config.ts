@@ -15,6 +15,7 @@ export default defineConfig({
   // The tests share one server and its sample data.
   workers: 1,
   forbidOnly: true,
+  timeout: 120_000,
   reporter: "list",
   use: {
     ...devices["Desktop Chrome"],

@@ -4,8 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
-const PAGE = `${ROOT}examples/react`;
+const PAGE = new URL("../../examples/react", import.meta.url).pathname;
 
 export default async function start(): Promise<() => Promise<void>> {
   const pagePort = await freePort();
@@ -22,7 +21,8 @@ export default async function start(): Promise<() => Promise<void>> {
 async function startServer(pageOrigin: string): Promise<ChildProcess> {
   // It stops by itself when its standard input closes: however the tests end, it goes, and its database with it.
   const options = ["serve", "--demo", "--ephemeral", "--stop-with-stdin", "--listen", "127.0.0.1:0", "--cors-origin", pageOrigin];
-  const server = spawn(process.env.RAPPORT ?? `${ROOT}target/debug/rapport`, options, { stdio: ["pipe", "pipe", "inherit"] });
+  if (!process.env.RAPPORT) throw new Error("Start the tests by tests/browser/run: it says in RAPPORT which program to try.");
+  const server = spawn(process.env.RAPPORT, options, { stdio: ["pipe", "pipe", "inherit"] });
   const told = await said(server, /API +http:\/\/127\.0\.0\.1:(\d+)[^]*API key +(\S+)\n/);
   process.env.RAPPORT_PORT = told[1];
   process.env.RAPPORT_KEY = told[2];

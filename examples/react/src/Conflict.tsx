@@ -24,7 +24,7 @@ export function Conflict({ base, mine, theirs, onSettled, onCancel }: Props) {
       }}
     >
       <p role="alert">
-        Somebody has changed this contact at {new Date(theirs.updated_at).toLocaleTimeString()}, while you did.{" "}
+        Somebody changed this contact at {new Date(theirs.updated_at).toLocaleTimeString()}, while you were editing it.{" "}
         {found.length > 0 ? "Choose what shall stay." : "The fields of this form are the same in both versions."}
       </p>
       {found.map(({ field, likely, ...values }) => (

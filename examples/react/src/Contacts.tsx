@@ -75,7 +75,7 @@ export function Contacts() {
 
 function told(count: number, more: boolean): string {
   if (count === 0) return "Nobody fits.";
-  return more ? `The first ${count}` : `All ${count}`;
+  return more ? `Contacts shown: ${count}, and there are more.` : `Contacts shown: ${count}`;
 }
 
 function Table({ rows, onEdit }: { rows: Contact[]; onEdit: (id: string) => void }) {

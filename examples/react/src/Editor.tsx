@@ -65,7 +65,7 @@ function Form({ newest, close }: { newest: Contact; close: () => void }) {
     return <Conflict base={base} mine={draft} theirs={theirs} onSettled={settle} onCancel={close} />;
   }
 
-  const beside = problemsBeside(saving.error, FIELDS.map((field) => field.pointer));
+  const beside = saving.error && problemsBeside(saving.error, FIELDS.map((field) => field.pointer));
   return (
     <form
       ref={form}
@@ -77,14 +77,11 @@ function Form({ newest, close }: { newest: Contact; close: () => void }) {
       }}
     >
       {newest.version > base.version && <p role="status">Somebody has changed this contact meanwhile. Saving shows you both.</p>}
-      {saving.error && (
-        <div role="alert">
-          <p>{saving.error.message}</p>
-          {beside.map((detail) => (
-            <p key={detail}>{detail}</p>
-          ))}
-        </div>
-      )}
+      {beside?.map((detail) => (
+        <p key={detail} role="alert">
+          {detail}
+        </p>
+      ))}
       {FIELDS.map(({ name, label, pointer }) => {
         const problem = problemOf(saving.error, pointer);
         const shared = {

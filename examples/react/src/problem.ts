@@ -42,11 +42,11 @@ export function problemOf(error: unknown, pointer: string): string | undefined {
   return error.problem.errors.find((problem) => isWithin(problem.pointer, pointer))?.detail;
 }
 
-/** What is wrong in all other places. */
-export function problemsBeside(error: unknown, pointers: string[]): string[] {
-  if (!(error instanceof Refusal)) return [];
+/** What is wrong altogether, and in places other than these. */
+export function problemsBeside(error: Error, pointers: string[]): string[] {
+  if (!(error instanceof Refusal) || error.problem.errors.length === 0) return [error.message];
   const others = error.problem.errors.filter((problem) => !pointers.some((pointer) => isWithin(problem.pointer, pointer)));
-  return others.map((problem) => problem.detail);
+  return ["Nothing was saved: look at what needs attention.", ...others.map((problem) => problem.detail)];
 }
 
 function isWithin(place: string | undefined, pointer: string): boolean {

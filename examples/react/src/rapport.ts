@@ -51,7 +51,9 @@ export async function signIn(credentials: components["schemas"]["Login"]): Promi
 
 export async function signOut(): Promise<void> {
   try {
-    unwrap(await rapport.POST("/v1/auth/logout"));
+    const answer = await rapport.POST("/v1/auth/logout");
+    // A session that is over already needs no end.
+    if (answer.response.status !== 401) unwrap(answer);
   } finally {
     // Without a connection, this browser forgets the tokens all the same.
     keep(undefined);
