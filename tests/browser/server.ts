@@ -2,6 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 
 const PAGE = new URL("../../examples/react", import.meta.url).pathname;
@@ -11,9 +12,9 @@ export default async function start(): Promise<() => Promise<void>> {
   const server = await startServer(`http://localhost:${pagePort}`);
   const page = await startPage(pagePort);
   return async () => {
-    page.kill();
+    await page.close();
     server.stdin?.end();
-    await once(server, "exit");
+    if (server.exitCode === null) await once(server, "exit");
   };
 }
 
@@ -29,15 +30,17 @@ async function startServer(pageOrigin: string): Promise<ChildProcess> {
   return server;
 }
 
+interface Page {
+  close(): Promise<void>;
+}
+
 /** The page as it is delivered, and in the environment where it is. */
-async function startPage(port: number): Promise<ChildProcess> {
+async function startPage(port: number): Promise<Page> {
   const environment = { ...process.env, VITE_RAPPORT_URL: `http://127.0.0.1:${process.env.RAPPORT_PORT}` };
   execFileSync("npm", ["run", "build", "--silent"], { cwd: PAGE, env: environment, stdio: ["ignore", "ignore", "inherit"] });
-  const vite = [`${PAGE}/node_modules/vite/bin/vite.js`, "preview", "--port", String(port), "--strictPort"];
-  const page = spawn(process.execPath, vite, { cwd: PAGE, env: { ...process.env, NO_COLOR: "1" }, stdio: ["pipe", "pipe", "inherit"] });
-  await said(page, /Local:/);
+  const vite = (await import(createRequire(`${PAGE}/package.json`).resolve("vite"))) as { preview(options: object): Promise<Page> };
   process.env.PAGE_URL = `http://localhost:${port}`;
-  return page;
+  return vite.preview({ root: PAGE, preview: { port, strictPort: true } });
 }
 
 /** Waits until a program has said something. */
