@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clients lint-openapi format release ci
+.PHONY: help run test check openapi clients browser lint-openapi format release ci
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ openapi: ## Write the OpenAPI documents anew from the code
 
 clients: ## Make a client with each generator, and run a scenario through each
 	clients/run
+
+browser: ## Try the reference and the example page in headless Chromium
+	tests/browser/run
 
 lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral
 	openapi/lint

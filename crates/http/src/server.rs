@@ -126,7 +126,9 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
             .route("/openapi.json", web::get().to(document))
             .route("/openapi-3.0.json", web::get().to(compatible_document))
             .route("/docs", web::get().to(|| async { moved("/docs/") }))
-            .service(SwaggerUi::new("/docs/{_:.*}").config(reference_page()))
+            .route("/docs/index.html", web::get().to(|| async { moved("/docs/") }))
+            .route("/docs/", web::get().to(reference))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(viewer()))
             .wrap(from_fn(gate::wrap))
             .wrap(from_fn(leave_alone))
             .wrap(Compress::default())
@@ -203,8 +205,26 @@ fn moved(to: &str) -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, to)).finish()
 }
 
-fn reference_page() -> Config<'static> {
-    Config::new(["/openapi.json"]).try_it_out_enabled(true).persist_authorization(true).display_request_duration(true)
+/// The page of the reference, around the viewer. That of the viewer itself is not made for telephones.
+async fn reference() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((header::CONTENT_SECURITY_POLICY, REFERENCE_POLICY))
+        .body(include_str!("reference.html"))
+}
+
+/// It keeps an API key in the browser, so nothing of another origin comes in, and nothing goes out. The viewer styles its
+/// elements one by one, and has its pictures in itself.
+const REFERENCE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+fn viewer() -> Config<'static> {
+    Config::new(["/openapi.json"])
+        .try_it_out_enabled(true)
+        .persist_authorization(true)
+        .display_request_duration(true)
+        // It would tell a service elsewhere where this server is, so that the service reads the document and judges it.
+        .validator_url("none")
 }
 
 /// Pages of the origins named may call; a browser is told to keep the answer for an hour.

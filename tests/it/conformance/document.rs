@@ -355,8 +355,13 @@ fn the_reference_page_needs_nothing_from_outside() {
     let page = anonymous().send_unchecked("GET", "/docs/", &[], None);
     page.expect(200);
     assert!(!page.text.contains("https://") && !page.text.contains("//cdn"), "{}", page.text);
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; "));
     for asset in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
         anonymous().send_unchecked("GET", &format!("/docs/{asset}"), &[], None).expect(200);
     }
-    assert_eq!(anonymous().send_unchecked("GET", "/docs", &[], None).header("location"), "/docs/");
+    let settings = anonymous().send_unchecked("GET", "/docs/swagger-initializer.js", &[], None);
+    assert!(settings.text.contains(r#""validatorUrl": "none""#), "{}", settings.text);
+    for other in ["/docs", "/docs/index.html"] {
+        assert_eq!(anonymous().send_unchecked("GET", other, &[], None).header("location"), "/docs/");
+    }
 }

@@ -586,7 +586,7 @@ const _: () = assert!(recurrence::LONGEST == 500);
 pub struct TaskQuery {
     /// Finds tasks by parts of name and description, forgiving typing errors. Every word has to be found. Without `sort`,
     /// the best match comes first.
-    #[param(min_length = 1, max_length = 200, example = "renewal")]
+    #[param(min_length = 1, max_length = 200, example = "quarterly call")]
     pub q: Option<String>,
     /// Only tasks of these users. Repeat for several.
     #[param(value_type = Vec<Uuid>, max_items = 100)]

@@ -607,7 +607,7 @@ pub struct CompanyQuery {
     #[param(value_type = Vec<Tag>, max_items = 100)]
     pub tag: Vec<String>,
     /// Only who has this domain.
-    #[param(max_length = 2048, example = "lindt.example")]
+    #[param(max_length = 2048, example = "lindt-daughters.example")]
     pub domain: Option<String>,
     /// Only who has this e-mail address.
     #[param(max_length = 254)]

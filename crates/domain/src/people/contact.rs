@@ -559,10 +559,10 @@ pub struct ContactQuery {
     #[param(value_type = Vec<Tag>, max_items = 100)]
     pub tag: Vec<String>,
     /// Only who has this e-mail address.
-    #[param(max_length = 254, example = "anna.lindt@example.com")]
+    #[param(max_length = 254, example = "anna@lindt-daughters.example")]
     pub email: Option<String>,
     /// Only who has this telephone number.
-    #[param(max_length = 50, example = "+49 30 901820")]
+    #[param(max_length = 50, example = "+49 30 901821")]
     pub phone: Option<String>,
     /// Only contacts whose first address is in one of these countries. Repeat for several.
     #[param(value_type = Vec<CountryCode>, max_items = 100)]

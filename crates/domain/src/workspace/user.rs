@@ -113,7 +113,7 @@ pub struct UserQuery {
     #[param(value_type = Vec<Uuid>, max_items = 100)]
     pub role_id: Vec<RoleId>,
     /// Only the user with this e-mail address.
-    #[param(max_length = 254, example = "mara@example.com")]
+    #[param(max_length = 254, example = "mara@demo.example")]
     pub email: Option<String>,
     /// Most records of a page.
     #[param(minimum = 1, maximum = 200, default = 50)]

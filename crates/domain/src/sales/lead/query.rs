@@ -60,7 +60,7 @@ pub struct LeadQuery {
     #[param(value_type = Vec<Tag>, max_items = 100)]
     pub tag: Vec<String>,
     /// Only who has this e-mail address.
-    #[param(max_length = 254, example = "anna.lindt@example.com")]
+    #[param(max_length = 254, example = "a.lindt@example.com")]
     pub email: Option<String>,
     /// Only leads whose first address is in one of these countries. Repeat for several.
     #[param(value_type = Vec<CountryCode>, max_items = 100)]
