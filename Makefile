@@ -1,9 +1,9 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clients lint-openapi format release ci
+.PHONY: help run test check openapi clients lint-openapi format release compatibility ci
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: ## Build Rapport and start it with sample data on a private Postgres
 	cargo run --locked --package rapport-server --bin rapport -- serve --demo
@@ -24,6 +24,10 @@ clients: ## Make a client with each generator, and run a scenario through each
 
 lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral
 	openapi/lint
+
+compatibility: ## Compare the OpenAPI document with that of the last release
+	python3 -B openapi/test_compatibility.py
+	python3 -B openapi/compatibility.py
 
 format: ## Format the code
 	cargo fmt --all
