@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clients lint-openapi format release compatibility ci
+.PHONY: help run test check openapi clients lint-openapi format release compatibility collection ci
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,8 +22,12 @@ openapi: ## Write the OpenAPI documents anew from the code
 clients: ## Make a client with each generator, and run a scenario through each
 	clients/run
 
-lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral
+lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral, and that the collection is current
 	openapi/lint
+
+collection: ## Write the collection for Postman and Bruno anew from the OpenAPI document
+	clients/install
+	PATH="$(CURDIR)/clients/.venv/bin:$$PATH" node clients/collection.mjs
 
 compatibility: ## Compare the OpenAPI document with that of the last release
 	python3 -B openapi/test_compatibility.py
