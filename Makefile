@@ -1,9 +1,9 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clients browser lint-openapi format release ci
+.PHONY: help run test check openapi clients browser fuzz lint-openapi collection compatibility format release ci
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 run: ## Build Rapport and start it with sample data on a private Postgres
 	cargo run --locked --package rapport-server --bin rapport -- serve --demo
@@ -25,8 +25,19 @@ clients: ## Make a client with each generator, and run a scenario through each
 browser: ## Try the reference and the example page in headless Chromium
 	tests/browser/run
 
-lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral
+fuzz: ## Try every operation of the OpenAPI document for an hour, with requests that fit and that don't
+	tests/fuzz/run
+
+lint-openapi: ## Check the OpenAPI documents with the rules of Redocly and Spectral, and that the collection is current
 	openapi/lint
+
+collection: ## Write the collection for Postman and Bruno anew from the OpenAPI document
+	clients/install
+	PATH="$(CURDIR)/clients/.venv/bin:$$PATH" node clients/collection.mjs
+
+compatibility: ## Compare the OpenAPI document with that of the last release
+	python3 -B openapi/test_compatibility.py
+	python3 -B openapi/compatibility.py
 
 format: ## Format the code
 	cargo fmt --all
