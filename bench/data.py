@@ -28,8 +28,7 @@ class Data:
 
 def fill(server: Server) -> Data:
     """Fills the workspace of the server."""
-    data = Data(*(int(os.environ.get(f"BENCH_{name}", amount)) for name, amount in
-                  [("CONTACTS", 10_000), ("OPPORTUNITIES", 220_000), ("LEADS", 20_000)]))
+    data = Data(wanted("CONTACTS", 10_000), wanted("OPPORTUNITIES", 220_000), wanted("LEADS", 20_000))
     if data.contacts < 10_000:
         sys.exit("BENCH_CONTACTS has to be at least 10000, so that requests at the same time seldom meet in one record.")
     amounts = [f"--set={name}={getattr(data, name)}" for name in ("contacts", "opportunities", "leads")]
@@ -39,6 +38,10 @@ def fill(server: Server) -> Data:
     subprocess.run([*command, server.database], check=True, stdout=subprocess.DEVNULL)
     find_middles(server, data)
     return data
+
+
+def wanted(name: str, usual: int) -> int:
+    return int(os.environ.get(f"BENCH_{name}", usual))
 
 
 def find_middles(server: Server, data: Data) -> None:

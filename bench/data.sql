@@ -21,6 +21,10 @@ CREATE FUNCTION bench.word(n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 CREATE FUNCTION bench.id(kind text, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
     $$ SELECT ('01900000-0000-7000-800' || kind || '-' || 100000000000 + n)::uuid $$;
 
+-- One of as many, by chance that is the same each time: what is chosen by the remainder of n goes along with names.
+CREATE FUNCTION bench.pick(n bigint, salt bigint, most int) RETURNS int LANGUAGE sql IMMUTABLE AS
+    $$ SELECT ((hashint8extended(n, salt) & 1073741823) % most)::int + 1 $$;
+
 -- Indexes are taken away and made anew in the end, which takes a tenth of the time.
 CREATE TABLE bench.indexes AS
     SELECT indexrelid::regclass AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
@@ -37,7 +41,7 @@ VALUES (:'workspace', bench.id('5', 1), 1, now(), now(), 'bench', 'Bench', 'cust
 
 INSERT INTO companies (workspace_id, id, version, created_at, updated_at, owner_id, source, tags, external_ids, name, domain, kind,
                        industry, lifecycle_stage, details, match_keys, search, sort_name, custom, folded)
-SELECT :'workspace', bench.id('1', n), 1, at, at, bench.id('4', n % 20 + 1), 'api', '{}', '[]',
+SELECT :'workspace', bench.id('1', n), 1, at, at, bench.id('4', bench.pick(n, 1, 20)), 'api', '{}', '[]',
        initcap(word) || ' GmbH', word || '.example', 'customer', 'Industry ' || n % 100, 'customer', '{}', '{}',
        ' ' || word || ' gmbh ' || word || '.example', word || ' gmbh', '{}',
        jsonb_build_object('name', word || ' gmbh', 'industry', 'industry ' || n % 100)
@@ -48,10 +52,10 @@ SELECT :'workspace', bench.id('1', n), 1, at, at, bench.id('4', n % 20 + 1), 'ap
 INSERT INTO contacts (workspace_id, id, version, created_at, updated_at, owner_id, source, tags, external_ids, first_name, last_name,
                       job_title, company_id, locale, do_not_call, lifecycle_stage, details, match_keys, search, sort_name,
                       country, custom, folded)
-SELECT :'workspace', bench.id('0', n), 1, at, at, bench.id('4', n % 20 + 1), 'api', ARRAY['tag' || n % 50],
+SELECT :'workspace', bench.id('0', n), 1, at, at, bench.id('4', bench.pick(n, 1, 20)), 'api', ARRAY['tag' || bench.pick(n, 6, 50)],
        jsonb_build_array(jsonb_build_object('connection', 'bench', 'external_id', 'K' || 100000000000 + n)),
        initcap(first), initcap(last), 'Buyer', bench.id('1', n / 10 % (:contacts / 10) + 1), 'de-DE', false,
-       (ARRAY['lead', 'prospect', 'customer', 'former_customer'])[n % 4 + 1],
+       (ARRAY['lead', 'prospect', 'customer', 'former_customer'])[bench.pick(n, 3, 4)],
        jsonb_build_object('name', initcap(first) || ' ' || initcap(last),
            'emails', jsonb_build_array(jsonb_build_object('address', mail, 'type', 'work', 'invalid', false, 'opted_out', false)),
            'addresses', jsonb_build_array(jsonb_build_object('type', 'visiting', 'street', 'Street ' || n % 100, 'city', 'Berlin',
@@ -60,7 +64,7 @@ SELECT :'workspace', bench.id('0', n), 1, at, at, bench.id('4', n % 20 + 1), 'ap
        jsonb_build_object('name', first || ' ' || last, 'first_name', first, 'last_name', last, 'job_title', 'buyer',
                           'city', 'berlin', 'street', 'street ' || n % 100)
   FROM (SELECT n, first, last, first || '.' || last || n || '@bench.example' AS mail,
-               (ARRAY['DE', 'AT', 'CH', 'FR', 'IT'])[n % 5 + 1] AS country,
+               (ARRAY['DE', 'AT', 'CH', 'FR', 'IT'])[bench.pick(n, 2, 5)] AS country,
                now() - interval '300 days' + n * interval '1 second' AS at
           FROM (SELECT n, bench.word(n % (:contacts / 10)) AS last,
                        (ARRAY['anna', 'ben', 'clara', 'david', 'eva', 'felix', 'greta', 'hans', 'ida', 'jan'])[n / 7 % 10 + 1] AS first
@@ -80,7 +84,7 @@ INSERT INTO feed_heads (workspace_id, position) SELECT :'workspace', max(positio
 
 INSERT INTO leads (workspace_id, id, version, created_at, updated_at, owner_id, tags, external_ids, status, status_class,
                    status_entered_at, custom, details, match_keys, search, sort_name, folded)
-SELECT :'workspace', bench.id('2', n), 1, at, at, bench.id('4', n % 20 + 1), '{}', '[]', 'new', 'open', at, '{}',
+SELECT :'workspace', bench.id('2', n), 1, at, at, bench.id('4', bench.pick(n, 1, 20)), '{}', '[]', 'new', 'open', at, '{}',
        jsonb_build_object('name', 'Lea ' || initcap(last), 'first_name', 'Lea', 'last_name', initcap(last), 'company_name', 'Lead ' || last,
            'emails', jsonb_build_array(jsonb_build_object('address', mail, 'type', 'work', 'invalid', false, 'opted_out', false)),
            'source', 'api', 'recycled_count', 0),
@@ -98,9 +102,9 @@ SELECT n, bench.id('3', n) AS id, n % 11 = 0 AS is_closed, n % 3 = 0 OR n % 11 =
        now() - (n % 330) * interval '1 day' - n % 1000 * interval '1 minute' AS moved_at,
        (100 + n * 7919 % 90000)::numeric(19, 4) AS amount,
        (now() + (n % 365 - 30) * interval '1 day')::date AS close_date,
-       (ARRAY['website', 'referral', 'trade_show', 'campaign', 'partner', 'cold_call'])[n % 6 + 1] AS lead_source,
-       bench.id('4', n % 20 + 1) AS owner_id,
-       CASE WHEN n % 11 <> 0 THEN (ARRAY['prospecting', 'qualification', 'proposal', 'negotiation'])[n % 4 + 1]
+       (ARRAY['website', 'referral', 'trade_show', 'campaign', 'partner', 'cold_call'])[bench.pick(n, 4, 6)] AS lead_source,
+       bench.id('4', bench.pick(n, 1, 20)) AS owner_id,
+       CASE WHEN n % 11 <> 0 THEN (ARRAY['prospecting', 'qualification', 'proposal', 'negotiation'])[bench.pick(n, 5, 4)]
             WHEN n % 22 = 0 THEN 'won' ELSE 'lost' END AS stage
   FROM generate_series(1, :opportunities) AS n;
 CREATE TEMP TABLE reason AS SELECT id FROM lost_reasons WHERE workspace_id = :'workspace' ORDER BY position LIMIT 1;
@@ -128,7 +132,7 @@ UNION ALL
 SELECT workspace_id, new.id, 1, created_at, moved_at, false, pipeline_id, stages.id, class, created_at, probability,
        forecast_category, amount, 'EUR', close_date, NULL, owner_id, lead_source, NULL
   FROM new JOIN stages ON stages.workspace_id = :'workspace'
-   AND stages.key = (ARRAY['prospecting', 'qualification', 'proposal', 'negotiation'])[n % 4 + 1]
+   AND stages.key = (ARRAY['prospecting', 'qualification', 'proposal', 'negotiation'])[bench.pick(n, 5, 4)]
  WHERE has_moved;
 
 SELECT definition FROM bench.indexes \gexec

@@ -41,11 +41,11 @@ class Load:
         if not shutil.which("wrk"):
             sys.exit("wrk is missing. Install it: sudo apt-get install wrk")
 
-    def round(self, request: Request, status: int, connections: int, seconds: float, meter: Meter) -> dict[str, Any]:
+    def round(self, request: Request, status: int, connections: int, seconds: int, meter: Meter) -> dict[str, Any]:
         """Sends requests for some seconds. Ends the run when one was answered otherwise than expected."""
         plan = self._plan(request)
         before, there = self.server.statuses(), self._contacts(request)
-        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={max(1, round(seconds))}s",
+        command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s",
                    "--timeout=10s", f"--script={Path(__file__).with_name('load.lua')}", self.server.url]
         process = subprocess.Popen(command, env={**os.environ, "BENCH_PLAN": str(plan)}, stdout=subprocess.PIPE)
         time.sleep(seconds / 2)
@@ -95,7 +95,8 @@ class Load:
         """Sends one more of the requests, for the words of its answer."""
         script = plan.with_name("one.lua")
         loaded = Path(__file__).with_name("load.lua")
-        script.write_text(f'dofile("{loaded}")\nfunction response(status, headers, body) print(status, body:sub(1, 2000)); wrk.thread:stop() end\n')
+        script.write_text(f'dofile("{loaded}")\nfunction response(status, headers, body)\n'
+                          "   print(status, body:sub(1, 2000))\n   wrk.thread:stop()\nend\n")
         command = ["wrk", "--threads=1", "--connections=1", "--duration=1s", f"--script={script}", self.server.url]
         done = subprocess.run(command, env={**os.environ, "BENCH_PLAN": str(plan)}, stdout=subprocess.PIPE)
         return done.stdout.decode()
