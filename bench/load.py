@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 from data import FIRST
 from measures import Meter
 from server import Server
+
+
+NEW = "new"
+"""The series of numbers that new records share."""
 
 
 @dataclass
@@ -23,21 +28,30 @@ class Request:
     path: str
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    """Numbers from 1 on of the records that are asked for; none where each request has a new number."""
     records: int | None = None
+    """How many records are asked for by their numbers; none where each request has a number that is new."""
     in_turn: bool = False
+    """Whether these are asked for one after the other instead of at random."""
+    versions_of: str | None = None
+    """The statement that gives their versions, where each request is to name one as `If-Match`."""
     words: list[str] | None = None
     key: str | None = None
-    versions_of: str | None = None
+    """The idempotency key."""
     item: str | None = None
     items: int = 0
+    """How many of these items the body holds."""
+
+    def series(self) -> str:
+        """What shares its numbers: all that is new, or one kind of request about records that are there."""
+        return self.path if self.records else NEW
 
 
 class Load:
     """Sends requests, and knows which numbers were used up."""
 
     def __init__(self, server: Server, folder: Path) -> None:
-        self.server, self.folder, self.used = server, folder, 0
+        self.server, self.folder = server, folder
+        self.used: Counter[str] = Counter()
         if not shutil.which("wrk"):
             sys.exit("wrk is missing. Install it: sudo apt-get install wrk")
 
@@ -52,7 +66,7 @@ class Load:
         meter.weigh()
         output = process.communicate()[0].decode()
         result = json.loads(output.split("RESULT ")[1]) if "RESULT " in output else sys.exit(f"wrk failed:\n{output}")
-        self.used += 0 if request.records and not request.in_turn else result["asked"] + connections
+        self.used[request.series()] += result["asked"] + connections
         self.server.settle()
         statuses = self.server.statuses() - before
         if result["broken"] or set(statuses) != {str(status)}:
@@ -60,7 +74,7 @@ class Load:
                      f"broken or timed out.\nThe answer to one of them:\n{self._answer(plan)}")
         if self._contacts(request) - there < result["requests"] * request.items:
             sys.exit(f"Batches left something out. The answer to one of them:\n{self._answer(plan)}")
-        if request.in_turn and not request.versions_of and self.used > (request.records or 0):
+        if request.in_turn and not request.versions_of and self.used[request.series()] > (request.records or 0):
             sys.exit("There are too few leads for so many conversions. Set BENCH_LEADS higher.")
         return {**result, "statuses": dict(statuses)}
 
@@ -69,13 +83,14 @@ class Load:
         return int(self.server.sql("SELECT count(*) FROM contacts")) if request.items else 0
 
     def _plan(self, request: Request) -> Path:
+        used = self.used[request.series()]
         low, high = (FIRST, FIRST + request.records - 1) if request.records else (FIRST, FIRST + 10**11)
         headers = {"Authorization": f"Bearer {self.server.key}", **request.headers}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         plan: dict[str, Any] = {
-            "method": request.method, "path": request.path, "headers": headers, "low": low, "high": high, "skip": self.used,
-            "seed": self.used + 1, "is_random": bool(request.records) and not request.in_turn, "words": request.words,
+            "method": request.method, "path": request.path, "headers": headers, "low": low, "high": high, "skip": used,
+            "seed": used + 1, "is_random": bool(request.records) and not request.in_turn, "words": request.words,
             "key": request.key, "item": request.item, "items": request.items, "body": request.body,
         }
         if request.item and request.body:
