@@ -60,7 +60,7 @@ class Load:
         plan = self._plan(request)
         before, there = self.server.statuses(), self._contacts(request)
         command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s",
-                   "--timeout=10s", f"--script={Path(__file__).with_name('load.lua')}", self.server.url]
+                   "--timeout=30s", f"--script={Path(__file__).with_name('load.lua')}", self.server.url]
         process = subprocess.Popen(command, env={**os.environ, "BENCH_PLAN": str(plan)}, stdout=subprocess.PIPE)
         time.sleep(seconds / 2)
         meter.weigh()
@@ -112,7 +112,7 @@ class Load:
         loaded = Path(__file__).with_name("load.lua")
         script.write_text(f'dofile("{loaded}")\nfunction response(status, headers, body)\n'
                           "   print(status, body:sub(1, 2000))\n   wrk.thread:stop()\nend\n")
-        command = ["wrk", "--threads=1", "--connections=1", "--duration=1s", f"--script={script}", self.server.url]
+        command = ["wrk", "--threads=1", "--connections=1", "--duration=10s", f"--script={script}", self.server.url]
         done = subprocess.run(command, env={**os.environ, "BENCH_PLAN": str(plan)}, stdout=subprocess.PIPE)
         return done.stdout.decode()
 

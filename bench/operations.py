@@ -26,6 +26,8 @@ class Operation:
     """Whether the statements are planned for their values, as the server has it there."""
     connections: list[int] = field(default_factory=list)
     """Other numbers of connections than usual, where one request is much work."""
+    least_seconds: int = 1
+    """How long a round has to be at least, so that enough requests end in it."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ def writes(workspace: str, data: Data) -> dict[str, Operation]:
         "changed": Operation("upsert, changed", change),
         "created": Operation("upsert, created", Request("PUT", known.replace("K", "N"), person), 201),
         "convert": Operation("conversion of a lead", convert),
-        "batch": Operation("batch of 1,000", batch, 207, connections=[1, 16]),
+        "batch": Operation("batch of 1,000", batch, 207, connections=[1, 4], least_seconds=5),
     }
 
 
