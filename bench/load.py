@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from data import FIRST
-from measures import Meter
+from measures import Failed, Meter
 from server import Server
 
 
@@ -56,7 +56,7 @@ class Load:
             sys.exit("wrk is missing. Install it: sudo apt-get install wrk")
 
     def round(self, request: Request, status: int, connections: int, seconds: int, meter: Meter) -> dict[str, Any]:
-        """Sends requests for some seconds. Ends the run when one was answered otherwise than expected."""
+        """Sends requests for some seconds. Fails when one was answered otherwise than expected."""
         plan = self._plan(request)
         before, there = self.server.statuses(), self._contacts(request)
         command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s",
@@ -65,17 +65,19 @@ class Load:
         time.sleep(seconds / 2)
         meter.weigh()
         output = process.communicate()[0].decode()
-        result = json.loads(output.split("RESULT ")[1]) if "RESULT " in output else sys.exit(f"wrk failed:\n{output}")
+        if "RESULT " not in output:
+            raise Failed(f"wrk failed:\n{output}")
+        result = json.loads(output.split("RESULT ")[1])
         self.used[request.series()] += result["asked"] + connections
         self.server.settle()
         statuses = self.server.statuses() - before
         if result["broken"] or set(statuses) != {str(status)}:
-            sys.exit(f"{request.method} {request.path}: {dict(statuses)} instead of {status} alone; {result['broken']} connections "
+            raise Failed(f"{request.method} {request.path}: {dict(statuses)} instead of {status} alone; {result['broken']} connections "
                      f"broken or timed out.\nThe answer to one of them:\n{self._answer(plan)}")
         if self._contacts(request) - there < result["requests"] * request.items:
-            sys.exit(f"Batches left something out. The answer to one of them:\n{self._answer(plan)}")
+            raise Failed(f"Batches left something out. The answer to one of them:\n{self._answer(plan)}")
         if request.in_turn and not request.versions_of and self.used[request.series()] > (request.records or 0):
-            sys.exit("There are too few leads for so many conversions. Set BENCH_LEADS higher.")
+            raise Failed("There are too few leads for so many conversions. Set BENCH_LEADS higher.")
         return {**result, "statuses": dict(statuses)}
 
     def _contacts(self, request: Request) -> int:

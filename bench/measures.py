@@ -4,6 +4,10 @@ import os
 import resource
 from pathlib import Path
 
+class Failed(Exception):
+    """An operation could not be measured: something was answered that should not be, or not at all."""
+
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -3,11 +3,11 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from data import FIRST
+from measures import Failed
 from server import Server, tool
 
 
@@ -19,7 +19,7 @@ class Pgbench:
         self.program = tool("pgbench")
 
     def round(self, statements: str, clients: int, records: int, custom_plans: bool, amount: str) -> dict[str, Any]:
-        """Runs a script for a time (`--time=…`) or so many times (`--transactions=…`). Ends the run when one failed."""
+        """Runs a script for a time (`--time=…`) or so many times (`--transactions=…`). Fails when one of them did."""
         self.rounds += 1
         script = self.folder / "script.sql"
         numbers = [f"\\set n random({FIRST}, {FIRST + records - 1})", "\\set i :i + 1",
@@ -33,7 +33,7 @@ class Pgbench:
         plans = "-c plan_cache_mode=force_custom_plan -c work_mem=128MB" if custom_plans else ""
         done = subprocess.run(command, env={**os.environ, "PGOPTIONS": plans}, capture_output=True, text=True)
         if done.returncode or "aborted" in done.stderr:
-            sys.exit(f"pgbench failed with {script.read_text()}\n{done.stderr}")
+            raise Failed(f"pgbench failed with {script.read_text()}\n{done.stderr}")
         times = sorted(int(line.split()[2]) for log in self.folder.glob("times.*") for line in log.read_text().splitlines())
         per_second = float(re.search(r"tps = ([\d.]+)", done.stdout)[1])  # type: ignore[index]
         return {"requests": len(times), "per_second": per_second, "p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100],

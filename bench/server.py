@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from measures import Failed
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -67,7 +69,7 @@ class Server:
         command = [self.program, *arguments, "--data-dir", str(self.folder)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=self.log)
         if done.returncode:
-            sys.exit(f"rapport {' '.join(arguments)} failed. Its words are in bench/results/server.log.")
+            raise Failed(f"rapport {' '.join(arguments)} failed. Its words are in bench/results/server.log.")
         return done.stdout.decode().strip()
 
     def sql(self, statement: str) -> str:

@@ -59,6 +59,7 @@ def tables(run: dict[str, Any]) -> str:
     lines += [f"- Memory of the server (PSS): {run['memory_idle']:.0f} MiB idle, {run['memory_loaded']:.0f} MiB at most under load.",
               f"- From start to ready with a database that is up: {run['cold_start']:.2f} s (median of {run['cold_starts']}).",
               f"- Answers: {', '.join(f'{count:,} × {status}' for status, count in sorted(run['statuses'].items()))}."]
+    lines += [f"- **{name} failed**: see what the run printed." for name in run["failed"]]
     return "\n".join(lines)
 
 
