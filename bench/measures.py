@@ -15,7 +15,7 @@ def processor_time(pid: int, with_ended_children: bool = False) -> float:
     """Seconds of processor time that a process has used."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0  # it ended since it was listed; its parent has its time by now
     return sum(map(int, fields[11:15] if with_ended_children else fields[11:13])) / TICKS
 

@@ -2,7 +2,7 @@ SELECT date_trunc('month', close_date::timestamp), stage_id, forecast_category, 
        date_bin('30 days', stage_entered_at, now()), count(*), count(amount), sum(amount), var_pop(amount)
   FROM opportunity_states
  WHERE workspace_id = '$workspace' AND valid_to IS NULL AND NOT deleted AND stage_class = 'open'
-   AND (close_date IS NULL OR close_date < now() + interval '$months months')
+   AND (close_date IS NULL OR close_date < (now() + interval '$months months')::date)
  GROUP BY 1, 2, 3, 4, 5, 6;
 SELECT date_trunc('month', closed_at), stage_class = 'won', currency, count(*), count(amount), sum(amount)
   FROM opportunity_states
@@ -25,5 +25,5 @@ SELECT stage_id, won, array_agg(days) FILTER (WHERE won), count(*) FROM passed G
 SELECT date_trunc('month', close_date::timestamp), stage_id, currency, date_bin('30 days', stage_entered_at, now()), array_agg(amount)
   FROM opportunity_states
  WHERE workspace_id = '$workspace' AND valid_to IS NULL AND NOT deleted AND stage_class = 'open' AND forecast_category <> 'omitted'
-   AND amount IS NOT NULL AND close_date >= date_trunc('month', now()) AND close_date < now() + interval '$months months'
+   AND amount IS NOT NULL AND close_date >= date_trunc('month', now())::date AND close_date < (now() + interval '$months months')::date
  GROUP BY 1, 2, 3, 4;
