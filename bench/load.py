@@ -71,6 +71,8 @@ class Load:
         self.used[request.series()] += result["asked"] + connections
         self.server.settle()
         statuses = self.server.statuses() - before
+        if not result["requests"]:
+            raise Failed(f"{request.method} {request.path}: nothing was answered within {seconds} seconds.")
         if result["broken"] or set(statuses) != {str(status)}:
             raise Failed(f"{request.method} {request.path}: {dict(statuses)} instead of {status} alone; {result['broken']} connections "
                      f"broken or timed out.\nThe answer to one of them:\n{self._answer(plan)}")

@@ -1,6 +1,7 @@
 """What is measured: each operation as it is asked of Rapport. The statements that it needs are in bench/statements, by its name."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -108,16 +109,18 @@ def reports() -> dict[str, Report]:
 
 
 def statements(name: str, workspace: str, data: Data) -> str:
-    """The statements of an operation or a report, for pgbench."""
+    """The statements of an operation or a report, for pgbench. Times stand in them as such, for `now()` would be asked for each row."""
+    now = datetime.now(UTC)
     groups = {"pipeline-stage": "stage_id", "pipeline-owner": "owner_id", "pipeline-source": "lead_source", "pipeline-then": "stage_id"}
     if name in groups:
-        then = "now() - interval '2 days'"
+        then = f"'{now - timedelta(days=2)}'"
         times = [f"valid_to IS NULL AND valid_from <= {then}", f"valid_to > {then} AND valid_from <= {then}"]
-        parts = [written("part-pipeline", workspace=workspace, group=groups[name], time=time)
+        parts = [written("part-pipeline", workspace=workspace, group=groups[name], time=time, now=str(now))
                  for time in (times if name == "pipeline-then" else ["valid_to IS NULL"])]
         return "\nUNION ALL\n".join(parts) + ";"
     if name.startswith("forecast-"):
-        return written("forecast", workspace=workspace, months=name.split("-")[1])
+        end, year_ago = now + timedelta(days=30 * int(name.split("-")[1])), now - timedelta(days=365)
+        return written("forecast", workspace=workspace, now=str(now), month=f"{now:%Y-%m-01}", end=f"{end:%Y-%m-%d}", year_ago=str(year_ago))
     common = {"workspace": workspace, "columns": COLUMNS}
     one, many = ({part: written(f"part-{part}", **common, number=number) for part in ("contact", "created")} for number in (":new", "n"))
     return written(

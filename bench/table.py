@@ -40,7 +40,7 @@ def operation_row(name: str, found: dict[str, Any]) -> str:
 def tables(run: dict[str, Any]) -> str:
     """Both tables and the figures beside them, in Markdown."""
     machine = f"{run['at']}, {run['cores']} cores, {run['pool']} connections to the database"
-    amounts = f"{run['contacts']:,} contacts, {run['opportunities']:,} opportunities, {run['rounds']} rounds of {run['seconds']} s"
+    amounts = f"{run['contacts']:,} contacts, {run['opportunities']:,} opportunities, rounds: {run['rounds']} of {run['seconds']} s"
     lines = [f"{machine}, {amounts}.", ""]
     if run["operations"]:
         heads = ["connections", "Rapport /s", "pgbench /s", "ratio", "p50 ms", "p99 ms", "µs Postgres", "µs Rapport", "µs generator",
