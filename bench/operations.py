@@ -109,7 +109,7 @@ def reports() -> dict[str, Report]:
 
 
 def statements(name: str, workspace: str, data: Data) -> str:
-    """The statements of an operation or a report, for pgbench. Times stand in them as such, for `now()` would be asked for each row."""
+    """The statements of an operation or a report, for pgbench. Reports have times written out: `now()` is asked for each row."""
     now = datetime.now(UTC)
     groups = {"pipeline-stage": "stage_id", "pipeline-owner": "owner_id", "pipeline-source": "lead_source", "pipeline-then": "stage_id"}
     if name in groups:
@@ -120,7 +120,8 @@ def statements(name: str, workspace: str, data: Data) -> str:
         return "\nUNION ALL\n".join(parts) + ";"
     if name.startswith("forecast-"):
         end, year_ago = now + timedelta(days=30 * int(name.split("-")[1])), now - timedelta(days=365)
-        return written("forecast", workspace=workspace, now=str(now), month=f"{now:%Y-%m-01}", end=f"{end:%Y-%m-%d}", year_ago=str(year_ago))
+        moments = {"now": str(now), "month": f"{now:%Y-%m-01}", "end": f"{end:%Y-%m-%d}", "year_ago": str(year_ago)}
+        return written("forecast", workspace=workspace, **moments)
     common = {"workspace": workspace, "columns": COLUMNS}
     one, many = ({part: written(f"part-{part}", **common, number=number) for part in ("contact", "created")} for number in (":new", "n"))
     return written(

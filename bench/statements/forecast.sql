@@ -22,7 +22,8 @@ WITH closed AS MATERIALIZED (
      GROUP BY closed.id, won, closed.closed_at, stage_id
 )
 SELECT stage_id, won, array_agg(days) FILTER (WHERE won), count(*) FROM passed GROUP BY 1, 2;
-SELECT date_trunc('month', close_date::timestamp), stage_id, currency, date_bin('30 days', stage_entered_at, '$now'::timestamptz), array_agg(amount)
+SELECT date_trunc('month', close_date::timestamp), stage_id, currency, date_bin('30 days', stage_entered_at, '$now'::timestamptz),
+       array_agg(amount)
   FROM opportunity_states
  WHERE workspace_id = '$workspace' AND valid_to IS NULL AND NOT deleted AND stage_class = 'open' AND forecast_category <> 'omitted'
    AND amount IS NOT NULL AND close_date >= '$month'::date AND close_date < '$end'::date
