@@ -1,6 +1,6 @@
 # `make` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check openapi clients browser fuzz lint-openapi collection compatibility format release ci
+.PHONY: help run test check openapi clients browser fuzz bench lint-openapi collection compatibility format release ci
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ format: ## Format the code
 
 release: ## Build the binary for production: target/release/rapport
 	cargo build --locked --release --package rapport-server
+
+bench: ## Measure Rapport against its own database, and write the tables of bench/README.md
+	bench/run
 
 ci: ## Do what a submission must pass
 	.ci/run

@@ -1,0 +1,45 @@
+"""What a round costs the machine: processor time of the three sides, and memory of the server."""
+
+import os
+import resource
+from pathlib import Path
+
+class Failed(Exception):
+    """An operation could not be measured: something was answered that should not be, or not at all."""
+
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processor_time(pid: int, with_ended_children: bool = False) -> float:
+    """Seconds of processor time that a process has used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # it ended since it was listed; its parent has its time by now
+    return sum(map(int, fields[11:15] if with_ended_children else fields[11:13])) / TICKS
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+class Meter:
+    """Reads what the server, its Postgres and the load generators have used."""
+
+    def __init__(self, server: int, postmaster: int) -> None:
+        self.server, self.postmaster, self.heaviest = server, postmaster, 0.0
+
+    def read(self) -> dict[str, float]:
+        """Seconds of processor time so far. The postmaster counts its children that have ended."""
+        postgres = processor_time(self.postmaster, with_ended_children=True)
+        postgres += sum(processor_time(child) for child in children(self.postmaster))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {"postgres": postgres, "rapport": processor_time(self.server), "generator": used.ru_utime + used.ru_stime}
+
+    def weigh(self) -> float:
+        """The memory of the server in MiB: what it has alone, and its part of what it shares."""
+        rollup = Path(f"/proc/{self.server}/smaps_rollup").read_text()
+        mebibytes = int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
+        self.heaviest = max(self.heaviest, mebibytes)
+        return mebibytes

@@ -1,0 +1,4 @@
+BEGIN;
+$contacts;
+$entries;
+COMMIT;

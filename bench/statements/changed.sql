@@ -1,0 +1,4 @@
+BEGIN;
+$lookup
+$change
+COMMIT;

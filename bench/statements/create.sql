@@ -1,0 +1,5 @@
+BEGIN;
+$contact
+RETURNING $columns;
+$created;
+COMMIT;

@@ -1,0 +1,2 @@
+$lookup
+$get
