@@ -81,19 +81,21 @@ impl FromRequest for KnownVersion {
 
     /// What is not an ETag of ours is the ETag of nothing we have.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(header::IF_NONE_MATCH).map(header::HeaderValue::to_str);
-        ready(match header.transpose() {
-            Ok(header) => {
-                let known = header.into_iter().flat_map(|value| value.split(','));
-                Ok(Self(known.filter_map(|tag| version(tag.trim().trim_start_matches("W/"))).collect()))
+        let Some(header) = request.headers().get(header::IF_NONE_MATCH) else { return ready(Ok(Self(Vec::new()))) };
+        ready(match header.to_str() {
+            Ok(tags) if tags.len() <= LONGEST_LIST => {
+                Ok(Self(tags.split(',').filter_map(|tag| version(tag.trim().trim_start_matches("W/"))).collect()))
             }
-            Err(_) => {
-                let detail = "ETags have no other characters than those of ASCII. Send the one that you got, like \"3\".";
+            _ => {
+                let detail = "Send the ETag that you got, like \"3\": at most 256 characters of ASCII.";
                 Err(ApiError::header(FieldProblem::header("If-None-Match", "not_an_etag", detail)))
             }
         })
     }
 }
+
+/// How long a list of ETags may be, as the document says.
+const LONGEST_LIST: usize = 256;
 
 /// The ETag of a version.
 pub(crate) fn etag(version: i64) -> String {

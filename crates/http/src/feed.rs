@@ -12,13 +12,10 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
     web,
 };
-use rapport_domain::{
-    feed::{ChangePage, ChangeQuery, ChangeStreamQuery},
-    journal::JournalEntry,
-};
+use rapport_domain::feed::{ChangePage, ChangeQuery, ChangeStreamQuery};
 use rapport_persistence::{Db, feed};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(crate) use self::places::Places;
@@ -42,6 +39,31 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Tells nginx not to hold a stream back.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A server-sent event of the stream of changes.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the type only describes the events; the stream writes them as text")]
+pub(crate) struct StreamedEvent {
+    /// The cursor to go on from.
+    #[schema(max_length = 2048, example = "z9XWUoGieYeR35AdZD0PQWVC")]
+    id: String,
+    /// What it tells of.
+    event: StreamedEventName,
+    /// JSON: of `change` a `JournalEntry`, of `head` an object like `{"head": 84}`.
+    #[schema(example = "{\"head\":84}")]
+    data: String,
+}
+
+/// What an event of the stream of changes tells of.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the type only describes the events")]
+pub(crate) enum StreamedEventName {
+    /// Something has happened to a record.
+    Change,
+    /// Nothing more has happened so far.
+    Head,
+}
 
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_changes).service(stream_changes);
@@ -84,8 +106,7 @@ pub(crate) async fn list_changes(
 #[utoipa::path(
     tag = "Changes", operation_id = "stream_changes", params(ChangeStreamQuery, LastEventIdHeader),
     responses(
-        (status = 200, description = "Events; the data of each event `change` is a JournalEntry", body = JournalEntry,
-            content_type = "text/event-stream"),
+        (status = 200, description = "Events, one after the other", body = StreamedEvent, content_type = "text/event-stream"),
         (status = 410, response = crate::openapi::responses::Gone)
     ),
     security(("bearer" = []))

@@ -139,11 +139,13 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     assert!(!answer.header("x-request-id").is_empty(), "{id} answered without a request id");
     let kind = answer.header("content-type").split(';').next().unwrap().to_owned();
     if let Some(schema) = BODIES.get(&(id.to_owned(), status.clone(), kind.clone())) {
-        // The schema of a stream is that of the data of its changes.
+        // The schema of a stream is that of its events.
         let bodies = match kind.as_str() {
             "text/event-stream" => {
-                let changes = events(&answer.text).into_iter().filter(|event| event.name == "change");
-                changes.map(|event| event.data).collect()
+                let events = events(&answer.text).into_iter();
+                events
+                    .map(|event| json!({"id": event.id, "event": event.name, "data": event.data.to_string()}))
+                    .collect()
             }
             "text/calendar" | "text/csv" => vec![Value::String(answer.text.clone())],
             _ => vec![answer.body.clone()],

@@ -130,7 +130,7 @@ impl Period {
             fields.refuse("/to", "before_start", "A period ends after it begins. Name a day after `from`.");
         }
         if days > MOST_DAYS {
-            fields.refuse("/to", "too_long", "A period has at most ten years. Name an earlier day.");
+            fields.refuse("/to", "out_of_range", "A period has at most ten years. Name an earlier day.");
         }
         fields.verdict()
     }
