@@ -92,8 +92,18 @@ impl Compiler<'_> {
             }
             return self.sql(")");
         }
+        self.among(&value, texts, |text| Piece::Text(text.clone()), Piece::Texts);
+    }
+
+    /// That a value is one of these. A single one is compared with `=`, which lets an index that begins with the column
+    /// give the order of a list, too.
+    fn among<T: Clone>(&mut self, value: &str, all: &[T], one: impl Fn(&T) -> Piece, many: impl Fn(Vec<T>) -> Piece) {
+        if let [only] = all {
+            self.sql(format!("{value} = "));
+            return self.bind(one(only));
+        }
         self.sql(format!("{value} = ANY("));
-        self.bind(Piece::Texts(texts.to_vec()));
+        self.bind(many(all.to_vec()));
         self.sql(")");
     }
 
@@ -102,12 +112,12 @@ impl Compiler<'_> {
         let table = table(entity);
         self.sql(format!(
             "{table}.id = ANY(ARRAY(SELECT same.id FROM {table} AS same WHERE same.match_keys <> '{{}}' \
-             AND same.workspace_id = "
+             AND same.workspace_id IS NOT DISTINCT FROM "
         ));
         self.bind(Piece::Uuid(self.reader.workspace()));
-        self.sql(" AND same.match_keys && ");
+        self.sql(" AND same.match_keys && ARRAY(SELECT unnest(");
         self.bind(Piece::Texts(keys));
-        self.sql("))");
+        self.sql("))))");
     }
 
     fn like(&mut self, field: &Field, text: &str, pattern: impl Fn(&str) -> String) {
@@ -163,14 +173,13 @@ impl Compiler<'_> {
     }
 
     fn one_of(&mut self, field: &Field, words: &[String]) {
-        self.sql(format!("{} = ANY(", expression(field)));
+        let value = expression(field);
         match (&field.kind, &field.place) {
             (Kind::Choice(Options::Ids), Place::Column(_)) => {
-                self.bind(Piece::Uuids(ids(words)));
+                self.among(&value, &ids(words), |id| Piece::Uuid(*id), Piece::Uuids);
             }
-            _ => self.bind(Piece::Texts(words.to_vec())),
+            _ => self.among(&value, words, |word| Piece::Text(word.clone()), Piece::Texts),
         }
-        self.sql(")");
     }
 
     /// Words of a list, in a column or in a document.
