@@ -50,6 +50,14 @@ const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in
 /// Said before a search by a filter, and what takes it back.
 const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
 const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
+/// The same of a report. The planner takes months and days, which are no columns, for far more groups than there are, and would
+/// not let a second process help to put rows together: 171 instead of 132 ms for a forecast of 200,000 opportunities.
+const REPORT: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'; \
+                      SET max_parallel_workers_per_gather = 1; SET parallel_setup_cost = 100; \
+                      SET parallel_tuple_cost = 0.0001";
+const AFTER_REPORT: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem; \
+                            RESET max_parallel_workers_per_gather; RESET parallel_setup_cost; RESET parallel_tuple_cost";
+
 /// Connections that are kept for background work, so that it goes on however many requests wait for one.
 const BACKGROUND: u32 = 2;
 
@@ -400,9 +408,26 @@ impl Reader<'_> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.pg.batch_execute(SEARCH)?;
+        self.with_settings(SEARCH, AFTER_SEARCH, work)
+    }
+
+    /// Runs the statements of a report within the time of a search, by two processes where that helps.
+    pub(crate) fn reporting<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.with_settings(REPORT, AFTER_REPORT, work)
+    }
+
+    fn with_settings<T>(
+        &mut self,
+        before: &str,
+        after: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pg.batch_execute(before)?;
         let done = work(self);
-        self.pg.batch_execute(AFTER_SEARCH)?;
+        self.pg.batch_execute(after)?;
         done
     }
 

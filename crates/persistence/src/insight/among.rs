@@ -95,7 +95,7 @@ impl Among {
         reader: &mut Reader<'_>,
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        reader.within_budget(work).map_err(|error| filter::too_costly(error, self.checked.as_ref()))
+        reader.reporting(work).map_err(|error| filter::too_costly(error, self.checked.as_ref()))
     }
 
     /// The parts of which the states of the instant consist. Each is put together by itself, because that is cheaper than
