@@ -9,7 +9,10 @@ use jsonschema::Validator;
 use matchit::Router;
 use serde_json::{Value, json};
 
-use super::{Answer, listener::events};
+use super::{
+    Answer,
+    listener::{Event, events},
+};
 
 /// The document of this build.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(rapport_http::openapi::document);
@@ -32,11 +35,9 @@ static BODIES: LazyLock<HashMap<(String, String, String), Arc<Validator>>> = Laz
         for (status, response) in operation.value["responses"].as_object().unwrap() {
             for (kind, content) in resolve(response)["content"].as_object().into_iter().flatten() {
                 // Problems have one schema everywhere: each is compiled once.
-                let validator = compiled.entry(content["schema"].to_string()).or_insert_with(|| {
-                    let mut schema = content["schema"].clone();
-                    schema["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
-                    Arc::new(jsonschema::validator_for(&schema).unwrap())
-                });
+                let validator = compiled
+                    .entry(content["schema"].to_string())
+                    .or_insert_with(|| Arc::new(validator(content["schema"].clone())));
                 let key = (operation.id().to_owned(), status.clone(), kind.clone());
                 bodies.insert(key, Arc::clone(validator));
             }
@@ -44,6 +45,14 @@ static BODIES: LazyLock<HashMap<(String, String, String), Arc<Validator>>> = Laz
     }
     bodies
 });
+
+/// What an event `change` of the stream has as its data, which is a text to the schema of events.
+static CHANGE: LazyLock<Validator> = LazyLock::new(|| validator(json!({"$ref": "#/components/schemas/JournalEntry"})));
+
+fn validator(mut schema: Value) -> Validator {
+    schema["components"] = json!({"schemas": DOCUMENT["components"]["schemas"]});
+    jsonschema::validator_for(&schema).unwrap()
+}
 
 /// One operation of the document.
 #[derive(Clone)]
@@ -142,10 +151,14 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
         // The schema of a stream is that of its events.
         let bodies = match kind.as_str() {
             "text/event-stream" => {
-                let events = events(&answer.text).into_iter();
-                events
-                    .map(|event| json!({"id": event.id, "event": event.name, "data": event.data.to_string()}))
-                    .collect()
+                let events = events(&answer.text);
+                for event in events.iter().filter(|event| event.name == "change") {
+                    if let Err(error) = CHANGE.validate(&event.data) {
+                        panic!("{id} {status}: {error} at {}: {}", error.instance_path(), answer.text);
+                    }
+                }
+                let body = |event: Event| json!({"id": event.id, "event": event.name, "data": event.data.to_string()});
+                events.into_iter().map(body).collect()
             }
             "text/calendar" | "text/csv" => vec![Value::String(answer.text.clone())],
             _ => vec![answer.body.clone()],
