@@ -62,28 +62,21 @@ interface Field {
   write: (value: string, contact: Contact) => Patch;
 }
 
+/** A field whose text in the form is its value; left empty, it has none. */
+function text(name: "first_name" | "last_name" | "job_title" | "birthday", label: string): Field {
+  return {
+    name,
+    label,
+    pointer: `/${name}`,
+    read: (contact) => contact[name] ?? "",
+    write: (value) => ({ [name]: value || null }),
+  };
+}
+
 export const FIELDS: Field[] = [
-  {
-    name: "first_name",
-    label: "First name",
-    pointer: "/first_name",
-    read: (contact) => contact.first_name ?? "",
-    write: (value) => ({ first_name: value || null }),
-  },
-  {
-    name: "last_name",
-    label: "Last name",
-    pointer: "/last_name",
-    read: (contact) => contact.last_name ?? "",
-    write: (value) => ({ last_name: value || null }),
-  },
-  {
-    name: "job_title",
-    label: "Job title",
-    pointer: "/job_title",
-    read: (contact) => contact.job_title ?? "",
-    write: (value) => ({ job_title: value || null }),
-  },
+  text("first_name", "First name"),
+  text("last_name", "Last name"),
+  text("job_title", "Job title"),
   {
     name: "email",
     label: "E-mail address",
@@ -94,13 +87,7 @@ export const FIELDS: Field[] = [
       emails: [...(address ? [{ address, type: emails[0]?.type }] : []), ...emails.slice(1)],
     }),
   },
-  {
-    name: "birthday",
-    label: "Birthday",
-    pointer: "/birthday",
-    read: (contact) => contact.birthday ?? "",
-    write: (value) => ({ birthday: value || null }),
-  },
+  text("birthday", "Birthday"),
   {
     name: "lifecycle_stage",
     label: "Stage",
