@@ -78,7 +78,7 @@ fn a_rule_that_can_not_work_is_refused() {
         admin.post("/v1/assignment_rules", &new).expect_errors(errors);
     };
     refused(json!({"user_ids": []}), &[("/user_ids", "too_few")]);
-    refused(json!({"strategy": "direct"}), &[("/user_ids", "too_many")]);
+    refused(json!({"strategy": "direct"}), &[("/user_ids", "more_than_one")]);
     refused(json!({"user_ids": [users[0], users[0]]}), &[("/user_ids/1", "repeated")]);
     let nobody = "0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b";
     refused(

@@ -256,7 +256,7 @@ impl ScoreDefinition {
         }
         if self.rules() > MOST_RULES {
             let detail = format!("A definition has at most {MOST_RULES} rules. Put conditions together with any.");
-            fields.refuse("/groups", "too_many", detail);
+            fields.refuse("/groups", "too_many_rules", detail);
         }
         rules::check(&mut self.groups, self.entity.entity(), &mut fields);
         fields.verdict()?;

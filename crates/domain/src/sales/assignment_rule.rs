@@ -330,7 +330,7 @@ impl AssignmentRule {
         }
         if self.strategy == AssignmentStrategy::Direct && self.user_ids.len() > 1 {
             let detail = "With the strategy direct one user gets every lead. Name one alone, or choose round_robin.";
-            fields.refuse("/user_ids", "too_many", detail);
+            fields.refuse("/user_ids", "more_than_one", detail);
         }
         for (index, user) in self.user_ids.iter().enumerate() {
             if self.user_ids[..index].contains(user) {

@@ -50,7 +50,7 @@ fn what_does_not_fit_together_is_told_at_once() {
             json!({"kind": "fit", "key": format!("g{group}"), "rules": rules})
         })
         .collect();
-    assert_eq!(problems(json!(many)), [("/groups".to_owned(), "too_many".to_owned())]);
+    assert_eq!(problems(json!(many)), [("/groups".to_owned(), "too_many_rules".to_owned())]);
 }
 
 #[test]

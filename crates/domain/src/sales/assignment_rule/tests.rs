@@ -55,8 +55,8 @@ fn direct_is_one_user_who_is_named_once() {
         problems.into_iter().map(|problem| (problem.pointer.unwrap(), problem.code)).collect::<Vec<_>>()
     };
     let told = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
-    assert_eq!(problems(vec![user, UserId::mint()]), [told("/user_ids", "too_many")]);
-    assert_eq!(problems(vec![user, user]), [told("/user_ids", "too_many"), told("/user_ids/1", "repeated")]);
+    assert_eq!(problems(vec![user, UserId::mint()]), [told("/user_ids", "more_than_one")]);
+    assert_eq!(problems(vec![user, user]), [told("/user_ids", "more_than_one"), told("/user_ids/1", "repeated")]);
 }
 
 proptest! {
