@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What kind of somebody acts.
+/// What kind of somebody acts. More kinds will follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -146,6 +146,10 @@ permissions! {
     ConnectionsRead = "connections:read";
     /// Create, change and delete connections to outside systems.
     ConnectionsWrite = "connections:write";
+    /// See the webhooks and what was sent to them.
+    WebhooksRead = "webhooks:read";
+    /// Create, change, test, replay and delete webhooks that tell of what one may read oneself.
+    WebhooksWrite = "webhooks:write";
     /// Create, change and delete what sales choose from, such as pipelines and lost reasons.
     SalesSettingsWrite = "sales_settings:write";
     /// Change and delete the views of others.

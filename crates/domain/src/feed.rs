@@ -74,7 +74,7 @@ impl ChangeStreamQuery {
 }
 
 /// Where a reader without a cursor begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedStart {
     #[default]

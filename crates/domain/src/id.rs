@@ -85,13 +85,18 @@ typed_id! {
     LostReasonId;
     /// A filter that somebody saved.
     ViewId;
-    /// Something to be done.
+    /// What somebody wrote down.
     NoteId;
+    /// Something to be done.
     TaskId;
     /// An address at which a program reads tasks.
     CalendarFeedId;
     /// An outside system.
     ConnectionId;
+    /// An address to which changes are sent.
+    WebhookId;
+    /// An attempt to send a message to a webhook.
+    WebhookDeliveryId;
     /// A field that a workspace has added to a resource.
     CustomFieldId;
     /// Rules by which records get points.

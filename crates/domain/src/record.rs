@@ -42,6 +42,7 @@ pub enum RecordKind {
     CaptureForm,
     Note,
     ScoreDefinition,
+    Webhook,
 }
 
 impl RecordKind {
@@ -73,6 +74,7 @@ impl RecordKind {
             Self::CaptureForm => "capture_form",
             Self::Note => "note",
             Self::ScoreDefinition => "score_definition",
+            Self::Webhook => "webhook",
         }
     }
 }

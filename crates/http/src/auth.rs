@@ -372,6 +372,8 @@ requirements! {
     RolesWrite => Some(Permission::RolesWrite);
     ConnectionsRead => Some(Permission::ConnectionsRead);
     ConnectionsWrite => Some(Permission::ConnectionsWrite);
+    WebhooksRead => Some(Permission::WebhooksRead);
+    WebhooksWrite => Some(Permission::WebhooksWrite);
     OpportunitiesRead => Some(Permission::OpportunitiesRead);
     OpportunitiesCreate => Some(Permission::OpportunitiesCreate);
     OpportunitiesWrite => Some(Permission::OpportunitiesWrite);

@@ -1,6 +1,7 @@
 //! Purchases, and the outside systems that Rapport keeps in step with.
 
 mod connections;
+pub(crate) mod webhooks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -12,5 +13,16 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(connections::get_connection)
         .service(connections::update_connection)
         .service(connections::delete_connection)
-        .service(connections::list_connection_history);
+        .service(connections::list_connection_history)
+        .service(webhooks::list_webhooks)
+        .service(webhooks::create_webhook)
+        .service(webhooks::get_webhook)
+        .service(webhooks::update_webhook)
+        .service(webhooks::delete_webhook)
+        .service(webhooks::rotate_webhook)
+        .service(webhooks::test_webhook)
+        .service(webhooks::replay_webhook)
+        .service(webhooks::get_webhook_status)
+        .service(webhooks::list_webhook_deliveries)
+        .service(webhooks::list_webhook_history);
 }

@@ -6,9 +6,14 @@ pub(crate) mod responses;
 
 use serde_json::Value;
 use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{
-        ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+    __dev::{SchemaReferences, Tags},
+    Modify, OpenApi, Path,
+    openapi::{
+        PathItem,
+        path::PathsBuilder,
+        security::{
+            ApiKey, ApiKeyValue, ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+        },
     },
 };
 use utoipa_actix_web::AppExt;
@@ -63,6 +68,7 @@ use crate::{
         (name = "Products", description = "What the business sells, and for how much."),
         (name = "Calendar feeds", description = "Secret addresses at which programs for calendars read the tasks of a user."),
         (name = "Connections", description = "Outside systems that know records under ids of their own."),
+        (name = "Webhooks", description = "Addresses of outside systems to which changes are sent, and what is sent to them."),
         (name = "Opportunities", description = "What may be sold: to whom, for how much and when."),
         (name = "Pipelines", description = "The stages through which opportunities go."),
         (name = "Leads", description = "People and organisations who may become customers."),
@@ -101,7 +107,7 @@ use crate::{
             responses::InternalError, responses::Unavailable
         )
     ),
-    modifiers(&SecuritySchemes)
+    modifiers(&SecuritySchemes, &Messages)
 )]
 struct Api;
 
@@ -131,6 +137,22 @@ impl Modify for SecuritySchemes {
             "An access token for a program, whose client is an API key: a JWT as above, checked as RFC8725 advises.",
         );
         components.add_security_scheme("oauth2", SecurityScheme::OAuth2(client));
+    }
+}
+
+/// What is sent to webhooks.
+struct Messages;
+
+impl Modify for Messages {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        type Changes = crate::commerce::webhooks::__path_receive_changes;
+        let mut operation = <Changes as Path>::operation();
+        operation.tags = Some(<Changes as Tags>::tags().into_iter().map(ToOwned::to_owned).collect());
+        let item = PathItem::from_http_methods(<Changes as Path>::methods(), operation);
+        document.webhooks = Some(PathsBuilder::new().path(<Changes as Path>::path(), item).build());
+        let mut schemas = Vec::new();
+        <Changes as SchemaReferences>::schemas(&mut schemas);
+        document.components.get_or_insert_default().schemas.extend(schemas);
     }
 }
 

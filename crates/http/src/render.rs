@@ -6,7 +6,10 @@ use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use rapport_domain::{
     access::{ALWAYS, FieldRule, Grants, Resource},
     activity::{calendar_feed::IssuedCalendarFeed, note::Note, task::Task},
-    commerce::connection::Connection,
+    commerce::{
+        connection::Connection,
+        webhook::{IssuedWebhook, Webhook},
+    },
     insight::score_definition::ScoreDefinition,
     page::Total,
     people::{company::Company, contact::Contact},
@@ -174,6 +177,18 @@ impl Shown for CustomField {
 impl Shown for Role {
     fn version(&self) -> i64 {
         self.version
+    }
+}
+
+impl Shown for Webhook {
+    fn version(&self) -> i64 {
+        self.version
+    }
+}
+
+impl Shown for IssuedWebhook {
+    fn version(&self) -> i64 {
+        self.webhook.version
     }
 }
 

@@ -419,6 +419,13 @@ pub(crate) const CONSTRAINTS: &[(&str, Meaning)] = &[
     ("views_pkey", Meaning::Ours),
     ("views_visibility_check", Meaning::Ours),
     ("views_workspace_fkey", Meaning::Ours),
+    ("webhook_deliveries_kind_check", Meaning::Ours),
+    ("webhook_deliveries_pkey", Meaning::Ours),
+    ("webhook_deliveries_webhook_fkey", Meaning::Ours),
+    ("webhook_states_pkey", Meaning::Ours),
+    ("webhook_states_webhook_fkey", Meaning::Ours),
+    ("webhooks_pkey", Meaning::Ours),
+    ("webhooks_workspace_fkey", Meaning::Ours),
     (
         "workspaces_country_check",
         Meaning::NotAllowed { pointer: "/country", detail: "A country is an ISO 3166-1 code like DE." },

@@ -66,6 +66,49 @@ pub fn follow(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<Stretch, S
     Ok(Stretch { changes, next_cursor, through, has_more: through < head, head })
 }
 
+/// The position behind which a reader with this query begins, and the head of the feed.
+pub(crate) fn position(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<(i64, i64), StoreError> {
+    let request = page_request(reader, query)?;
+    let (head, tail) = ends(reader)?;
+    Ok((beginning(query, &request, head, tail)?, head))
+}
+
+/// What is sent of the feed instead of being fetched.
+pub(crate) struct Parcel {
+    pub(crate) entries: Vec<JournalEntry>,
+    /// The position up to which was looked, and the cursor that leads on from there.
+    pub(crate) through: i64,
+    pub(crate) next_cursor: String,
+    /// Whether what was behind the position has left the feed.
+    pub(crate) is_gap: bool,
+}
+
+/// The first changes behind a position, up to another where one is given.
+pub(crate) fn parcel(
+    reader: &mut Reader<'_>,
+    query: &ChangeQuery,
+    position: i64,
+    until: Option<i64>,
+    most: i64,
+) -> Result<Parcel, StoreError> {
+    let (head, tail) = ends(reader)?;
+    let after = position.clamp(tail - 1, head.max(tail - 1));
+    let until = until.map_or(head, |until| until.clamp(after, head.max(after)));
+    let Part { entries, through, .. } = Part::between(reader, query, (after, until), most)?;
+    let request = page_request(reader, query)?;
+    let next_cursor = cursor(reader, &request, through)?;
+    Ok(Parcel { entries, through, next_cursor, is_gap: after != position })
+}
+
+/// Where a reader begins: behind the cursor, or where the query says.
+fn beginning(query: &ChangeQuery, request: &PageRequest, head: i64, tail: i64) -> Result<i64, StoreError> {
+    match request.after::<i64>()? {
+        Some((after, _)) => still_there(after, head, tail),
+        None if query.from == FeedStart::Head => Ok(head),
+        None => Ok(tail - 1),
+    }
+}
+
 /// Pages and streams go on with each other's cursors.
 fn page_request(reader: &Reader<'_>, query: &ChangeQuery) -> Result<PageRequest, StoreError> {
     let filter = (&query.kind, &query.event, &query.exclude_origin);
@@ -87,26 +130,32 @@ struct Part {
 impl Part {
     fn read(reader: &mut Reader<'_>, query: &ChangeQuery, request: &PageRequest) -> Result<Self, StoreError> {
         let (head, tail) = ends(reader)?;
-        let after = match request.after::<i64>()? {
-            Some((after, _)) => still_there(after, head, tail)?,
-            None if query.from == FeedStart::Head => head,
-            None => tail - 1,
-        };
+        let after = beginning(query, request, head, tail)?;
+        Self::between(reader, query, (after, head), request.limit())
+    }
+
+    /// What a page has behind a position, up to a head.
+    fn between(
+        reader: &mut Reader<'_>,
+        query: &ChangeQuery,
+        (after, head): (i64, i64),
+        limit: i64,
+    ) -> Result<Self, StoreError> {
         let resources = resources(reader, query);
         if after == head || resources.is_empty() {
             return Ok(Self { entries: Vec::new(), through: head, head });
         }
         let until = head.min(after + EXAMINED);
         let sees_all = |resource: &Resource| Policy::reading(reader, *resource).whole().is_everything();
-        let asked = if resources.iter().all(sees_all) { request.limit() + 1 } else { ASKED };
+        let asked = if resources.iter().all(sees_all) { limit + 1 } else { ASKED };
         let found = find(reader, query, &resources, (after, until), asked)?;
         let examined = match found.last() {
             Some(last) if found.len() as i64 == asked => last.position,
             _ => until,
         };
         let mut positions = visible(reader, &resources, &found)?;
-        let is_full = positions.len() as i64 > request.limit();
-        positions.truncate(request.limit() as usize);
+        let is_full = positions.len() as i64 > limit;
+        positions.truncate(limit as usize);
         let through = positions.last().copied().filter(|_| is_full).unwrap_or(examined);
         Ok(Self { entries: entries::at(reader, &positions)?, through, head })
     }

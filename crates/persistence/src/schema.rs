@@ -446,6 +446,62 @@ diesel::table! {
 }
 
 diesel::table! {
+    webhooks (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        version -> BigInt,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        updated_by -> Nullable<Uuid>,
+        name -> Text,
+        url -> Text,
+        kinds -> Array<Text>,
+        events -> Array<Text>,
+        exclude_origins -> Array<Uuid>,
+        enabled -> Bool,
+    }
+}
+
+diesel::table! {
+    webhook_states (workspace_id, webhook_id) {
+        workspace_id -> Uuid,
+        webhook_id -> Uuid,
+        secret -> Binary,
+        old_secret -> Nullable<Binary>,
+        old_secret_until -> Nullable<Timestamptz>,
+        position -> BigInt,
+        message_id -> Nullable<Uuid>,
+        message_until -> Nullable<BigInt>,
+        test_id -> Nullable<Uuid>,
+        failures -> BigInt,
+        failing_since -> Nullable<Timestamptz>,
+        last_success_at -> Nullable<Timestamptz>,
+        due_at -> Timestamptz,
+        lease -> Nullable<Uuid>,
+        leased_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (workspace_id, id) {
+        workspace_id -> Uuid,
+        id -> Uuid,
+        webhook_id -> Uuid,
+        message_id -> Uuid,
+        kind -> Text,
+        at -> Timestamptz,
+        duration_ms -> BigInt,
+        changes -> BigInt,
+        position -> Nullable<BigInt>,
+        succeeded -> Bool,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        response -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     external_ids (workspace_id, connection, record_kind, external_id) {
         workspace_id -> Uuid,
         connection -> Text,

@@ -59,7 +59,7 @@ impl DatabaseOptions {
     }
 }
 
-/// How the change feed is kept
+/// How the change feed is kept and sent
 #[derive(Clone, Debug, Args)]
 pub(crate) struct FeedOptions {
     /// Days after which changes leave the change feed, so that who follows it from before that has to begin anew. They stay
@@ -72,13 +72,16 @@ pub(crate) struct FeedOptions {
         value_parser = clap::value_parser!(u32).range(1..=36500)
     )]
     feed_retention_days: u32,
+    /// Send to webhooks on this machine, too, also without TLS. For tests and for trying out
+    #[arg(long = "webhooks-on-loopback", env = "RAPPORT_WEBHOOKS_ON_LOOPBACK")]
+    webhooks_on_loopback: bool,
 }
 
 impl FeedOptions {
     /// What the worker has to know.
     pub(crate) fn worker(&self, beside: Beside) -> rapport_worker::WorkerOptions {
         let feed_retention = Duration::from_secs(u64::from(self.feed_retention_days) * 24 * 60 * 60);
-        rapport_worker::WorkerOptions { beside, feed_retention }
+        rapport_worker::WorkerOptions { beside, feed_retention, webhooks_on_loopback: self.webhooks_on_loopback }
     }
 }
 

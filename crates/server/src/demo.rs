@@ -9,11 +9,14 @@ use rapport_domain::{
         parent::{Parent, ParentKind},
         task::{NewTask, TaskAction},
     },
-    commerce::connection::{ConnectionKind, NewConnection},
+    commerce::{
+        connection::{ConnectionKind, NewConnection},
+        webhook::NewWebhook,
+    },
     id::{CompanyId, ContactId, ProductId, TeamId},
     insight::score_definition::NewScoreDefinition,
     people::{company::NewCompany, contact::NewContact, duplicate::OnDuplicate},
-    record::Source,
+    record::{RecordKind, Source},
     sales::{
         assignment_rule::NewAssignmentRule,
         capture_form::NewCaptureForm,
@@ -29,7 +32,7 @@ use rapport_http::auth::password;
 use rapport_persistence::{
     Db, Scope,
     activity::{notes, tasks},
-    commerce::connections,
+    commerce::{connections, webhooks},
     insight::score_definitions,
     people::{companies, contacts},
     sales::{assignment_rules, capture_forms, exchange_rates, leads, lost_reasons, opportunities, pipelines, products},
@@ -106,6 +109,15 @@ async fn fill(db: &Db, workspace: &Workspace) -> Result<(), Failure> {
         ..NewConnection::default()
     };
     db.write(&scope, move |writer| connections::create(writer, shop)).await?;
+    // Switched off, for nobody is at this address.
+    let accounting = NewWebhook {
+        name: "Accounting".into(),
+        url: "https://accounting.example.com/rapport".into(),
+        kinds: vec![RecordKind::Contact, RecordKind::Company],
+        enabled: false,
+        ..NewWebhook::default()
+    };
+    db.write(&scope, move |writer| webhooks::create(writer, accounting)).await?;
     for field in sample_fields() {
         let new: NewCustomField = read(field)?;
         db.write(&scope, move |writer| custom_fields::create(writer, &new)).await?;

@@ -1,9 +1,13 @@
 //! What happens on its own: the sequencer, which gives journal entries their places in the change feed and lets old ones leave
-//! it, the upkeep of the search indexes, and the scores of leads.
+//! it, the upkeep of the search indexes, the scores of leads, and what is sent to webhooks.
+
+mod webhooks;
 
 use std::time::Duration;
 
-use rapport_persistence::{Db, idempotency, insight::scoring, sales::capture_forms, sequencer};
+use rapport_persistence::{
+    Db, commerce::webhooks as sent, idempotency, insight::scoring, sales::capture_forms, sequencer,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -30,6 +34,8 @@ pub struct WorkerOptions {
     pub beside: Beside,
     /// How long entries stay in the change feed.
     pub feed_retention: Duration,
+    /// Whether webhooks may be on this machine, too. For tests and for trying out.
+    pub webhooks_on_loopback: bool,
 }
 
 /// How often to look for entries that other processes wrote. Those of this process are noticed at once.
@@ -52,7 +58,11 @@ impl Beside {
 
 /// Works until `stop` turns true. Any number of workers may run: they take turns.
 pub async fn run(db: Db, options: WorkerOptions, stop: watch::Receiver<bool>) {
-    tokio::join!(feed(&db, options, stop.clone()), score(&db, stop));
+    tokio::join!(
+        feed(&db, options, stop.clone()),
+        score(&db, stop.clone()),
+        webhooks::send(&db, options.webhooks_on_loopback, stop)
+    );
 }
 
 /// Keeps the scores of leads up to date, beside the feed: nobody waits for a place in it because leads are scored.
@@ -126,8 +136,15 @@ async fn forget(db: &Db) {
     loop {
         match capture_forms::forget(db).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => break,
             Err(error) => return tracing::warn!(%error, "old challenges were not forgotten"),
+        }
+    }
+    loop {
+        match sent::forget(db).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::warn!(%error, "old attempts to reach webhooks were not forgotten"),
         }
     }
 }

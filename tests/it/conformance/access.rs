@@ -104,6 +104,17 @@ fn without_its_permission_every_operation_is_forbidden() {
             // And what becomes of it is created, or deleted again.
             "convert_lead" => vec![scope, "leads:read", "contacts:create", "opportunities:create"],
             "unconvert_lead" => vec![scope, "contacts:delete"],
+            // It is told of all that there is.
+            "create_webhook" | "update_webhook" | "rotate_webhook" | "replay_webhook" => vec![
+                scope,
+                "contacts:read",
+                "companies:read",
+                "leads:read",
+                "opportunities:read",
+                "products:read",
+                "tasks:read",
+                "notes:read",
+            ],
             // Rules name fields, which one has to be able to read.
             "create_score_definition" | "publish_score_definition" => vec![scope, "leads:read"],
             "transfer_user" => vec![

@@ -63,7 +63,10 @@ fn the_older_document_says_the_same() {
         }
         shape
     }
-    assert_eq!(shape(&COMPATIBLE), shape(&DOCUMENT));
+    // 3.0 has no words for what is sent to webhooks.
+    let mut newer = shape(&DOCUMENT);
+    newer.retain(|line| !line.starts_with("WebhookMessage:"));
+    assert_eq!(shape(&COMPATIBLE), newer);
     let mut references = Vec::new();
     collect(&COMPATIBLE, &mut references);
     for reference in references {
@@ -323,7 +326,7 @@ fn operations_of_a_resource_are_named_alike() {
             ("PATCH", _) => "update",
             ("DELETE", _) => "delete",
             // There is one of each record.
-            ("GET", [_, _, "score" | "quality"]) => "get",
+            ("GET", [_, _, "score" | "quality" | "status"]) => "get",
             ("GET", [_, _, _]) => "list",
             ("POST", [_, _, action]) => action,
             ("POST", [_]) => "create",

@@ -115,6 +115,18 @@ const TABLE: &[(&str, Row)] = &[
     ("update_connection", Row::Behind("connections:write")),
     ("delete_connection", Row::Behind("connections:write")),
     ("list_connection_history", Row::Behind("connections:read")),
+    // A webhook tells of no more than its maker may read: see tests/it/commerce/webhooks.rs.
+    ("list_webhooks", Row::Behind("webhooks:read")),
+    ("create_webhook", Row::Behind("webhooks:write")),
+    ("get_webhook", Row::Behind("webhooks:read")),
+    ("update_webhook", Row::Behind("webhooks:write")),
+    ("delete_webhook", Row::Behind("webhooks:write")),
+    ("rotate_webhook", Row::Behind("webhooks:write")),
+    ("test_webhook", Row::Behind("webhooks:write")),
+    ("replay_webhook", Row::Behind("webhooks:write")),
+    ("get_webhook_status", Row::Behind("webhooks:read")),
+    ("list_webhook_deliveries", Row::Behind("webhooks:read")),
+    ("list_webhook_history", Row::Behind("webhooks:read")),
     // Settings hold no records, and everybody may read them.
     ("list_lead_statuses", Row::Apart),
     ("create_lead_status", Row::Behind("sales_settings:write")),

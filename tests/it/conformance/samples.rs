@@ -70,6 +70,10 @@ pub fn body(schema: &str, unique: &str) -> Value {
         "ViewPatch" => json!({"name": unique}),
         "NewConnection" => json!({"key": format!("k{unique}"), "name": "Shop", "kind": "shop", "direction": "read"}),
         "ConnectionPatch" => json!({"name": unique}),
+        // Switched off, so that a patch with true changes something and nothing is sent.
+        "NewWebhook" => json!({"name": unique, "url": format!("https://{unique}.example.com/"), "enabled": false}),
+        "WebhookPatch" => json!({"name": unique}),
+        "WebhookReplay" => json!({}),
         // At another address than the contact of the same name, who would be a duplicate.
         "NewLead" => {
             json!({"first_name": "Ada", "last_name": unique, "emails": [{"address": format!("{unique}@example.org")}]})

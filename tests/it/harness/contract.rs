@@ -54,6 +54,14 @@ fn validator(mut schema: Value) -> Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
+/// Fails unless a value is as the schema of this name says.
+#[track_caller]
+pub fn expect_schema(name: &str, value: &Value) {
+    let validator = validator(json!({"$ref": format!("#/components/schemas/{name}")}));
+    let errors: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{name}: {errors:?} in {value}");
+}
+
 /// One operation of the document.
 #[derive(Clone)]
 pub struct Operation {

@@ -28,6 +28,8 @@ fn command(arguments: &[&str]) -> Command {
         command.env(format!("RAPPORT_RATE_LIMIT_{limit}"), "1000000");
     }
     command.env("RAPPORT_TRUSTED_PROXIES", "127.0.0.1/32");
+    // Receivers of tests are on this machine.
+    command.env("RAPPORT_WEBHOOKS_ON_LOOPBACK", "true");
     // What leaves the change feed is for tests to say, with workers of their own.
     command.env("RAPPORT_FEED_RETENTION_DAYS", "36500");
     command

@@ -1,7 +1,6 @@
 //! Tokens of an outside identity provider: checked with the keys that it publishes, and taken for the user whose e-mail
 //! address it has verified.
 
-mod addresses;
 mod fetch;
 mod provider_keys;
 

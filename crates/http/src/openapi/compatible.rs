@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::normalise::prune;
+
 /// Keywords of schemas that 3.0 does not have and that promise nothing a generator could use.
 const UNKNOWN: &[&str] = &["contentMediaType", "contentEncoding"];
 
@@ -13,6 +15,8 @@ pub(crate) fn compatible(document: &Value) -> Value {
     let Some(top) = older.as_object_mut() else { return older };
     // Generators for 3.0 take webhooks for operations of the server.
     top.shift_remove("webhooks");
+    prune(&mut older);
+    let Some(top) = older.as_object_mut() else { return older };
     if let Some(license) = top.get_mut("info").and_then(|info| info["license"].as_object_mut())
         && license.shift_remove("identifier").is_some()
     {

@@ -25,7 +25,9 @@ pub(crate) fn normalise(mut document: Value) -> Value {
     name_fields(&mut document);
     prune(&mut document);
     walk(&mut document["components"]["schemas"], &mut say_default);
-    close_what_only_requests_reach(&mut document);
+    let told = reached(&document, what_is_told(&document));
+    close_what_only_requests_reach(&mut document, &told);
+    open_what_grows(&mut document, &told);
     document
 }
 
@@ -198,7 +200,7 @@ fn take_terms(operation: &mut Value) {
     let key = json!({
         "name": "Idempotency-Key", "in": "header", "required": false,
         "description": "A key of your choice for this request, such as a UUID. However often it is sent, the request is done once, and answered the same each time, for 7 days.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": terms::LONGEST_KEY, "pattern": "^[ -~]+$"}
+        "schema": {"type": "string", "minLength": 1, "maxLength": terms::LONGEST_KEY, "pattern": "^[\\t -~]+$"}
     });
     let rehearsal = json!({
         "name": terms::DRY_RUN_PARAMETER, "in": "query", "required": false,
@@ -360,7 +362,7 @@ fn name_fields(document: &mut Value) {
 }
 
 /// Leaves out components that nothing refers to.
-fn prune(document: &mut Value) {
+pub(super) fn prune(document: &mut Value) {
     loop {
         let text = document.to_string();
         let mut pruned = false;
@@ -377,30 +379,79 @@ fn prune(document: &mut Value) {
     }
 }
 
-/// Objects that only requests contain refuse unknown fields; what clients read stays open for fields to come, and so do
-/// forms, because RFC 6749 demands that parameters which are not known are ignored.
-fn close_what_only_requests_reach(document: &mut Value) {
-    let mut waiting = Vec::new();
-    references(&document["components"]["responses"], &mut waiting);
-    for item in document["paths"].as_object().into_iter().flat_map(|paths| paths.values()) {
-        for operation in item.as_object().into_iter().flat_map(|item| item.values()) {
-            references(&operation["responses"], &mut waiting);
-            references(&operation["requestBody"]["content"]["application/x-www-form-urlencoded"], &mut waiting);
-        }
+/// The schemas of what the server says: of its answers and of messages to webhooks.
+fn what_is_told(document: &Value) -> Vec<String> {
+    let mut told = Vec::new();
+    references(&document["components"]["responses"], &mut told);
+    for operation in operations(&document["paths"]) {
+        references(&operation["responses"], &mut told);
     }
-    let mut open = HashSet::new();
+    for message in operations(&document["webhooks"]) {
+        references(&message["requestBody"], &mut told);
+    }
+    told
+}
+
+/// The schemas of what the server is sent.
+fn what_is_asked(document: &Value) -> Vec<String> {
+    let mut asked = Vec::new();
+    for operation in operations(&document["paths"]) {
+        references(&operation["parameters"], &mut asked);
+        references(&operation["requestBody"], &mut asked);
+    }
+    asked
+}
+
+fn operations(paths: &Value) -> impl Iterator<Item = &Value> {
+    let items = paths.as_object().into_iter().flat_map(|paths| paths.values());
+    items.flat_map(|item| item.as_object().into_iter().flat_map(|item| item.values()))
+}
+
+/// These schemas, and those that they lead to.
+fn reached(document: &Value, mut waiting: Vec<String>) -> HashSet<String> {
+    let mut reached = HashSet::new();
     while let Some(name) = waiting.pop() {
-        if open.insert(name.clone()) {
+        if reached.insert(name.clone()) {
             references(&document["components"]["schemas"][&name], &mut waiting);
         }
     }
+    reached
+}
+
+/// Objects that only requests contain refuse unknown fields; what clients read stays open for fields to come, and so do
+/// forms, because RFC 6749 demands that parameters which are not known are ignored.
+fn close_what_only_requests_reach(document: &mut Value, told: &HashSet<String>) {
+    let mut forms = Vec::new();
+    for operation in operations(&document["paths"]) {
+        references(&operation["requestBody"]["content"]["application/x-www-form-urlencoded"], &mut forms);
+    }
+    let forms = reached(document, forms);
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
-        if !open.contains(name)
+        if !told.contains(name)
+            && !forms.contains(name)
             && schema.get("properties").is_some()
             && let Some(schema) = schema.as_object_mut()
         {
             schema.entry("additionalProperties").or_insert(json!(false));
         }
+    }
+}
+
+/// Words that only the server says, and of which more will follow, are texts whose values stand in the description: clients
+/// that are generated from an enumeration refuse an answer with a value that they do not know.
+fn open_what_grows(document: &mut Value, told: &HashSet<String>) {
+    let asked = reached(document, what_is_asked(document));
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        let description = schema["description"].as_str().unwrap_or_default().to_owned();
+        if !told.contains(name) || asked.contains(name) || !description.contains("will follow") {
+            continue;
+        }
+        let Some(Value::Array(values)) = schema.as_object_mut().and_then(|schema| schema.shift_remove("enum")) else {
+            continue;
+        };
+        let words: Vec<String> = values.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();
+        schema["description"] = json!(format!("{description} So far there are {}.", words.join(", ")));
+        schema["example"] = values.first().cloned().unwrap_or_default();
     }
 }
 
