@@ -27,6 +27,7 @@ public final class Scenario {
         try {
             call.call();
         } catch (ApiException error) {
+            if (error.getResponseBody() == null) throw error; // nothing was answered
             return ApiClient.createDefaultObjectMapper().readValue(error.getResponseBody(), Problem.class);
         }
         throw new IllegalStateException("the call went well");

@@ -32,6 +32,8 @@ CREATE TABLE webhook_states (
     -- The message that is being sent, and where it ends: it stays the same until it has arrived.
     message_id uuid,
     message_until bigint,
+    -- Whether changes before the message have left the feed and were never sent.
+    resync_required boolean NOT NULL,
     -- The message of a test that somebody asked for.
     test_id uuid,
     failures bigint NOT NULL,

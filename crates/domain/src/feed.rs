@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Which changes are wanted, and from where on.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ChangeQuery {

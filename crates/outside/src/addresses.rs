@@ -33,10 +33,11 @@ fn is_inside_v6(address: Ipv6Addr) -> bool {
     match (first, second) {
         // Unspecified, loopback, mapped and compatible: none of them leads to a server elsewhere but the mapped.
         (0, 0) => address.to_ipv4_mapped().is_none_or(is_inside_v4),
-        (0x64, 0xff9b) => is_inside_v4(v4(12)), // translated
-        (0x2002, _) => is_inside_v4(v4(2)),     // 6to4
-        (0x2001, 0 | 0xdb8) => true,            // Teredo, documentation
-        _ => (first & 0xe000) != 0x2000,        // all that is global unicast begins with 2 or 3
+        // Translated by everybody's prefix; other prefixes beside it are those of a network.
+        (0x64, 0xff9b) => address.segments()[2..6] != [0; 4] || is_inside_v4(v4(12)),
+        (0x2002, _) => is_inside_v4(v4(2)), // 6to4
+        (0x2001, 0 | 0xdb8) => true,        // Teredo, documentation
+        _ => (first & 0xe000) != 0x2000,    // all that is global unicast begins with 2 or 3
     }
 }
 
@@ -73,6 +74,7 @@ mod tests {
             "ff02::1",
             "64:ff9b::7f00:1",
             "64:ff9b::a00:1",
+            "64:ff9b:1:a00:0:100:808:808",
             "2002:7f00:1::",
             "2001::1",
             "2001:db8::1",

@@ -23,7 +23,7 @@ use self::addresses::is_inside;
 pub enum Reach {
     /// Over https to servers that everybody can reach.
     Outside,
-    /// To this machine alone, also without TLS. For tests and for trying out.
+    /// To this machine alone, without TLS, too. For tests and for trying out.
     Loopback,
 }
 
@@ -59,9 +59,10 @@ impl Resolver for Guarded {
             Reach::Loopback => !address.is_loopback(),
         };
         match found.iter().find(|address| refused(address.ip())) {
-            Some(address) => Err(ureq::Error::Io(std::io::Error::other(format!(
-                "{} is not called, for it is not outside",
-                address.ip()
+            // The address is not told, so that nobody learns from it what names mean inside.
+            Some(_) => Err(ureq::Error::Io(std::io::Error::other(format!(
+                "{} is not called, for it does not lead outside",
+                uri.host().unwrap_or_default()
             )))),
             None => Ok(found),
         }
@@ -85,11 +86,11 @@ mod tests {
             "https://0.0.0.0/x",
         ] {
             let refused = agent(Reach::Outside, Duration::from_secs(5)).get(url).call().unwrap_err().to_string();
-            assert!(refused.contains("not outside"), "{url}: {refused}");
+            assert!(refused.contains("does not lead outside"), "{url}: {refused}");
         }
         for url in ["http://10.0.0.1/x", "https://169.254.169.254/x", "http://0.0.0.0/x"] {
             let refused = agent(Reach::Loopback, Duration::from_secs(5)).get(url).call().unwrap_err().to_string();
-            assert!(refused.contains("not outside"), "{url}: {refused}");
+            assert!(refused.contains("does not lead outside"), "{url}: {refused}");
         }
     }
 

@@ -66,21 +66,18 @@ pub fn follow(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<Stretch, S
     Ok(Stretch { changes, next_cursor, through, has_more: through < head, head })
 }
 
-/// The position behind which a reader with this query begins, and the head of the feed.
-pub(crate) fn position(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<(i64, i64), StoreError> {
+/// The position behind which a reader with this query begins.
+pub(crate) fn position(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<i64, StoreError> {
     let request = page_request(reader, query)?;
     let (head, tail) = ends(reader)?;
-    Ok((beginning(query, &request, head, tail)?, head))
+    beginning(query, &request, head, tail)
 }
 
 /// What is sent of the feed instead of being fetched.
 pub(crate) struct Parcel {
     pub(crate) entries: Vec<JournalEntry>,
-    /// The position up to which was looked, and the cursor that leads on from there.
+    /// The position up to which was looked.
     pub(crate) through: i64,
-    pub(crate) next_cursor: String,
-    /// Whether what was behind the position has left the feed.
-    pub(crate) is_gap: bool,
 }
 
 /// The first changes behind a position, up to another where one is given.
@@ -91,13 +88,20 @@ pub(crate) fn parcel(
     until: Option<i64>,
     most: i64,
 ) -> Result<Parcel, StoreError> {
-    let (head, tail) = ends(reader)?;
-    let after = position.clamp(tail - 1, head.max(tail - 1));
-    let until = until.map_or(head, |until| until.clamp(after, head.max(after)));
-    let Part { entries, through, .. } = Part::between(reader, query, (after, until), most)?;
+    let (head, _) = ends(reader)?;
+    let Part { entries, through, .. } = Part::between(reader, query, (position, until.unwrap_or(head)), most)?;
+    Ok(Parcel { entries, through })
+}
+
+/// The first position that is still served.
+pub(crate) fn tail(reader: &mut Reader<'_>) -> Result<i64, StoreError> {
+    Ok(ends(reader)?.1)
+}
+
+/// The cursor that leads on from a position.
+pub(crate) fn cursor_at(reader: &mut Reader<'_>, query: &ChangeQuery, position: i64) -> Result<String, StoreError> {
     let request = page_request(reader, query)?;
-    let next_cursor = cursor(reader, &request, through)?;
-    Ok(Parcel { entries, through, next_cursor, is_gap: after != position })
+    cursor(reader, &request, position)
 }
 
 /// Where a reader begins: behind the cursor, or where the query says.

@@ -473,6 +473,7 @@ diesel::table! {
         position -> BigInt,
         message_id -> Nullable<Uuid>,
         message_until -> Nullable<BigInt>,
+        resync_required -> Bool,
         test_id -> Nullable<Uuid>,
         failures -> BigInt,
         failing_since -> Nullable<Timestamptz>,

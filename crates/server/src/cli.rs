@@ -72,7 +72,7 @@ pub(crate) struct FeedOptions {
         value_parser = clap::value_parser!(u32).range(1..=36500)
     )]
     feed_retention_days: u32,
-    /// Send to webhooks on this machine, too, also without TLS. For tests and for trying out
+    /// Send to webhooks on this machine, too: those at http://localhost or a loopback address. For tests and for trying out
     #[arg(long = "webhooks-on-loopback", env = "RAPPORT_WEBHOOKS_ON_LOOPBACK")]
     webhooks_on_loopback: bool,
 }

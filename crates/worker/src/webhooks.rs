@@ -23,13 +23,21 @@ use tokio::{
 use crate::AFTER_FAILURE;
 
 /// How many webhooks are sent something at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 8;
 
 /// How often to look for webhooks whose next attempt is due. What this process has told the feed is noticed at once.
 const LOOKING: Duration = Duration::from_secs(1);
 
+/// Why nothing is sent to this machine.
+const NOT_HERE: &str = "This server sends nothing to its own machine. Name an address with https that everybody can reach, or start \
+                        the server with --webhooks-on-loopback.";
+
 /// How long an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// For how long it is tried to note what came of an attempt, which is shorter than its lease with the attempt, and how often.
+const NOTING: Duration = Duration::from_secs(30);
+const BETWEEN_NOTING: Duration = Duration::from_millis(500);
 
 /// The most that is read of an answer, in bytes.
 const LARGEST: u64 = 4 * 1024;
@@ -71,12 +79,37 @@ async fn attempt(db: &Db, sender: &Arc<Sender>, claim: Claim) {
 }
 
 async fn try_attempt(db: &Db, sender: &Arc<Sender>, claim: Claim) -> Result<(), StoreError> {
-    let Some(outgoing) = webhooks::prepare(db, claim).await? else { return Ok(()) };
+    let outgoing = match webhooks::prepare(db, claim).await {
+        Ok(Some(outgoing)) => outgoing,
+        Ok(None) => return Ok(()),
+        Err(error) => {
+            webhooks::set_aside(db, claim).await?;
+            return Err(error);
+        }
+    };
     let begun = Instant::now();
     let (sender, sent) = (Arc::clone(sender), outgoing.clone());
     let attempt = spawn_blocking(move || sender.post(&sent)).await;
     let attempt = attempt.map_err(|error| StoreError::Internal(format!("an attempt did not end: {error}")))?;
-    webhooks::finish(db, claim, outgoing, attempt, begun.elapsed()).await
+    let (took, answered) = (begun.elapsed(), Instant::now());
+    loop {
+        match webhooks::finish(db, claim, outgoing.clone(), attempt.clone(), took).await {
+            // What has arrived is not to be sent again because the database is busy at this moment.
+            Err(error) if is_passing(&error) && answered.elapsed() < NOTING => sleep(BETWEEN_NOTING).await,
+            done => return done,
+        }
+    }
+}
+
+fn is_passing(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Busy
+            | StoreError::Contention
+            | StoreError::TooSlow
+            | StoreError::Lost(_)
+            | StoreError::Unreachable(_)
+    )
 }
 
 /// Makes the calls.
@@ -107,20 +140,19 @@ impl Sender {
         let is_plain = outgoing.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
         let agent = match &self.loopback {
             Some(loopback) if is_plain => loopback,
-            None if is_plain => return Err("This server sends nothing to its own machine.".to_owned()),
+            None if is_plain => return Err(NOT_HERE.to_owned()),
             _ => &self.outside,
         };
-        let body = serde_json::to_string(&outgoing.message).map_err(|error| error.to_string())?;
-        let (id, timestamp) = (outgoing.message.id.to_string(), outgoing.at.timestamp().to_string());
+        let (id, timestamp) = (outgoing.id.to_string(), outgoing.at.timestamp().to_string());
         let signatures: Result<Vec<_>, _> =
-            outgoing.keys.iter().map(|key| signature(key, &id, &timestamp, &body)).collect();
+            outgoing.keys.iter().map(|key| signature(key, &id, &timestamp, &outgoing.body)).collect();
         let answer = agent
             .post(&outgoing.url)
             .header("Content-Type", "application/json")
             .header("Webhook-Id", &id)
             .header("Webhook-Timestamp", &timestamp)
             .header("Webhook-Signature", signatures?.join(" "))
-            .send(&body);
+            .send(&outgoing.body);
         answer.map_err(|error| error.to_string()).map(read)
     }
 }

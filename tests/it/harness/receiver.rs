@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver as Channel, channel},
+        mpsc::{Receiver as Channel, Sender, channel},
     },
     thread,
     time::Duration,
@@ -20,8 +20,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Takes messages one after the other, and answers 200 unless it was told otherwise.
 pub struct Receiver {
     pub url: String,
-    answers: Arc<Mutex<VecDeque<u16>>>,
+    answers: Arc<Mutex<VecDeque<Reply>>>,
     messages: Channel<Message>,
+    /// Lets a message be answered that was held.
+    release: Sender<u16>,
+}
+
+/// How a message is answered.
+enum Reply {
+    At(u16),
+    /// When it is said how.
+    Held,
 }
 
 /// What arrived.
@@ -43,22 +52,37 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let answers = Arc::new(Mutex::new(VecDeque::new()));
-        let (next, (arrived, messages)) = (Arc::clone(&answers), channel());
+        let (next, (arrived, messages), (release, released)) = (Arc::clone(&answers), channel(), channel());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let status = next.lock().unwrap().pop_front().unwrap_or(200);
-                let Ok(message) = Self::take(stream, status) else { continue };
+                let Ok(message) = Self::take(&stream) else { continue };
+                let reply = next.lock().unwrap().pop_front().unwrap_or(Reply::At(200));
                 if arrived.send(message).is_err() {
                     return;
                 }
+                let status = match reply {
+                    Reply::At(status) => status,
+                    Reply::Held => released.recv().unwrap_or(200),
+                };
+                let _hung_up = Self::reply(stream, status);
             }
         });
-        Self { url, answers, messages }
+        Self { url, answers, messages, release }
     }
 
     /// Answers a further message in this way.
     pub fn answer(&self, status: u16) {
-        self.answers.lock().unwrap().push_back(status);
+        self.answers.lock().unwrap().push_back(Reply::At(status));
+    }
+
+    /// Keeps a further message waiting for its answer.
+    pub fn hold(&self) {
+        self.answers.lock().unwrap().push_back(Reply::Held);
+    }
+
+    /// Answers the message that is kept waiting.
+    pub fn release(&self, status: u16) {
+        self.release.send(status).unwrap();
     }
 
     /// The next message.
@@ -66,8 +90,8 @@ impl Receiver {
         self.messages.recv_timeout(PATIENCE).expect("no message arrived")
     }
 
-    fn take(mut stream: TcpStream, status: u16) -> std::io::Result<Message> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+    fn take(stream: &TcpStream) -> std::io::Result<Message> {
+        let mut reader = BufReader::new(stream);
         let mut headers = HashMap::new();
         for line in reader.by_ref().lines().skip(1) {
             match line?.split_once(": ") {
@@ -78,8 +102,11 @@ impl Receiver {
         let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
         let mut bytes = vec![0; length];
         reader.read_exact(&mut bytes)?;
-        write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 6\r\nConnection: close\r\n\r\nthanks")?;
         let text = String::from_utf8(bytes).unwrap();
         Ok(Message { headers, body: serde_json::from_str(&text).unwrap(), text })
+    }
+
+    fn reply(mut stream: TcpStream, status: u16) -> std::io::Result<()> {
+        write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 6\r\nConnection: close\r\n\r\nthanks")
     }
 }

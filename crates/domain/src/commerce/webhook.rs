@@ -22,6 +22,12 @@ pub const MOST_WEBHOOKS: i64 = 20;
 /// The most changes of one message.
 pub const MOST_CHANGES: i64 = 100;
 
+/// About how large a message is at most, in bytes of its changes; one of a single change may be larger.
+pub const LARGEST_MESSAGE: usize = 256 * 1024;
+
+/// How long an address may be.
+const LONGEST_URL: usize = 2000;
+
 /// For how long messages are signed with the old secret, too, after there is a new one.
 pub const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
@@ -83,8 +89,8 @@ pub struct NewWebhook {
     /// Its name for people.
     #[schema(required, min_length = 1, max_length = 100)]
     pub name: String,
-    /// Where messages are sent: https, without user and password. http is for this machine alone, and only where the server
-    /// was told to send there.
+    /// Where messages are sent: https to a server that everybody can reach, without user and password. http is for the server's
+    /// own machine alone, and only where it was told to send there. Kept in the form in which it is called.
     #[schema(
         required,
         format = "uri",
@@ -190,10 +196,10 @@ pub struct WebhookStatus {
     /// Attempts that failed since the last success.
     #[schema(minimum = 0, example = 0)]
     pub failures: i64,
-    /// Since when every attempt has failed; null when the last one did not.
+    /// Since when every attempt has failed; null when the last one did not. A test that fails does not count.
     #[schema(required)]
     pub failing_since: Option<DateTime<Utc>>,
-    /// When it is tried again; null when the last attempt did not fail.
+    /// When it is tried again; null when the last attempt did not fail, and when the webhook is switched off.
     #[schema(required)]
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// When a message last arrived.
@@ -226,9 +232,9 @@ pub struct WebhookMessage {
     /// The webhook to which it is sent.
     #[schema(value_type = Uuid)]
     pub webhook_id: WebhookId,
-    /// The changes, in the order in which they happened to each record: a hundred at most.
+    /// The changes, in the order in which they happened to each record: a hundred at most, and fewer where they are long.
     pub data: Vec<JournalEntry>,
-    /// Leads on from here in `GET /v1/changes` with the same filters, for whoever has lost something.
+    /// Leads on from here in `GET /v1/changes` with the same filters in the same order, for whoever has lost something.
     pub next_cursor: String,
     /// Before these changes there were others that have left the feed and are never sent. Read the records anew.
     pub resync_required: bool,
@@ -264,8 +270,8 @@ pub struct WebhookDelivery {
     /// Why there was no answer; null when there was one.
     #[schema(required, example = "timeout: global")]
     pub error: Option<String>,
-    /// How the answer begins: a thousand characters at most.
-    #[schema(required, example = "ok")]
+    /// How an answer begins that was not 2xx: a thousand characters at most.
+    #[schema(required, example = "no such tenant")]
     pub response: Option<String>,
 }
 
@@ -345,6 +351,15 @@ impl Webhook {
         }
     }
 
+    /// Whether it is told of more, or somebody else is told of it, than before.
+    pub fn tells_more_than(&self, before: &Self) -> bool {
+        let told = |webhook: &Self| {
+            let Self { url, kinds, events, exclude_origins, .. } = webhook.clone();
+            (url, kinds, events, exclude_origins)
+        };
+        told(self) != told(before) || (self.enabled && !before.enabled)
+    }
+
     /// The resources of whose records it may be told.
     pub fn resources(&self) -> impl Iterator<Item = Resource> {
         let is_told_of = |resource: &Resource| self.kinds.is_empty() || self.kinds.contains(&resource.kind());
@@ -357,8 +372,14 @@ impl Webhook {
         if self.name.is_empty() {
             fields.refuse("/name", "required", "A webhook needs a name.");
         }
-        if let Err(detail) = check_url(&self.url) {
-            fields.refuse("/url", "invalid_url", detail);
+        match canonical_url(&self.url) {
+            Ok(url) if url.len() > LONGEST_URL => {
+                let detail = format!("Written in full, this address has more than {LONGEST_URL} characters.");
+                fields.refuse("/url", "too_long", detail);
+            }
+            // What was judged is what is called.
+            Ok(url) => self.url = url,
+            Err(detail) => fields.refuse("/url", "invalid_url", detail),
         }
         keep_each_once(&mut self.kinds);
         keep_each_once(&mut self.exclude_origins);
@@ -368,7 +389,8 @@ impl Webhook {
     }
 }
 
-fn check_url(text: &str) -> Result<(), &'static str> {
+/// An address as programs write it, with the name of its host in ASCII.
+fn canonical_url(text: &str) -> Result<String, &'static str> {
     let url = Url::parse(text).map_err(|_| "This is no address. Write it like https://example.com/rapport.")?;
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -388,7 +410,7 @@ fn check_url(text: &str) -> Result<(), &'static str> {
     if url.fragment().is_some() {
         return Err("What follows # is never sent. Leave it out.");
     }
-    Ok(())
+    Ok(url.into())
 }
 
 #[cfg(test)]
@@ -425,6 +447,14 @@ mod tests {
             let invalid = at(url).unwrap_err();
             assert_eq!(invalid.problems()[0].pointer.as_deref(), Some("/url"), "{url}");
         }
+    }
+
+    #[test]
+    fn an_address_is_kept_as_it_is_called() {
+        assert_eq!(at("https://m\u{fc}nchen.example/a b").unwrap().url, "https://xn--mnchen-3ya.example/a%20b");
+        assert_eq!(at("HTTPS://Example.com").unwrap().url, "https://example.com/");
+        let long = format!("https://example.com/{}", "\u{20ac}".repeat(300));
+        assert_eq!(at(&long).unwrap_err().problems()[0].code, "too_long");
     }
 
     #[test]

@@ -114,7 +114,7 @@ pub(crate) async fn get_webhook(
 /// Update webhook
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A message that could not be sent is
-/// put together anew and tried at once. What happens while a webhook is switched off is sent when it is switched on again, as
+/// tried at once; with other filters it is another message. What happens while a webhook is switched off is sent when it is switched on again, as
 /// long as the change feed keeps it.
 #[utoipa::path(
     tag = "Webhooks", operation_id = "update_webhook",
@@ -223,7 +223,8 @@ pub(crate) async fn test_webhook(
 /// Replay webhook
 ///
 /// Sends changes again from an earlier place of the change feed on, or goes on from a later one and leaves out what is
-/// between. Messages that were sent before have other ids then.
+/// between. Changes that were sent before come in messages with other ids then. A cursor of other filters, or of filters in another
+/// order, is refused.
 #[utoipa::path(
     tag = "Webhooks", operation_id = "replay_webhook",
     params(("webhook_id" = Uuid, Path, description = "Id of the webhook")), request_body = WebhookReplay,
@@ -315,8 +316,9 @@ pub(crate) async fn list_webhook_history(
 
 /// Receive changes
 ///
-/// What your address is sent. Answer with 2xx when the message is safe with you: until then it is sent again, after 1, 4, 16
-/// and more seconds, then each hour; after three days the webhook is switched off. 410 switches it off at once. The same
+/// What your address is sent. Answer with 2xx within 15 seconds when the message is safe with you: until then it is sent again,
+/// after 1, 4, 16 and more seconds, then each hour; after three days the webhook is switched off. 410 switches it off at once,
+/// unless it answers a test. Redirections are not followed. The same
 /// message always has the same `id`, which is also the header `Webhook-Id`: keep it, so that what arrives twice counts once.
 /// Check the signature before you believe anything, and refuse what has an old `Webhook-Timestamp`.
 #[utoipa::path(

@@ -17,7 +17,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-pub use self::sending::{Claim, Outgoing, claim, finish, forget, prepare};
+pub use self::sending::{Claim, Outgoing, claim, finish, forget, prepare, set_aside};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer, audit, codes, feed,
     journal::{self, Entry, Journalled},
@@ -130,7 +130,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewWebhook) -> Result<(Webhook, Stri
     })
 }
 
-/// Changes a webhook. What is being sent is put together anew, and tried at once.
+/// Changes a webhook. What failed is tried at once.
 pub fn update(
     writer: &mut Writer<'_>,
     id: WebhookId,
@@ -139,10 +139,17 @@ pub fn update(
 ) -> Result<Webhook, StoreError> {
     let apply = |writer: &mut Writer<'_>, before: &Webhook| {
         let after = before.patch(patch.clone())?;
-        require_cover(writer.grants(), &after)?;
+        if after.tells_more_than(before) {
+            require_cover(writer.grants(), &after)?;
+        }
         Ok(after)
     };
-    change(writer, id, expected, "updated", apply, state::begin_anew)
+    change(writer, id, expected, "updated", apply, |writer, before, after| {
+        if before.changes() != after.changes() {
+            state::drop_message(writer, id)?;
+        }
+        state::try_at_once(writer, id)
+    })
 }
 
 /// Gives messages a new secret. They are signed with the one until now, too, for a day.
@@ -164,15 +171,17 @@ pub fn delete(writer: &mut Writer<'_>, id: WebhookId, expected: Option<i64>) -> 
     }
     let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&webhook), writer.now());
     let entry = entry.audited(writer);
-    let write = diesel::delete(webhooks::table)
-        .filter(webhooks::workspace_id.eq(writer.workspace()))
-        .filter(webhooks::id.eq(id.uuid()))
-        .filter(webhooks::version.eq(webhook.version))
-        .returning(Row::as_returning());
-    match (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
-        Some(_) => Ok(()),
-        None => Err(StoreError::Contention),
-    }
+    writer.transaction(|writer| {
+        let write = diesel::delete(webhooks::table)
+            .filter(webhooks::workspace_id.eq(writer.workspace()))
+            .filter(webhooks::id.eq(id.uuid()))
+            .filter(webhooks::version.eq(webhook.version))
+            .returning(Row::as_returning());
+        match (Journalled { write, entry: entry.clone() }).get_result::<Row>(writer.pg()).optional()? {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Contention),
+        }
+    })
 }
 
 /// What happened to a webhook, newest first.
@@ -188,14 +197,16 @@ pub fn history(
 
 /// How far a webhook has come.
 pub fn status(reader: &mut Reader<'_>, id: WebhookId) -> Result<WebhookStatus, StoreError> {
-    state::status(reader, id)
+    let webhook = get(reader, id)?;
+    state::status(reader, &webhook)
 }
 
 /// Has a message sent that tells of nothing, also where the webhook is switched off.
 pub fn test(writer: &mut Writer<'_>, id: WebhookId) -> Result<WebhookStatus, StoreError> {
+    let webhook = get(writer, id)?;
     writer.transaction(|writer| {
         state::ask_for_test(writer, id)?;
-        state::status(writer, id)
+        state::status(writer, &webhook)
     })
 }
 
@@ -205,11 +216,11 @@ pub fn replay(writer: &mut Writer<'_>, id: WebhookId, replay: &WebhookReplay) ->
     require_cover(writer.grants(), &webhook)?;
     let query = ChangeQuery { from: replay.from, cursor: replay.cursor.clone(), ..webhook.changes() };
     writer.transaction(|writer| {
-        let (position, _) = feed::position(writer, &query).map_err(StoreError::in_body)?;
+        let position = feed::position(writer, &query).map_err(StoreError::in_body)?;
         state::go_on_from(writer, id, position)?;
         let changes = Changes::of_field("position", position);
         audit::insert_for(writer, "webhook.replayed", KIND, id.uuid(), changes)?;
-        state::status(writer, id)
+        state::status(writer, &webhook)
     })
 }
 
@@ -299,7 +310,7 @@ fn change(
     expected: Option<i64>,
     verb: &str,
     apply: impl Fn(&mut Writer<'_>, &Webhook) -> Result<Webhook, StoreError>,
-    also: impl Fn(&mut Writer<'_>, WebhookId) -> Result<(), StoreError>,
+    also: impl Fn(&mut Writer<'_>, &Webhook, &Webhook) -> Result<(), StoreError>,
 ) -> Result<Webhook, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
@@ -323,7 +334,7 @@ fn change(
                 .returning(Row::as_returning());
             let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
             if row.is_some() {
-                also(writer, id)?;
+                also(writer, &before, &after)?;
             }
             Ok(row.is_some())
         })?;

@@ -54,8 +54,8 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
         () = input_closed(), if options.stop_with_stdin => {}
     }
     tracing::info!("stopping");
+    stop.send_replace(true); // at once, for what is being sent to webhooks may take as long as requests that are under way
     running.stop().await;
-    stop.send_replace(true);
     if let Some(worker) = worker {
         worker.await.map_err(|error| Failure::said(format!("the worker failed: {error}")))?;
     }

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use diesel::{pg::Pg, prelude::*};
 use rapport_domain::{
-    commerce::webhook::{OVERLAP, WebhookStatus},
+    commerce::webhook::{OVERLAP, Webhook, WebhookStatus},
     feed::{ChangeQuery, FeedStart},
     id::WebhookId,
 };
@@ -25,6 +25,7 @@ pub(super) struct State {
     pub(super) position: i64,
     pub(super) message_id: Option<Uuid>,
     pub(super) message_until: Option<i64>,
+    pub(super) resync_required: bool,
     pub(super) test_id: Option<Uuid>,
     pub(super) failures: i64,
     pub(super) failing_since: Option<DateTime<Utc>>,
@@ -45,13 +46,14 @@ pub(super) fn get(reader: &mut Reader<'_>, id: WebhookId) -> Result<State, Store
 /// Begins at the head of the feed; gives the secret.
 pub(super) fn create(writer: &mut Writer<'_>, id: WebhookId) -> Result<String, StoreError> {
     let (sealed, secret) = mint(writer, id)?;
-    let (position, _) = feed::position(writer, &ChangeQuery { from: FeedStart::Head, ..ChangeQuery::default() })?;
+    let position = feed::position(writer, &ChangeQuery { from: FeedStart::Head, ..ChangeQuery::default() })?;
     diesel::insert_into(webhook_states::table)
         .values((
             webhook_states::workspace_id.eq(writer.workspace()),
             webhook_states::webhook_id.eq(id.uuid()),
             webhook_states::secret.eq(sealed),
             webhook_states::position.eq(position),
+            webhook_states::resync_required.eq(false),
             webhook_states::failures.eq(0),
             webhook_states::due_at.eq(writer.now()),
         ))
@@ -63,39 +65,46 @@ pub(super) fn create(writer: &mut Writer<'_>, id: WebhookId) -> Result<String, S
 pub(super) fn rotate(writer: &mut Writer<'_>, id: WebhookId) -> Result<String, StoreError> {
     let (sealed, secret) = mint(writer, id)?;
     let key = (writer.workspace(), id.uuid());
-    diesel::update(webhook_states::table.find(key))
+    let rotated = diesel::update(webhook_states::table.find(key))
         .set((
             webhook_states::old_secret.eq(webhook_states::secret.nullable()),
             webhook_states::old_secret_until.eq(writer.now() + OVERLAP),
             webhook_states::secret.eq(sealed),
         ))
         .execute(writer.pg())?;
-    Ok(secret)
+    if rotated == 1 { Ok(secret) } else { Err(StoreError::Missing(KIND)) }
 }
 
-/// Forgets what failed, and puts together anew what is to be sent next.
-pub(super) fn begin_anew(writer: &mut Writer<'_>, id: WebhookId) -> Result<(), StoreError> {
+/// Forgets what failed, so that it is tried again at once.
+pub(super) fn try_at_once(writer: &mut Writer<'_>, id: WebhookId) -> Result<(), StoreError> {
     let key = (writer.workspace(), id.uuid());
     diesel::update(webhook_states::table.find(key))
         .set((
-            webhook_states::message_id.eq(None::<Uuid>),
-            webhook_states::message_until.eq(None::<i64>),
             webhook_states::failures.eq(0),
             webhook_states::failing_since.eq(None::<DateTime<Utc>>),
             webhook_states::due_at.eq(writer.now()),
-            // Whoever is sending at this moment has sent what is of no account any more.
-            webhook_states::lease.eq(None::<Uuid>),
-            webhook_states::leased_until.eq(None::<DateTime<Utc>>),
         ))
+        .execute(writer.pg())?;
+    Ok(())
+}
+
+/// Has the next message put together anew. One that is on its way at this moment is let go there, and counts for nothing.
+pub(super) fn drop_message(writer: &mut Writer<'_>, id: WebhookId) -> Result<(), StoreError> {
+    let key = (writer.workspace(), id.uuid());
+    diesel::update(webhook_states::table.find(key))
+        .set((webhook_states::message_id.eq(None::<Uuid>), webhook_states::message_until.eq(None::<i64>)))
         .execute(writer.pg())?;
     Ok(())
 }
 
 /// Goes on from behind a position.
 pub(super) fn go_on_from(writer: &mut Writer<'_>, id: WebhookId, position: i64) -> Result<(), StoreError> {
-    begin_anew(writer, id)?;
+    try_at_once(writer, id)?;
+    drop_message(writer, id)?;
     let key = (writer.workspace(), id.uuid());
-    diesel::update(webhook_states::table.find(key)).set(webhook_states::position.eq(position)).execute(writer.pg())?;
+    diesel::update(webhook_states::table.find(key))
+        .set((webhook_states::position.eq(position), webhook_states::resync_required.eq(false)))
+        .execute(writer.pg())?;
     Ok(())
 }
 
@@ -109,16 +118,16 @@ pub(super) fn ask_for_test(writer: &mut Writer<'_>, id: WebhookId) -> Result<(),
 }
 
 /// How far a webhook has come.
-pub(super) fn status(reader: &mut Reader<'_>, id: WebhookId) -> Result<WebhookStatus, StoreError> {
-    let state = get(reader, id)?;
-    let (head, _) = feed::position(reader, &ChangeQuery { from: FeedStart::Head, ..ChangeQuery::default() })?;
+pub(super) fn status(reader: &mut Reader<'_>, webhook: &Webhook) -> Result<WebhookStatus, StoreError> {
+    let state = get(reader, webhook.id)?;
+    let head = feed::position(reader, &ChangeQuery { from: FeedStart::Head, ..ChangeQuery::default() })?;
     Ok(WebhookStatus {
         position: state.position,
         waiting: (head - state.position).max(0),
         test_waiting: state.test_id.is_some(),
         failures: state.failures,
         failing_since: state.failing_since,
-        next_attempt_at: state.failing_since.map(|_| state.due_at),
+        next_attempt_at: state.failing_since.filter(|_| webhook.enabled).map(|_| state.due_at),
         last_success_at: state.last_success_at,
     })
 }
