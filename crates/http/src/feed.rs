@@ -135,8 +135,8 @@ pub(crate) async fn stream_changes(
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "the struct only describes the header; LastEventId reads it")]
 pub(crate) struct LastEventIdHeader {
-    /// The `id` of the last event that you have: the stream goes on behind it.
-    #[param(rename = "Last-Event-ID", nullable = false, required = false, max_length = 2000, pattern = "^[!-~]+$")]
+    /// The `id` of the last event that you have: the stream goes on behind it. An empty one is none.
+    #[param(rename = "Last-Event-ID", nullable = false, required = false, max_length = 2000, pattern = "^[!-~]*$")]
     last_event_id: String,
 }
 
