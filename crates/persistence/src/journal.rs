@@ -16,7 +16,7 @@ use rapport_domain::{
     journal::{ActorReference, Changes, JournalEntry, RecordReference},
     record::RecordKind,
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -217,7 +217,7 @@ struct Row {
     record_kind: String,
     record_id: Uuid,
     version: i64,
-    changes: Value,
+    changes: Json<Box<RawValue>>,
     actor_kind: String,
     actor_id: Option<Uuid>,
     origin: Option<Uuid>,
@@ -227,7 +227,7 @@ struct Row {
 
 impl Row {
     fn into_entry(self) -> Result<JournalEntry, StoreError> {
-        let changes = Changes::read(self.changes)
+        let changes = Changes::read(&self.changes.0)
             .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?;
         Ok(JournalEntry {
             id: JournalEntryId::from_uuid(self.id),
