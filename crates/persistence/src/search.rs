@@ -143,8 +143,6 @@ impl Finds {
 
 impl QueryFragment<Pg> for Finds {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // There is no end of texts, and each has to be planned for its words.
-        out.unsafe_to_cache_prepared();
         // Words of one or two letters are in nearly every name of a company and many of people. Beside longer words they
         // only count for the order.
         let any_long = self.search.words.iter().any(|word| word.is_long);
