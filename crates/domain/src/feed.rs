@@ -90,7 +90,7 @@ pub enum StreamEnd {
 }
 
 /// A part of the change feed.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ChangePage {
     /// The changes, in the order in which they happened to each record.
     pub data: Vec<JournalEntry>,

@@ -4,11 +4,11 @@ pub(crate) mod calendar_feeds;
 pub(crate) mod notes;
 pub(crate) mod tasks;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room. Fixed addresses stand before those with an id in the same place.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(calendar_feeds::list_calendar_feeds)
         .service(calendar_feeds::create_calendar_feed)
         .service(calendar_feeds::get_calendar_feed)

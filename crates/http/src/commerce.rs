@@ -3,11 +3,11 @@
 mod connections;
 pub(crate) mod webhooks;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(connections::list_connections)
         .service(connections::create_connection)
         .service(connections::get_connection)

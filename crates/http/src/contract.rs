@@ -1,8 +1,11 @@
 //! The published document at work: which operations there are, what they take, and who may call them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
-use actix_web::http::Method;
+use actix_web::{http::Method, web::Bytes};
 use jsonschema::Validator;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
@@ -14,7 +17,7 @@ use crate::{
     openapi,
     problem::ApiError,
     problems,
-    schemas::{self, Schemas},
+    schemas::{self, Components, Schemas},
     terms::DRY_RUN_PARAMETER,
 };
 
@@ -25,9 +28,9 @@ pub(crate) struct Contract {
     /// Schemas of request bodies.
     pub(crate) schemas: Schemas,
     /// The document as it is served.
-    pub(crate) text: String,
+    pub(crate) text: Bytes,
     /// The same in OpenAPI 3.0, for generators that do not read 3.1.
-    pub(crate) compatible_text: String,
+    pub(crate) compatible_text: Bytes,
     /// The fields that records have in every workspace.
     pub(crate) fields: DocumentedFields,
     paths: Router<Path>,
@@ -65,7 +68,13 @@ struct Parameter {
     is_required: bool,
     is_list: bool,
     kind: String,
-    schema: Validator,
+    schema: Arc<Validator>,
+}
+
+/// The schemas of parameters. Many parameters have the same one, which is compiled once.
+struct Parameters {
+    components: Components,
+    compiled: HashMap<String, Arc<Validator>>,
 }
 
 /// What is found at an address.
@@ -79,13 +88,13 @@ pub(crate) enum Found<'c> {
 impl Contract {
     /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
     pub(crate) fn new(document: &Value) -> Result<Self, String> {
-        let schemas = Schemas::of_bodies(document)?;
+        let mut parameters = Parameters { components: Components::of(document), compiled: HashMap::new() };
         let mut paths = Router::new();
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
             let mut operations = BTreeMap::new();
             for method in METHODS {
                 if let Some(operation) = item.get(*method) {
-                    operations.insert(method.to_uppercase(), Operation::new(document, operation)?);
+                    operations.insert(method.to_uppercase(), Operation::new(document, operation, &mut parameters)?);
                 }
             }
             let mut allow: Vec<&str> = operations.keys().map(String::as_str).collect();
@@ -97,9 +106,9 @@ impl Contract {
             paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
         }
         Ok(Self {
-            schemas,
-            text: document.to_string(),
-            compatible_text: openapi::compatible(document).to_string(),
+            schemas: Schemas::of_bodies(document),
+            text: document.to_string().into(),
+            compatible_text: openapi::compatible(document).to_string().into(),
             fields: DocumentedFields::of(document),
             paths,
         })
@@ -120,13 +129,13 @@ impl Contract {
 }
 
 impl Operation {
-    fn new(document: &Value, operation: &Value) -> Result<Self, String> {
+    fn new(document: &Value, operation: &Value, parameters: &mut Parameters) -> Result<Self, String> {
         let id = operation["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
         let (mut query, mut path) = (Vec::new(), Vec::new());
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             match parameter["in"].as_str() {
-                Some("query") => query.push(Parameter::new(document, parameter)?),
-                Some("path") => path.push(Parameter::new(document, parameter)?),
+                Some("query") => query.push(Parameter::new(document, parameter, parameters)?),
+                Some("path") => path.push(Parameter::new(document, parameter, parameters)?),
                 _ => {}
             }
         }
@@ -175,8 +184,17 @@ fn access(operation: &Value) -> Option<Access> {
     }
 }
 
+impl Parameters {
+    fn compiled(&mut self, schema: &Value) -> Result<Arc<Validator>, String> {
+        match self.compiled.entry(schema.to_string()) {
+            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
+            Entry::Vacant(new) => Ok(Arc::clone(new.insert(Arc::new(self.components.compile(schema)?)))),
+        }
+    }
+}
+
 impl Parameter {
-    fn new(document: &Value, parameter: &Value) -> Result<Self, String> {
+    fn new(document: &Value, parameter: &Value, parameters: &mut Parameters) -> Result<Self, String> {
         let name = parameter["name"].as_str().ok_or("a parameter has no name")?.to_owned();
         let schema = &parameter["schema"];
         let is_list = schema["type"] == "array";
@@ -187,7 +205,7 @@ impl Parameter {
         };
         let kind = kind.as_str().unwrap_or("string").to_owned();
         let is_required = parameter["required"] == true;
-        Ok(Self { is_required, is_list, kind, schema: schemas::compile(document, schema)?, name })
+        Ok(Self { is_required, is_list, kind, schema: parameters.compiled(schema)?, name })
     }
 
     /// What is wrong with the values given.

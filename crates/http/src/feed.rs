@@ -16,7 +16,6 @@ use rapport_domain::feed::{ChangePage, ChangeQuery, ChangeStreamQuery};
 use rapport_persistence::{Db, feed};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(crate) use self::places::Places;
 use self::stream::Follower;
@@ -24,6 +23,7 @@ use crate::{
     auth::{Auth, Proof, SignedIn},
     problem::{ApiError, ApiResult},
     query::Query,
+    routes::Routes,
 };
 
 /// The media type of streams, which middlewares have to let pass as they are.
@@ -65,8 +65,8 @@ pub(crate) enum StreamedEventName {
     Head,
 }
 
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(list_changes).service(stream_changes);
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes.service(list_changes).service(stream_changes);
 }
 
 /// List changes

@@ -3,16 +3,16 @@
 use actix_web::{post, web};
 use rapport_domain::filter::{FilterExplanation, FilterInquiry};
 use rapport_persistence::{Db, filter};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     auth::{Auth, SignedIn},
     body::Json,
     problem::ApiResult,
+    routes::Routes,
 };
 
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(explain_filter);
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes.service(explain_filter);
 }
 
 /// Explain filter

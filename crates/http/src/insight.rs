@@ -4,11 +4,11 @@ mod reports;
 mod score_definitions;
 mod scores;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(reports::report_pipeline)
         .service(reports::report_pipeline_as_csv)
         .service(reports::report_forecast)

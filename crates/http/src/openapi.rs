@@ -16,7 +16,7 @@ use utoipa::{
         },
     },
 };
-use utoipa_actix_web::AppExt;
+use utoipa_actix_web::{AppExt, scope};
 
 use rapport_domain::{
     access::{Permission, Resource},
@@ -48,7 +48,7 @@ use rapport_domain::{
 pub(crate) use self::compatible::compatible;
 use crate::{
     problem::Problem,
-    routes::{self, DeletedInRead},
+    routes::{self, DeletedInRead, VERSION},
 };
 
 #[derive(OpenApi)]
@@ -168,7 +168,11 @@ pub fn compatible_document() -> Value {
 
 /// What utoipa makes of the annotations, untouched.
 fn raw() -> Value {
-    let (_, document) =
-        actix_web::App::new().into_utoipa_app().openapi(Api::openapi()).configure(routes::configure).split_for_parts();
+    let (_, document) = actix_web::App::new()
+        .into_utoipa_app()
+        .openapi(Api::openapi())
+        .service(scope(VERSION).configure(|config| routes::rooms(config)))
+        .configure(|config| routes::beside(config))
+        .split_for_parts();
     serde_json::to_value(document).unwrap_or_default()
 }

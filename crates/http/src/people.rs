@@ -3,11 +3,11 @@
 pub(crate) mod companies;
 pub(crate) mod contacts;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room. Fixed addresses stand before those with an id in the same place.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(contacts::list_contacts)
         .service(contacts::create_contact)
         .service(contacts::batch_contacts)

@@ -1,27 +1,50 @@
 //! All routes, in the order of the rooms; and the parameters that rooms share.
 
+use actix_web::{dev::HttpServiceFactory, web};
 use rapport_domain::journal::JournalEntry;
 use rapport_persistence::people::Deleted;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::{scope, service_config::ServiceConfig};
+use utoipa_actix_web::{OpenApiFactory, service_config::ServiceConfig};
 
 use crate::{activity, commerce, feed, filters, health, insight, people, problems, render::ListPage, sales, workspace};
 
-/// Feeds the server and the document alike.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
-        .service(
-            scope("/v1")
-                .configure(workspace::configure)
-                .configure(people::configure)
-                .configure(sales::configure)
-                .configure(activity::configure)
-                .configure(commerce::configure)
-                .configure(insight::configure)
-                .configure(filters::configure)
-                .configure(feed::configure),
-        )
+/// Takes routes, either to serve them or to describe them: each thread of the server has its own, and the document is made
+/// once.
+pub(crate) trait Routes {
+    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self;
+}
+
+impl Routes for web::ServiceConfig {
+    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+        self.service(route)
+    }
+}
+
+impl Routes for ServiceConfig<'_> {
+    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+        self.service(route)
+    }
+}
+
+/// Where the routes of rooms begin.
+pub(crate) const VERSION: &str = "/v1";
+
+/// The routes below [`VERSION`].
+pub(crate) fn rooms(routes: &mut impl Routes) {
+    workspace::configure(routes);
+    people::configure(routes);
+    sales::configure(routes);
+    activity::configure(routes);
+    commerce::configure(routes);
+    insight::configure(routes);
+    filters::configure(routes);
+    feed::configure(routes);
+}
+
+/// The routes that belong to no version.
+pub(crate) fn beside(routes: &mut impl Routes) {
+    routes
         .service(workspace::tokens::issue_token)
         .service(workspace::tokens::list_token_keys)
         .service(problems::get_problem)

@@ -11,11 +11,11 @@ mod opportunities;
 mod pipelines;
 mod products;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room. Fixed addresses stand before those with an id in the same place.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(leads::list_leads)
         .service(leads::create_lead)
         .service(leads::batch_leads)

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jsonschema::{
@@ -18,34 +18,33 @@ const WRONG_FORM: &str = "wrong_form";
 /// The most problems that one answer lists.
 const MOST_PROBLEMS: usize = 100;
 
-/// Compiled schemas of request bodies, by name.
+/// Schemas of request bodies, by name.
 #[derive(Clone)]
-pub struct Schemas(Arc<HashMap<String, Validator>>);
+pub struct Schemas(Arc<Bodies>);
+
+struct Bodies {
+    components: Components,
+    /// Compiled when a body is first checked: all of them together take long, and more memory than everything else.
+    compiled: HashMap<String, OnceLock<Result<Validator, String>>>,
+}
 
 impl Schemas {
-    /// Compiles the schemas that request bodies of a document name. Fails on a schema that is none.
-    pub fn of_bodies(document: &Value) -> Result<Self, String> {
-        let mut document = document.clone();
-        decide_by_discriminator(&mut document["components"]["schemas"]);
-        let mut schemas = HashMap::new();
-        for operation in operations(&document) {
+    /// The schemas that request bodies of a document name.
+    pub fn of_bodies(document: &Value) -> Self {
+        let mut names = HashSet::new();
+        for operation in operations(document) {
             let contents = operation.pointer("/requestBody/content").and_then(Value::as_object);
             for content in contents.into_iter().flat_map(|contents| contents.values()) {
                 let reference = content.pointer("/schema/$ref").and_then(Value::as_str);
-                if let Some(name) = reference.and_then(|reference| reference.rsplit('/').next()) {
-                    let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-                    schemas.insert(name.to_owned(), compile(&document, &schema)?);
-                }
+                names.extend(reference.and_then(|reference| reference.rsplit('/').next()));
             }
         }
         // Each operation of a batch is checked by itself.
         let components = document.pointer("/components/schemas").and_then(Value::as_object);
-        let names = components.into_iter().flat_map(|components| components.keys());
-        for name in names.filter(|name| name.ends_with("Operation")) {
-            let schema = json!({"$ref": format!("#/components/schemas/{name}")});
-            schemas.insert(name.clone(), compile(&document, &schema)?);
-        }
-        Ok(Self(Arc::new(schemas)))
+        let all = components.into_iter().flat_map(|components| components.keys());
+        names.extend(all.map(String::as_str).filter(|name| name.ends_with("Operation")));
+        let compiled = names.into_iter().map(|name| (name.to_owned(), OnceLock::new())).collect();
+        Self(Arc::new(Bodies { components: Components::of(document), compiled }))
     }
 
     /// Everything that is wrong with a value, by JSON Pointer. Numbers such as `2.0` become integers on the way, as the
@@ -53,11 +52,56 @@ impl Schemas {
     pub fn check(&self, name: &str, value: &mut Value) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
         tidy(value, &mut String::new(), &mut problems);
-        match self.0.get(name) {
-            Some(schema) => problems.extend(violations(schema, value)),
-            None => problems.push(FieldProblem::at("", "no_schema", format!("The document has no schema {name}."))),
+        match self.compiled(name) {
+            Ok(schema) => problems.extend(violations(schema, value)),
+            Err(why) => problems.push(FieldProblem::at("", "no_schema", why)),
         }
         problems
+    }
+
+    fn compiled(&self, name: &str) -> Result<&Validator, String> {
+        let Bodies { components, compiled } = &*self.0;
+        let schema = compiled.get(name).ok_or_else(|| format!("The document has no schema {name}."))?;
+        let compile = || components.compile(&json!({"$ref": format!("{COMPONENTS}{name}")}));
+        schema.get_or_init(compile).as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Where schemas are that have a name.
+const COMPONENTS: &str = "#/components/schemas/";
+
+/// The named schemas of a document, as texts: as values they would take ten times the memory.
+pub(crate) struct Components(HashMap<String, String>);
+
+impl Components {
+    pub(crate) fn of(document: &Value) -> Self {
+        let named = document["components"]["schemas"].as_object().into_iter().flatten();
+        Self(named.map(|(name, schema)| (name.clone(), schema.to_string())).collect())
+    }
+
+    /// Compiles one schema with those that it names, and they name in turn: all of them would cost each schema of the
+    /// document the time that one takes.
+    pub(crate) fn compile(&self, schema: &Value) -> Result<Validator, String> {
+        let (mut named, mut waiting) = (Map::new(), Vec::new());
+        references(schema, &mut waiting);
+        while let Some(name) = waiting.pop() {
+            if named.contains_key(&name) {
+                continue;
+            }
+            let text = self.0.get(&name).ok_or_else(|| format!("The document has no schema {name}."))?;
+            let mut schema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            decide_by_discriminator(&mut schema);
+            references(&schema, &mut waiting);
+            named.insert(name, schema);
+        }
+        let mut schema = schema.clone();
+        schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+        schema["components"] = json!({"schemas": named});
+        let mut options = jsonschema::options().should_validate_formats(true);
+        for (name, is_valid) in standards::FORMATS {
+            options = options.with_format(*name, is_valid);
+        }
+        options.build(&schema).map_err(|error| error.to_string())
     }
 }
 
@@ -93,34 +137,13 @@ fn decide_by_discriminator(schema: &mut Value) {
     }
 }
 
-/// Compiles one schema with those of the document that it names, and they name in turn: all of them would cost each schema
-/// of the document the time that one takes.
-pub(crate) fn compile(document: &Value, schema: &Value) -> Result<Validator, String> {
-    let components = &document["components"]["schemas"];
-    let (mut named, mut waiting) = (Map::new(), Vec::new());
-    references(schema, &mut waiting);
-    while let Some(name) = waiting.pop() {
-        if !named.contains_key(name) {
-            references(&components[name], &mut waiting);
-            named.insert(name.to_owned(), components[name].clone());
-        }
-    }
-    let mut schema = schema.clone();
-    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    schema["components"] = json!({"schemas": named});
-    let mut options = jsonschema::options().should_validate_formats(true);
-    for (name, is_valid) in standards::FORMATS {
-        options = options.with_format(*name, is_valid);
-    }
-    options.build(&schema).map_err(|error| error.to_string())
-}
-
 /// The names of the components that a schema refers to.
-fn references<'s>(schema: &'s Value, found: &mut Vec<&'s str>) {
+fn references(schema: &Value, found: &mut Vec<String>) {
     match schema {
         Value::Object(fields) => {
             let reference = fields.get("$ref").and_then(Value::as_str);
-            found.extend(reference.and_then(|reference| reference.strip_prefix("#/components/schemas/")));
+            let name = reference.and_then(|reference| reference.strip_prefix(COMPONENTS));
+            found.extend(name.map(ToOwned::to_owned));
             fields.values().for_each(|field| references(field, found));
         }
         Value::Array(items) => items.iter().for_each(|item| references(item, found)),
@@ -264,4 +287,21 @@ fn wrong_type(kind: &TypeKind) -> String {
 fn one_of(options: &Value) -> String {
     let words: Vec<String> = options.as_array().into_iter().flatten().map(|option| option.to_string()).collect();
     format!("This has to be one of {}.", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi;
+
+    /// A server compiles them one by one when they are needed, and would start with one that can't be.
+    #[test]
+    fn each_schema_of_a_body_can_be_compiled() {
+        let schemas = Schemas::of_bodies(&openapi::document());
+        for name in schemas.0.compiled.keys() {
+            if let Err(why) = schemas.compiled(name) {
+                panic!("{name}: {why}");
+            }
+        }
+    }
 }

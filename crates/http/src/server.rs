@@ -19,7 +19,6 @@ use rapport_persistence::Db;
 use tokio::sync::watch;
 use tracing::Span;
 use tracing_actix_web::{RootSpanBuilder, TracingLogger};
-use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
@@ -108,8 +107,10 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
     let post = web::Data::new(Post::new(Arc::clone(&options.mailer), options.public_url.as_deref()));
 
     let server = HttpServer::new(move || {
-        let (app, _) = App::new().into_utoipa_app().configure(routes::configure).split_for_parts();
-        app.app_data(contract.clone())
+        App::new()
+            .service(web::scope(routes::VERSION).configure(routes::rooms))
+            .configure(routes::beside)
+            .app_data(contract.clone())
             .app_data(authenticator.clone())
             .app_data(shared_metrics.clone())
             .app_data(db.clone())

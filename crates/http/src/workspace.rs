@@ -14,11 +14,11 @@ pub(crate) mod tokens;
 mod users;
 mod views;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The routes of this room.
-pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
-    config
+pub(crate) fn configure(routes: &mut impl Routes) {
+    routes
         .service(sessions::login)
         .service(sessions::refresh_session)
         .service(sessions::logout)
@@ -27,13 +27,13 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(sessions::get_session)
         .service(sessions::delete_session)
         .service(sessions::get_me);
-    config
+    routes
         .service(passwords::request_password_reset)
         .service(passwords::confirm_password_reset)
         .service(passwords::change_password)
         .service(invites::accept_invite)
         .service(invites::invite_user);
-    config
+    routes
         .service(api_keys::list_api_keys)
         .service(api_keys::create_api_key)
         .service(api_keys::get_api_key)
@@ -41,7 +41,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(api_keys::delete_api_key)
         .service(api_keys::rotate_api_key)
         .service(api_keys::list_api_key_history);
-    config
+    routes
         .service(users::list_users)
         .service(users::create_user)
         .service(users::get_user)
@@ -50,33 +50,33 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(users::deactivate_user)
         .service(users::transfer_user)
         .service(users::list_user_history);
-    config
+    routes
         .service(teams::list_teams)
         .service(teams::create_team)
         .service(teams::get_team)
         .service(teams::update_team)
         .service(teams::delete_team)
         .service(teams::list_team_history);
-    config
+    routes
         .service(roles::list_roles)
         .service(roles::create_role)
         .service(roles::get_role)
         .service(roles::update_role)
         .service(roles::delete_role)
         .service(roles::list_role_history);
-    config
+    routes
         .service(shares::list_shares)
         .service(shares::create_share)
         .service(shares::get_share)
         .service(shares::delete_share);
-    config
+    routes
         .service(views::list_views)
         .service(views::create_view)
         .service(views::get_view)
         .service(views::update_view)
         .service(views::delete_view)
         .service(views::list_view_history);
-    config
+    routes
         .service(custom_fields::list_custom_fields)
         .service(custom_fields::create_custom_field)
         .service(custom_fields::list_custom_field_history)
@@ -85,5 +85,5 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(custom_fields::get_custom_field)
         .service(custom_fields::update_custom_field)
         .service(schema::get_schema);
-    config.service(access::explain_access).service(access::list_audit_entries);
+    routes.service(access::explain_access).service(access::list_audit_entries);
 }

@@ -10,7 +10,7 @@ use rapport_domain::{
     journal::{ActorReference, AuditEntry, AuditQuery, Changes, RecordReference},
     record::RecordKind,
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -94,7 +94,7 @@ struct Row {
     event: String,
     record_kind: String,
     record_id: Uuid,
-    changes: Value,
+    changes: Json<Box<RawValue>>,
     actor_kind: String,
     actor_id: Option<Uuid>,
     request_id: Option<String>,
@@ -108,7 +108,7 @@ impl Row {
             id: JournalEntryId::from_uuid(self.id),
             event: self.event,
             record: RecordReference { kind: codes::value::<RecordKind>(&self.record_kind)?, id: self.record_id },
-            changes: Changes::read(self.changes)
+            changes: Changes::read(&self.changes.0)
                 .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?,
             actor: ActorReference { kind: codes::value::<ActorKind>(&self.actor_kind)?, id: self.actor_id },
             address: self.address,

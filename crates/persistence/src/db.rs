@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -22,8 +22,8 @@ use rapport_domain::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
+    runtime::Handle,
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
-    task::spawn_blocking,
     time::timeout,
 };
 use tracing::Span;
@@ -83,6 +83,9 @@ pub struct Db {
     lender: Lender,
     /// Never more than there are connections, so that no blocking thread ever waits for one.
     slots: Arc<Semaphore>,
+    /// The runtime that asked first: its blocking threads do all work. Each thread of the server has a runtime with such
+    /// threads of its own, and so many would keep more memory and find less in the caches.
+    runtime: Arc<OnceLock<Handle>>,
     patience: Duration,
     clock: Clock,
     sealer: Option<Sealer>,
@@ -108,6 +111,7 @@ impl Db {
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
             slots,
+            runtime: Arc::default(),
             patience: options.patience,
             clock,
             sealer: None,
@@ -261,12 +265,12 @@ impl Db {
             .map_err(|_| StoreError::Busy)?
             .map_err(|_| StoreError::Busy)?;
         let span = Span::current();
-        spawn_blocking(move || {
+        let job = move || {
             let _slot = slot; // given back when the work ends, not when the client hangs up
             span.in_scope(work)
-        })
-        .await
-        .map_err(|error| StoreError::Internal(format!("a database job did not end: {error}")))?
+        };
+        let done = self.runtime.get_or_init(Handle::current).spawn_blocking(job).await;
+        done.map_err(|error| StoreError::Internal(format!("a database job did not end: {error}")))?
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::{dsl::min, prelude::*};
+use diesel::{dsl::min, pg::Pg, prelude::*};
 use rapport_domain::{
     access::{Resource, Right},
     feed::{ChangePage, ChangeQuery, FeedStart},
@@ -26,7 +26,8 @@ use crate::{
 /// A page looks at this many positions at most.
 const EXAMINED: i64 = 10_000;
 
-/// And asks of this many entries at most whether the caller may see their records, unless they may see all.
+/// And asks of this many entries at most whether the caller may see their records, unless they may see all: then the page is
+/// read at once.
 const ASKED: i64 = 1_000;
 
 /// Changes with the cursors that lead on from each of them.
@@ -150,11 +151,21 @@ impl Part {
             return Ok(Self { entries: Vec::new(), through: head, head });
         }
         let until = head.min(after + EXAMINED);
+        let fitting = fitting(reader, query, &resources, (after, until));
         let sees_all = |resource: &Resource| Policy::reading(reader, *resource).whole().is_everything();
-        let asked = if resources.iter().all(sees_all) { limit + 1 } else { ASKED };
-        let found = find(reader, query, &resources, (after, until), asked)?;
+        if resources.iter().all(sees_all) {
+            let mut entries = entries::read(reader, fitting.limit(limit + 1))?;
+            let is_full = entries.len() as i64 > limit;
+            entries.truncate(limit as usize);
+            let last = entries.last().and_then(|entry| entry.position);
+            return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries, head });
+        }
+        let found: Vec<Found> = fitting
+            .select((journal::position.assume_not_null(), journal::record_kind, journal::record_id))
+            .limit(ASKED)
+            .load(reader.pg())?;
         let examined = match found.last() {
-            Some(last) if found.len() as i64 == asked => last.position,
+            Some(last) if found.len() as i64 == ASKED => last.position,
             _ => until,
         };
         let mut positions = visible(reader, &resources, &found)?;
@@ -212,18 +223,16 @@ struct Found {
     record_id: Uuid,
 }
 
-/// The first entries behind a position and up to another that fit the filters. Users, teams, roles, keys and shares have no
-/// place in the feed, and what was only noted for the audit has none either.
-fn find(
-    reader: &mut Reader<'_>,
+/// The entries behind a position and up to another that fit the filters. Users, teams, roles, keys and shares have no place
+/// in the feed, and what was only noted for the audit has none either.
+fn fitting(
+    reader: &Reader<'_>,
     query: &ChangeQuery,
     resources: &[Resource],
     (after, until): (i64, i64),
-    most: i64,
-) -> Result<Vec<Found>, StoreError> {
+) -> journal::BoxedQuery<'static, Pg> {
     let kinds: Vec<&str> = resources.iter().map(|resource| resource.kind().as_str()).collect();
     let mut select = journal::table
-        .select((journal::position.assume_not_null(), journal::record_kind, journal::record_id))
         .filter(journal::workspace_id.eq(reader.workspace()))
         .filter(journal::position.gt(after))
         .filter(journal::position.le(until))
@@ -237,7 +246,7 @@ fn find(
         let is_other = journal::origin.ne_all(query.exclude_origin.clone());
         select = select.filter(journal::origin.is_null().or(is_other.assume_not_null()));
     }
-    Ok(select.order(journal::position).limit(most).load(reader.pg())?)
+    select.order(journal::position)
 }
 
 /// The positions of those whose records the caller may see now.

@@ -40,8 +40,8 @@ const MOST_VALUES: usize = 3_000;
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pieces: Arc<Vec<Piece>>,
-    /// Whether the text is one of few, so that its plan is worth remembering.
-    is_common: bool,
+    /// Whether one plan serves all values, so that the statement is worth keeping.
+    is_kept: bool,
 }
 
 impl Compiled {
@@ -57,19 +57,23 @@ impl Compiled {
             let detail = "The filter compares with too much. Leave conditions out, or put values into one list.";
             return Err(StoreError::field("/filter/where", "too_many_values", detail));
         }
-        Ok(Self { pieces: Arc::new(pieces), is_common: false })
+        Ok(Self { pieces: Arc::new(pieces), is_kept: false })
     }
 
-    /// The condition of the parameters of a list. There are few texts of it.
-    pub(crate) fn of_parameters(reader: &Reader<'_>, condition: &Condition) -> Result<Self, StoreError> {
+    /// The condition of the parameters of a list.
+    fn of_parameters(reader: &Reader<'_>, condition: &Condition, names: &[&'static str]) -> Result<Self, StoreError> {
         // Parameters name no custom fields, so it is one for the living and the deleted.
-        Ok(Self { is_common: true, ..Self::of_tree(reader, condition, DeletedInList::Only)? })
+        let compiled = Self::of_tree(reader, condition, DeletedInList::Only)?;
+        // The records of an owner are a range of an index in the order of the list, however many they are.
+        let values: Vec<&Piece> = compiled.pieces.iter().filter(|piece| piece.is_value()).collect();
+        let is_kept = names == ["owner_id"] && matches!(values.as_slice(), [Piece::Uuid(_)]);
+        Ok(Self { is_kept, ..compiled })
     }
 }
 
 impl QueryFragment<Pg> for Compiled {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if !self.is_common {
+        if !self.is_kept {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql("(");
@@ -161,7 +165,7 @@ pub(crate) fn of_parameters(
             StoreError::Parameter(Box::new(at_parameter(problem, &names)))
         })
     })?;
-    Compiled::of_parameters(reader, &checked.condition).map(Some)
+    Compiled::of_parameters(reader, &checked.condition, &names).map(Some)
 }
 
 /// A problem of the tree of a list, told of the parameter that its node comes from.

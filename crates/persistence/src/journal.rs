@@ -16,7 +16,7 @@ use rapport_domain::{
     journal::{ActorReference, Changes, JournalEntry, RecordReference},
     record::RecordKind,
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -217,7 +217,7 @@ struct Row {
     record_kind: String,
     record_id: Uuid,
     version: i64,
-    changes: Value,
+    changes: Json<Box<RawValue>>,
     actor_kind: String,
     actor_id: Option<Uuid>,
     origin: Option<Uuid>,
@@ -227,7 +227,7 @@ struct Row {
 
 impl Row {
     fn into_entry(self) -> Result<JournalEntry, StoreError> {
-        let changes = Changes::read(self.changes)
+        let changes = Changes::read(&self.changes.0)
             .map_err(|error| StoreError::Internal(format!("journal entry {}: {error}", self.id)))?;
         Ok(JournalEntry {
             id: JournalEntryId::from_uuid(self.id),
@@ -270,12 +270,19 @@ pub(crate) fn list(
 
 /// The entries at these positions of the feed, in their order. Whether the caller may see their records has been asked.
 pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<JournalEntry>, StoreError> {
-    let query = journal::table
-        .select(Row::as_select())
+    let select = journal::table
         .filter(journal::workspace_id.eq(reader.workspace()))
-        .filter(journal::position.eq_any(positions))
+        .filter(journal::position.eq_any(positions.to_vec()))
         .order(journal::position);
-    let rows: Vec<Row> = query.load(reader.pg())?;
+    read(reader, select.into_boxed())
+}
+
+/// The entries that a query selects. Whether the caller may see their records has been asked.
+pub(crate) fn read(
+    reader: &mut Reader<'_>,
+    select: journal::BoxedQuery<'static, Pg>,
+) -> Result<Vec<JournalEntry>, StoreError> {
+    let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
     let mut entries = rows.into_iter().map(Row::into_entry).collect::<Result<Vec<_>, _>>()?;
     entries.iter_mut().for_each(|entry| close(reader, entry));
     Ok(entries)

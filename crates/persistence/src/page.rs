@@ -164,7 +164,6 @@ pub(crate) use order;
 /// Takes the query, its sort column as text and as type, the column of the id as text, the direction and the position.
 macro_rules! seek {
     ($query:expr, $key:expr, $type:ty, $id:expr, $direction:expr, $after:expr) => {{
-        use diesel::dsl::sql;
         use rapport_domain::page::Direction;
         let comparison = match $direction {
             Direction::Ascending => concat!("(", $key, ", ", $id, ") > ("),
@@ -172,15 +171,9 @@ macro_rules! seek {
         };
         let mut query = $query;
         if let Some((key, id)) = $after {
-            query = query.filter(
-                sql::<diesel::sql_types::Bool>(comparison)
-                    .bind::<$type, _>(key)
-                    .sql(", ")
-                    .bind::<diesel::sql_types::Uuid, _>(id)
-                    .sql(")"),
-            );
+            query = query.filter(crate::page::Behind::<$type, _>::new(comparison, key, id));
         }
-        query.order(sql::<diesel::sql_types::Text>(crate::page::order!($key, $id, $direction)))
+        query.order(crate::page::Order(crate::page::order!($key, $id, $direction)))
     }};
 }
 pub(crate) use seek;
@@ -203,7 +196,7 @@ macro_rules! rows {
                 $direction,
                 after.clone()
             );
-            lanes.push(query.limit($request.fetch()));
+            lanes.push(query);
         }
         let order = crate::page::order!(concat!($table, ".", $key), concat!($table, ".id"), $direction);
         let merged = crate::visibility::Merged { lanes, table: $table, order, limit: $request.fetch() };
@@ -251,7 +244,79 @@ pub(crate) fn estimated(plan: &Value) -> Total {
     Total { value: rows as i64, relation: TotalRelation::Estimate }
 }
 
+pub(crate) use fragments::{Behind, Order};
 pub(crate) use wrappers::{Counted, Explained};
+
+/// Parts of sorted statements. Unlike `sql` of diesel, they leave a statement fit to be kept, for there are few of them.
+mod fragments {
+    use std::marker::PhantomData;
+
+    use diesel::{
+        QueryResult,
+        expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate},
+        pg::Pg,
+        query_builder::{AstPass, QueryFragment, QueryId},
+        serialize::ToSql,
+        sql_types::{Bool, HasSqlType, Text},
+    };
+    use uuid::Uuid;
+
+    use crate::expression::expression;
+
+    /// What a list is sorted by.
+    pub(crate) struct Order(pub(crate) &'static str);
+
+    impl QueryFragment<Pg> for Order {
+        fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            out.push_sql(self.0);
+            Ok(())
+        }
+    }
+
+    expression!(Order, Text);
+
+    /// That a record stands behind a place in a list.
+    pub(crate) struct Behind<T, K> {
+        /// As far as the values of the place.
+        comparison: &'static str,
+        key: K,
+        id: Uuid,
+        of: PhantomData<T>,
+    }
+
+    impl<T, K> Behind<T, K> {
+        pub(crate) fn new(comparison: &'static str, key: K, id: Uuid) -> Self {
+            Self { comparison, key, id, of: PhantomData }
+        }
+    }
+
+    impl<T, K: ToSql<T, Pg>> QueryFragment<Pg> for Behind<T, K>
+    where
+        Pg: HasSqlType<T>,
+    {
+        fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            out.push_sql(self.comparison);
+            out.push_bind_param::<T, _>(&self.key)?;
+            out.push_sql(", ");
+            out.push_bind_param::<diesel::sql_types::Uuid, _>(&self.id)?;
+            out.push_sql(")");
+            Ok(())
+        }
+    }
+
+    impl<T, K> Expression for Behind<T, K> {
+        type SqlType = Bool;
+    }
+    impl<T, K, Source> AppearsOnTable<Source> for Behind<T, K> {}
+    impl<T, K, Source> SelectableExpression<Source> for Behind<T, K> {}
+    impl<T, K> ValidGrouping<()> for Behind<T, K> {
+        type IsAggregate = is_aggregate::No;
+    }
+    impl<T, K> QueryId for Behind<T, K> {
+        type QueryId = ();
+        const HAS_STATIC_QUERY_ID: bool = false;
+    }
+}
 
 /// Statements around statements.
 mod wrappers {

@@ -18,6 +18,7 @@ use diesel::{
 use rapport_domain::{
     access::{Reach, Resource, Right},
     id::{TeamId, UserId},
+    page::{DEFAULT_LIMIT, MAX_LIMIT},
     problem::FieldProblem,
 };
 use uuid::Uuid;
@@ -391,7 +392,7 @@ impl QueryFragment<Pg> for IsWithin {
 
 expression!(IsWithin, sql_types::Bool);
 
-/// What comes first in several queries that are sorted alike. Each has to be limited to as many rows as are wanted of all.
+/// What comes first in several queries that are sorted alike and not limited.
 pub(crate) struct Merged<Q> {
     /// One for each lane.
     pub(crate) lanes: Vec<Q>,
@@ -413,18 +414,32 @@ impl<Q> RunQueryDsl<PgConnection> for Merged<Q> {}
 impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let [only] = self.lanes.as_slice() {
-            return only.walk_ast(out);
+            only.walk_ast(out.reborrow())?;
+            return self.push_limit(out);
         }
         out.push_sql("SELECT * FROM (");
         for (index, lane) in self.lanes.iter().enumerate() {
             out.push_sql(if index == 0 { "(" } else { ") UNION ALL (" });
             lane.walk_ast(out.reborrow())?;
+            self.push_limit(out.reborrow())?;
         }
         out.push_sql(")) AS ");
         out.push_sql(self.table);
         out.push_sql(" ORDER BY ");
         out.push_sql(self.order);
+        self.push_limit(out)
+    }
+}
+
+impl<Q> Merged<Q> {
+    /// The limits of usual pages are a part of the text. Of one that it is not told, the planner thinks that it is a tenth of
+    /// the table, and so it would plan the statement each time.
+    fn push_limit<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(" LIMIT ");
+        if [DEFAULT_LIMIT, MAX_LIMIT].contains(&(self.limit - 1)) {
+            out.push_sql(&self.limit.to_string());
+            return Ok(());
+        }
         out.push_bind_param::<sql_types::BigInt, _>(&self.limit)
     }
 }

@@ -30,7 +30,7 @@ use rapport_domain::{
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use self::row::Row;
+pub(crate) use self::row::{NewRow, Row};
 pub use self::{
     bulk::{batch, upsert},
     import::{import, reserve},
@@ -276,7 +276,7 @@ fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreEr
     let kept = Kept::new(contact.id.uuid(), None, Some(&contact.custom));
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
         let write = diesel::insert_into(contacts::table)
-            .values(Row::of(writer.workspace(), contact))
+            .values(NewRow::of(writer.workspace(), contact))
             .returning(Row::as_returning());
         let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
         Ok(Some(row.into_contact()?))
@@ -359,7 +359,7 @@ fn change(
                 .filter(contacts::workspace_id.eq(writer.workspace()))
                 .filter(contacts::id.eq(id.uuid()))
                 .filter(contacts::version.eq(before.version))
-                .set(Row::of(writer.workspace(), &after))
+                .set(NewRow::of(writer.workspace(), &after))
                 .returning(Row::as_returning());
             let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
             row.map(Row::into_contact).transpose()

@@ -14,7 +14,7 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
     refold(pg, "contacts", |pg| {
         let unfolded = schema::contacts::table.filter(sql::<sql_types::Bool>("contacts.folded = '{}'")).limit(BATCH);
         let rows: Vec<contacts::Row> = unfolded.select(contacts::Row::as_select()).load(pg)?;
-        rows.into_iter().map(|row| Ok(contacts::Row::of(row.workspace_id, &row.into_contact()?))).collect()
+        rows.into_iter().map(|row| Ok(contacts::NewRow::of(row.workspace_id, &row.into_contact()?))).collect()
     })?;
     refold(pg, "companies", |pg| {
         let unfolded = schema::companies::table.filter(sql::<sql_types::Bool>("companies.folded = '{}'")).limit(BATCH);

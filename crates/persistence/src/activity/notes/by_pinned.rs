@@ -48,7 +48,7 @@ pub(super) fn page<L: Clone>(
             let pinned = sql::<sql_types::Bool>(if is_pinned { "notes.pinned" } else { "NOT notes.pinned" });
             let query = lane(reader, within.clone())?.filter(pinned);
             let query = seek!(query, "notes.created_at", sql_types::Timestamptz, "notes.id", direction, after);
-            Ok(query.limit(left).select(Row::as_select()))
+            Ok(query.select(Row::as_select()))
         });
         let lanes = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("notes.created_at", "notes.id", direction);

@@ -57,7 +57,7 @@ pub(super) fn page<L: Clone>(
         let after = after.filter(|((of, _), _)| *of == index).map(|((_, due), id)| (due, id));
         let queries = lanes.iter().map(|within| {
             let query = section.of(lane(reader, within.clone())?, direction, after);
-            Ok(query.limit(left).select(Row::as_select()))
+            Ok(query.select(Row::as_select()))
         });
         let queries = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("tasks.due_at", "tasks.id", direction);

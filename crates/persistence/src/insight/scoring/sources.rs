@@ -9,12 +9,13 @@ use rapport_domain::{
     journal::Changes,
     record::RecordKind,
 };
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 use super::Counting;
 use crate::{
     Reader, StoreError, Writer, codes, filter,
+    json::Json,
     schema::{feed_heads, journal},
 };
 
@@ -63,7 +64,7 @@ pub(super) fn mark(writer: &mut Writer<'_>, counting: &Counting, after: i64, unt
     let relations = relations(counting);
     let mut kinds: BTreeSet<&str> = relations.iter().map(|relation| relation.to.resource().kind().as_str()).collect();
     kinds.insert(RecordKind::Lead.as_str());
-    let entries: Vec<(String, Uuid, Value)> = journal::table
+    let entries: Vec<(String, Uuid, Json<Box<RawValue>>)> = journal::table
         .filter(journal::workspace_id.eq(writer.workspace()))
         .filter(journal::position.gt(after))
         .filter(journal::position.le(until))
@@ -100,7 +101,7 @@ fn mark_related(writer: &mut Writer<'_>, relation: &Relation, ids: &BTreeSet<Uui
 fn mark_named<'e>(
     writer: &mut Writer<'_>,
     relation: &Relation,
-    entries: impl Iterator<Item = &'e (String, Uuid, Value)>,
+    entries: impl Iterator<Item = &'e (String, Uuid, Json<Box<RawValue>>)>,
 ) -> Result<(), StoreError> {
     let (resource, field) = relation.access;
     if resource != relation.to.resource() {
@@ -108,11 +109,12 @@ fn mark_named<'e>(
     }
     let mut named = BTreeSet::new();
     for (_, id, changes) in entries {
-        let changes = Changes::read(changes.clone())
-            .map_err(|error| StoreError::Internal(format!("the journal of {id}: {error}")))?;
-        for change in changes.into_iter().filter(|change| change.field == field) {
-            ids_within(&change.from, &mut named);
-            ids_within(&change.to, &mut named);
+        let unreadable = |error| StoreError::Internal(format!("the journal of {id}: {error}"));
+        let changes = Changes::read(&changes.0).map_err(unreadable)?;
+        for change in changes.iter().filter(|change| change.field == field) {
+            for value in [&change.from, &change.to] {
+                ids_within(&serde_json::from_str(value.get()).map_err(unreadable)?, &mut named);
+            }
         }
     }
     put(writer, &format!("leads.{} = ANY($4)", relation.here), &named, ScoreCause::Event)

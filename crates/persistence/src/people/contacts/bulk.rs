@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Deleted, RESOURCE,
-    row::{COLUMNS, Row},
+    row::{COLUMNS, NewRow, Row},
     shown, visible, within,
 };
 use crate::{
@@ -48,7 +48,7 @@ impl Bulk for Contact {
     const COLUMNS: &'static [&'static str] = COLUMNS;
     type New = NewContact;
     type Patch = ContactPatch;
-    type Row = Row;
+    type Row = NewRow;
     /// Country in which telephone numbers without country code are dialled.
     type Context = Option<String>;
 
@@ -130,11 +130,11 @@ impl Bulk for Contact {
         self.advance(stamp);
     }
 
-    fn row(&self, workspace: Uuid) -> Row {
-        Row::of(workspace, self)
+    fn row(&self, workspace: Uuid) -> NewRow {
+        NewRow::of(workspace, self)
     }
 
-    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+    fn insert(pg: &mut PgConnection, rows: Vec<NewRow>) -> Result<(), StoreError> {
         Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
     }
 

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{StoreError, codes, json::Json, schema::contacts};
 
-/// The columns, in their order.
+/// The columns that are written, in their order.
 pub(crate) const COLUMNS: &[&str] = &[
     "workspace_id",
     "id",
@@ -54,9 +54,9 @@ pub(crate) const COLUMNS: &[&str] = &[
     "folded",
 ];
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
-#[diesel(table_name = contacts, primary_key(workspace_id, id), check_for_backend(diesel::pg::Pg))]
-#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+/// What is read of a contact: not those columns by which contacts are only found.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = contacts, check_for_backend(diesel::pg::Pg))]
 pub(crate) struct Row {
     pub(crate) workspace_id: Uuid,
     pub(crate) id: Uuid,
@@ -81,8 +81,41 @@ pub(crate) struct Row {
     lifecycle_stage: String,
     details: Json<Details>,
     pub(crate) match_keys: Vec<String>,
-    search: String,
     pub(crate) sort_name: String,
+    team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
+}
+
+/// All columns of a contact, as they are written.
+#[derive(Debug, Clone, Insertable, AsChangeset, Serialize)]
+#[diesel(table_name = contacts, primary_key(workspace_id, id))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct NewRow {
+    workspace_id: Uuid,
+    id: Uuid,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_by: Option<Uuid>,
+    deleted_at: Option<DateTime<Utc>>,
+    owner_id: Option<Uuid>,
+    source: String,
+    source_channel: Option<String>,
+    tags: Vec<String>,
+    external_ids: Json<Vec<ExternalId>>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    job_title: Option<String>,
+    company_id: Option<Uuid>,
+    birthday: Option<NaiveDate>,
+    locale: Option<String>,
+    do_not_call: bool,
+    lifecycle_stage: String,
+    details: Json<Details>,
+    match_keys: Vec<String>,
+    search: String,
+    sort_name: String,
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
@@ -110,7 +143,7 @@ pub(crate) struct Details {
     preferred_channel: Option<Channel>,
 }
 
-impl Row {
+impl NewRow {
     /// The row of a contact.
     pub(crate) fn of(workspace: Uuid, contact: &Contact) -> Self {
         let place = contact.addresses.first();
@@ -158,7 +191,9 @@ impl Row {
             }),
         }
     }
+}
 
+impl Row {
     /// The contact of a row.
     pub(crate) fn into_contact(self) -> Result<Contact, StoreError> {
         let Json(details) = self.details;

@@ -32,7 +32,7 @@ pub(super) fn page<L: Clone>(
         }
         let queries = lanes.iter().map(|within| {
             let query = section(lane(reader, within.clone())?, has_score, direction, after);
-            Ok(query.limit(left).select(Row::as_select()))
+            Ok(query.select(Row::as_select()))
         });
         let queries = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("leads.score", "leads.id", direction);
