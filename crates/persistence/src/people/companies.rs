@@ -25,7 +25,7 @@ use rapport_domain::{
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use self::row::Row;
+pub(crate) use self::row::{NewRow, Row};
 pub use self::{
     bulk::{batch, upsert},
     import::{import, reserve},
@@ -248,7 +248,7 @@ fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreEr
     let kept = Kept::new(company.id.uuid(), None, Some(&company.custom));
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
         let write = diesel::insert_into(companies::table)
-            .values(Row::of(writer.workspace(), company))
+            .values(NewRow::of(writer.workspace(), company))
             .returning(Row::as_returning());
         let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
         Ok(Some(row.into_company()?))
@@ -316,7 +316,7 @@ fn change(
                 .filter(companies::workspace_id.eq(writer.workspace()))
                 .filter(companies::id.eq(id.uuid()))
                 .filter(companies::version.eq(before.version))
-                .set(Row::of(writer.workspace(), &after))
+                .set(NewRow::of(writer.workspace(), &after))
                 .returning(Row::as_returning());
             let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
             row.map(Row::into_company).transpose()

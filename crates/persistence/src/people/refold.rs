@@ -19,7 +19,7 @@ pub(crate) fn run(pg: &mut PgConnection) -> Result<(), StoreError> {
     refold(pg, "companies", |pg| {
         let unfolded = schema::companies::table.filter(sql::<sql_types::Bool>("companies.folded = '{}'")).limit(BATCH);
         let rows: Vec<companies::Row> = unfolded.select(companies::Row::as_select()).load(pg)?;
-        rows.into_iter().map(|row| Ok(companies::Row::of(row.workspace_id, &row.into_company()?))).collect()
+        rows.into_iter().map(|row| Ok(companies::NewRow::of(row.workspace_id, &row.into_company()?))).collect()
     })
 }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Deleted, RESOURCE, by_ids, lock_parents, refuse_circle,
-    row::{COLUMNS, Row},
+    row::{COLUMNS, NewRow, Row},
     shown, within,
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Bulk for Company {
     const COLUMNS: &'static [&'static str] = COLUMNS;
     type New = NewCompany;
     type Patch = CompanyPatch;
-    type Row = Row;
+    type Row = NewRow;
     /// Country in which telephone numbers without country code are dialled.
     type Context = Option<String>;
 
@@ -126,11 +126,11 @@ impl Bulk for Company {
         self.advance(stamp);
     }
 
-    fn row(&self, workspace: Uuid) -> Row {
-        Row::of(workspace, self)
+    fn row(&self, workspace: Uuid) -> NewRow {
+        NewRow::of(workspace, self)
     }
 
-    fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
+    fn insert(pg: &mut PgConnection, rows: Vec<NewRow>) -> Result<(), StoreError> {
         Ok(diesel::copy_from(companies::table).from_insertable(rows).execute(pg).map(drop)?)
     }
 

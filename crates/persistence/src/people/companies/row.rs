@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{StoreError, codes, json::Json, schema::companies};
 
-/// The columns, in their order.
+/// The columns that are written, in their order.
 pub(crate) const COLUMNS: &[&str] = &[
     "workspace_id",
     "id",
@@ -56,9 +56,9 @@ pub(crate) const COLUMNS: &[&str] = &[
     "folded",
 ];
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset, Serialize)]
-#[diesel(table_name = companies, primary_key(workspace_id, id), check_for_backend(diesel::pg::Pg))]
-#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+/// What is read of a company: not those columns by which companies are only found.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = companies, check_for_backend(diesel::pg::Pg))]
 pub(crate) struct Row {
     pub(crate) workspace_id: Uuid,
     pub(crate) id: Uuid,
@@ -83,9 +83,42 @@ pub(crate) struct Row {
     parent_id: Option<Uuid>,
     lifecycle_stage: String,
     details: Json<Details>,
-    pub(crate) match_keys: Vec<String>,
-    search: String,
     pub(crate) sort_name: String,
+    team_id: Option<Uuid>,
+    custom: Json<CustomValues>,
+}
+
+/// All columns of a company, as they are written.
+#[derive(Debug, Clone, Insertable, AsChangeset, Serialize)]
+#[diesel(table_name = companies, primary_key(workspace_id, id))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct NewRow {
+    workspace_id: Uuid,
+    id: Uuid,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+    updated_by: Option<Uuid>,
+    deleted_at: Option<DateTime<Utc>>,
+    owner_id: Option<Uuid>,
+    source: String,
+    source_channel: Option<String>,
+    tags: Vec<String>,
+    external_ids: Json<Vec<ExternalId>>,
+    name: String,
+    domain: Option<String>,
+    kind: Option<String>,
+    industry: Option<String>,
+    employee_range: Option<String>,
+    annual_revenue_amount: Option<Decimal>,
+    annual_revenue_currency: Option<String>,
+    parent_id: Option<Uuid>,
+    lifecycle_stage: String,
+    details: Json<Details>,
+    match_keys: Vec<String>,
+    search: String,
+    sort_name: String,
     country: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
@@ -114,7 +147,7 @@ pub(crate) struct Details {
     social_profiles: Vec<SocialProfile>,
 }
 
-impl Row {
+impl NewRow {
     /// The row of a company.
     pub(crate) fn of(workspace: Uuid, company: &Company) -> Self {
         let place = company.addresses.first();
@@ -164,7 +197,9 @@ impl Row {
             }),
         }
     }
+}
 
+impl Row {
     /// The company of a row.
     pub(crate) fn into_company(self) -> Result<Company, StoreError> {
         let Json(details) = self.details;
