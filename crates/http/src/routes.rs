@@ -1,6 +1,8 @@
 //! All routes, in the order of the rooms; and the parameters that rooms share.
 
-use actix_web::{dev::HttpServiceFactory, web};
+use std::collections::BTreeMap;
+
+use actix_web::{dev::HttpServiceFactory, guard, web};
 use rapport_domain::journal::JournalEntry;
 use rapport_persistence::people::Deleted;
 use serde::Deserialize;
@@ -9,22 +11,62 @@ use utoipa_actix_web::{OpenApiFactory, service_config::ServiceConfig};
 
 use crate::{activity, commerce, feed, filters, health, insight, people, problems, render::ListPage, sales, workspace};
 
+/// An operation at its address.
+pub(crate) trait Route: HttpServiceFactory + OpenApiFactory + utoipa::Path + 'static {}
+
+impl<R: HttpServiceFactory + OpenApiFactory + utoipa::Path + 'static> Route for R {}
+
 /// Takes routes, either to serve them or to describe them: each thread of the server has its own, and the document is made
 /// once.
 pub(crate) trait Routes {
-    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self;
-}
-
-impl Routes for web::ServiceConfig {
-    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
-        self.service(route)
-    }
+    fn service<R: Route>(&mut self, route: R) -> &mut Self;
 }
 
 impl Routes for ServiceConfig<'_> {
-    fn service(&mut self, route: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+    fn service<R: Route>(&mut self, route: R) -> &mut Self {
         self.service(route)
     }
+}
+
+/// Routes to be served, by the look of their addresses. An address is an expression that is tried on requests, and there are
+/// many: a request tries those alone that look as its own does.
+#[derive(Default)]
+pub(crate) struct Served(BTreeMap<(String, usize), Vec<Registration>>);
+
+type Registration = Box<dyn FnOnce(&mut web::ServiceConfig)>;
+
+impl Routes for Served {
+    fn service<R: Route>(&mut self, route: R) -> &mut Self {
+        let register = move |config: &mut web::ServiceConfig| {
+            config.service(route);
+        };
+        let address = R::path();
+        let (first, parts) = look(&address);
+        self.0.entry((first.to_owned(), parts)).or_default().push(Box::new(register));
+        self
+    }
+}
+
+/// Serves routes whose addresses stand below another one.
+pub(crate) fn serve(below: &'static str, add: impl FnOnce(&mut Served)) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        let mut served = Served::default();
+        add(&mut served);
+        for ((first, parts), registrations) in served.0 {
+            let looks_so = guard::fn_guard(move |context| {
+                let address = context.head().uri.path().strip_prefix(below);
+                address.is_some_and(|address| look(address) == (&first, parts))
+            });
+            let register = |config: &mut web::ServiceConfig| registrations.into_iter().for_each(|add| add(config));
+            config.service(web::scope("").guard(looks_so).configure(register));
+        }
+    }
+}
+
+/// The first part of an address, which is never a parameter, and how many parts there are.
+fn look(address: &str) -> (&str, usize) {
+    let address = address.strip_prefix('/').unwrap_or(address);
+    (address.split('/').next().unwrap_or_default(), address.split('/').count())
 }
 
 /// Where the routes of rooms begin.

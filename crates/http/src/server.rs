@@ -108,8 +108,8 @@ pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
 
     let server = HttpServer::new(move || {
         App::new()
-            .service(web::scope(routes::VERSION).configure(routes::rooms))
-            .configure(routes::beside)
+            .service(web::scope(routes::VERSION).configure(routes::serve(routes::VERSION, routes::rooms)))
+            .configure(routes::serve("", routes::beside))
             .app_data(contract.clone())
             .app_data(authenticator.clone())
             .app_data(shared_metrics.clone())
