@@ -2,6 +2,7 @@
 
 import os
 import resource
+import time
 from pathlib import Path
 
 class Failed(Exception):
@@ -43,3 +44,13 @@ class Meter:
         mebibytes = int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
         self.heaviest = max(self.heaviest, mebibytes)
         return mebibytes
+
+    def rest(self) -> float:
+        """The memory of the server when it has given back what it needed to start: that it no longer does. What was before
+        does not count as load."""
+        before, now = float("inf"), self.weigh()
+        while now < before - 0.1:
+            time.sleep(2)
+            before, now = now, self.weigh()
+        self.heaviest = now
+        return now
