@@ -28,6 +28,10 @@ const SCORING: Duration = Duration::from_secs(1);
 /// How often to look for entries that are to leave the change feed.
 const RETIRING: Duration = Duration::from_secs(60);
 
+/// How long to gather entries before the next are numbered: a round costs the database as much as it does to write several
+/// records. Whoever writes after a pause is numbered at once.
+const GATHERING: Duration = Duration::from_millis(25);
+
 /// How to work.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerOptions {
@@ -100,11 +104,12 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
         if retire_at <= Instant::now() {
             retire_at = retire(db, options.feed_retention).await;
         }
+        let mut gathers = false;
         let pause = match sequencer::number(db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
                 if numbered.unwrap_or_default() > 0 {
-                    (busy_since_tidying, last_busy) = (true, Instant::now());
+                    (busy_since_tidying, last_busy, gathers) = (true, Instant::now(), true);
                 } else if busy_since_tidying && last_busy.elapsed() > QUIET {
                     busy_since_tidying = false;
                     tidy(db).await;
@@ -116,6 +121,9 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
                 AFTER_FAILURE
             }
         };
+        if gathers {
+            sleep(GATHERING).await;
+        }
         tokio::select! {
             () = sleep(pause) => {}
             () = db.written(), if pause > Duration::ZERO => {}
