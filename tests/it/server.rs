@@ -1,6 +1,7 @@
 //! The program and the server themselves.
 
 mod command_line;
+mod connections;
 mod durability;
 mod export;
 mod import;

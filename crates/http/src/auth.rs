@@ -130,8 +130,8 @@ pub(crate) struct Authenticator {
 struct Known {
     caller: Caller,
     until: DateTime<Utc>,
-    /// How often access had changed in this process when it was remembered.
-    access_changes: u64,
+    /// How often settings had changed in this process when it was remembered.
+    settings_changes: u64,
 }
 
 impl Authenticator {
@@ -156,8 +156,8 @@ impl Authenticator {
         let from = address.0.to_string();
         let hash: [u8; 32] =
             Sha256::new().chain_update(&from).chain_update([0]).chain_update(credential).finalize().into();
-        let (now, access_changes) = (self.db.clock().now(), self.db.access_changes());
-        let is_fresh = |known: &Known| now < known.until && known.access_changes == access_changes;
+        let (now, settings_changes) = (self.db.clock().now(), self.db.settings_changes());
+        let is_fresh = |known: &Known| now < known.until && known.settings_changes == settings_changes;
         if let Some(known) = self.known.get(&hash).filter(is_fresh) {
             return Ok(Caller { request_id, address: Some(from), ..known.caller });
         }
@@ -165,7 +165,7 @@ impl Authenticator {
         let (caller, ends) = self.find(credential, place, now).await?.ok_or_else(refused)?;
         let trusted = now + TRUST;
         let until = ends.map_or(trusted, |ends| trusted.min(ends));
-        self.known.insert(hash, Known { caller: caller.clone(), until, access_changes });
+        self.known.insert(hash, Known { caller: caller.clone(), until, settings_changes });
         Ok(Caller { request_id, address: Some(from), ..caller })
     }
 

@@ -72,7 +72,7 @@ pub(crate) fn insert_for(
     record: Uuid,
     changes: Changes,
 ) -> Result<(), StoreError> {
-    writer.changes_access();
+    writer.changes_settings();
     let scope = writer.scope();
     let event = AuditEvent {
         workspace: scope.workspace(),

@@ -1,5 +1,7 @@
 //! The one way to the database.
 
+mod session;
+
 use std::{
     convert::Infallible,
     sync::{
@@ -10,11 +12,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use diesel::{
-    Connection, PgConnection, RunQueryDsl,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-    r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection},
-};
+use diesel::PgConnection;
+use r2d2::{Pool, PooledConnection};
 use rapport_domain::{
     access::Grants,
     id::WorkspaceId,
@@ -29,34 +28,17 @@ use tokio::{
 use tracing::Span;
 use uuid::Uuid;
 
+use self::session::{Link, Session, Sessions, Settings};
 use crate::{
     Clock, Scope, StoreError,
     cursor::Sealer,
     idempotency::{self, Done, Once, Terms},
+    memory::Memory,
     workspace::secrets,
 };
 
 /// How often a transaction is tried that others got in the way of.
 const TRIES: u32 = 3;
-
-/// Said once for each connection, so that no request pays for it.
-const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
-                       SET idle_in_transaction_session_timeout = '30s'; SET timezone = 'UTC'; SET jit = off; \
-                       SET application_name = 'rapport'";
-
-/// Said at the beginning of a snapshot.
-const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = 0";
-
-/// Said before a search by a filter, and what takes it back.
-const SEARCH: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'";
-const AFTER_SEARCH: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem";
-/// The same of a report. The planner takes months and days, which are no columns, for far more groups than there are, and would
-/// not let a second process help to put rows together: 171 instead of 132 ms for a forecast of 200,000 opportunities.
-const REPORT: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_custom_plan; SET work_mem = '128MB'; \
-                      SET max_parallel_workers_per_gather = 1; SET parallel_setup_cost = 100; \
-                      SET parallel_tuple_cost = 0.0001";
-const AFTER_REPORT: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem; \
-                            RESET max_parallel_workers_per_gather; RESET parallel_setup_cost; RESET parallel_tuple_cost";
 
 /// Connections that are kept for background work, so that it goes on however many requests wait for one.
 const BACKGROUND: u32 = 2;
@@ -93,8 +75,7 @@ pub struct Db {
     bell: Arc<Notify>,
     /// Counts the rounds in which this process gave positions in the change feed.
     positions: watch::Sender<u64>,
-    /// Counts the changes of this process to who may do what.
-    access_changes: Arc<AtomicU64>,
+    memory: Arc<Memory>,
 }
 
 impl Db {
@@ -105,8 +86,7 @@ impl Db {
             .min_idle(Some(1))
             .connection_timeout(options.patience)
             .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
-            .connection_customizer(Box::new(Session))
-            .build_unchecked(ConnectionManager::new(url));
+            .build_unchecked(Sessions::new(url));
         let slots = Arc::new(Semaphore::new(options.connections as usize));
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
@@ -117,7 +97,7 @@ impl Db {
             sealer: None,
             bell: Arc::default(),
             positions: watch::Sender::default(),
-            access_changes: Arc::default(),
+            memory: Arc::default(),
         }
     }
 
@@ -136,7 +116,7 @@ impl Db {
 
     /// 32 random bytes that all servers of this installation share, by name.
     pub async fn secret(&self, name: &'static str) -> Result<Vec<u8>, StoreError> {
-        self.blocking(move |pg| secrets::get_or_make(pg, name)).await
+        self.directory(move |pg| secrets::get_or_make(pg, name)).await
     }
 
     pub fn clock(&self) -> &Clock {
@@ -150,7 +130,8 @@ impl Db {
         F: Fn(&mut Reader<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (scope, kernel) = (scope.clone(), self.kernel()?);
-        self.blocking_twice(move |pg| work(&mut Reader { pg, scope: &scope, kernel: &kernel })).await
+        self.blocking_twice(move |session| work(&mut Reader { link: session.link(), scope: &scope, kernel: &kernel }))
+            .await
     }
 
     /// Writes. A write of one statement is its own transaction; scripts of several ask for one with
@@ -161,12 +142,11 @@ impl Db {
         F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (scope, kernel) = (scope.clone(), self.kernel()?);
-        let access_changes = Arc::clone(&self.access_changes);
-        let job = move |pg: &mut PgConnection| {
-            let reader = Reader { pg, scope: &scope, kernel: &kernel };
+        let job = move |session: &mut Session| {
+            let reader = Reader { link: session.link(), scope: &scope, kernel: &kernel };
             let done = work(&mut Writer { reader, is_rehearsal: false });
-            if kernel.changes_access.load(Ordering::Relaxed) {
-                access_changes.fetch_add(1, Ordering::Release);
+            if kernel.changes_settings.load(Ordering::Relaxed) {
+                kernel.memory.settings_changed();
             }
             done
         };
@@ -206,15 +186,15 @@ impl Db {
         self.positions.send_modify(|rounds| *rounds += 1);
     }
 
-    /// Lets whatever was remembered of callers be asked again. Writes of somebody do so by themselves, see
-    /// [`Reader::changes_access`].
-    pub(crate) fn access_changed(&self) {
-        self.access_changes.fetch_add(1, Ordering::Release);
+    /// Lets whatever was remembered of workspaces and callers be asked again. Writes of somebody do so by themselves, see
+    /// [`Reader::changes_settings`].
+    pub(crate) fn settings_changed(&self) {
+        self.memory.settings_changed();
     }
 
-    /// How often this process has changed who may do what.
-    pub fn access_changes(&self) -> u64 {
-        self.access_changes.load(Ordering::Acquire)
+    /// How often this process has changed who may do what, or how records of a workspace have to be.
+    pub fn settings_changes(&self) -> u64 {
+        self.memory.changes()
     }
 
     /// Work across workspaces: directories, signing in, the sequencer.
@@ -223,19 +203,20 @@ impl Db {
         T: Send + 'static,
         F: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.blocking(work).await
+        self.blocking(move |session| work(session.link().pg())).await
     }
 
     fn kernel(&self) -> Result<Kernel, StoreError> {
         let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
         let (lender, slots) = (self.lender.clone(), Arc::clone(&self.slots));
-        Ok(Kernel { clock: self.clock.clone(), sealer, lender, slots, changes_access: AtomicBool::new(false) })
+        let (clock, memory) = (self.clock.clone(), Arc::clone(&self.memory));
+        Ok(Kernel { clock, sealer, lender, slots, memory, changes_settings: AtomicBool::new(false) })
     }
 
     async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: Fn(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+        F: Fn(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
         self.on_thread(move || match lender.lend(&work) {
@@ -248,7 +229,7 @@ impl Db {
     async fn blocking<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut PgConnection) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
         self.on_thread(move || lender.lend(work)).await
@@ -278,7 +259,7 @@ impl Db {
 /// whether they still live before they are lent: when one is lost, most often all are.
 #[derive(Clone)]
 struct Lender {
-    pool: Pool<ConnectionManager<PgConnection>>,
+    pool: Pool<Sessions>,
     since: Instant,
     /// In seconds of this lender's life.
     suspicious_until: Arc<AtomicU64>,
@@ -288,58 +269,44 @@ struct Lender {
 const SUSPICION: u64 = 60;
 
 impl Lender {
-    fn lend<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut pg = self.living()?;
-        let done = work(&mut pg);
+    fn lend<T>(&self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut session = self.living()?;
+        let done = work(&mut session);
         if matches!(done, Err(StoreError::Lost(_))) {
             self.suspicious_until.store(self.since.elapsed().as_secs() + SUSPICION, Ordering::Relaxed);
-            discard(&mut pg);
+            session.discard();
         }
         done
     }
 
     fn living(&self) -> Result<Lent, StoreError> {
         for _ in 0..self.pool.max_size() {
-            let mut pg = self.pool.get()?;
+            let mut session = self.pool.get()?;
             let suspicious = self.since.elapsed().as_secs() < self.suspicious_until.load(Ordering::Relaxed);
-            if !suspicious || diesel::sql_query("SELECT 1").execute(&mut pg).is_ok() {
-                return Ok(pg);
+            if !suspicious || session.is_alive() {
+                return Ok(session);
             }
-            discard(&mut pg);
+            session.discard();
         }
         Ok(self.pool.get()?)
     }
 }
 
-type Lent = PooledConnection<ConnectionManager<PgConnection>>;
-
-/// Broken from now on: the pool drops the connection on return instead of lending it again.
-fn discard(pg: &mut Lent) {
-    AnsiTransactionManager::transaction_manager_status_mut(&mut **pg).set_in_error();
-}
-
-/// Sets up each new connection.
-#[derive(Debug)]
-struct Session;
-
-impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Session {
-    fn on_acquire(&self, pg: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        pg.batch_execute(SESSION).map_err(diesel::r2d2::Error::QueryError)
-    }
-}
+type Lent = PooledConnection<Sessions>;
 
 struct Kernel {
     clock: Clock,
     sealer: Sealer,
     lender: Lender,
     slots: Arc<Semaphore>,
-    /// Whether what is written changes who may do what.
-    changes_access: AtomicBool,
+    memory: Arc<Memory>,
+    /// Whether what is written changes who may do what, or how records have to be.
+    changes_settings: AtomicBool,
 }
 
 /// A connection that reads on somebody's behalf.
 pub struct Reader<'c> {
-    pg: &'c mut PgConnection,
+    link: Link<'c>,
     scope: &'c Scope,
     kernel: &'c Kernel,
 }
@@ -347,7 +314,7 @@ pub struct Reader<'c> {
 impl Reader<'_> {
     /// Never `pub`: no other crate can hold the bare connection.
     pub(crate) fn pg(&mut self) -> &mut PgConnection {
-        self.pg
+        self.link.pg()
     }
 
     /// Named by every statement.
@@ -372,10 +339,14 @@ impl Reader<'_> {
         self.kernel.clock.now()
     }
 
-    /// To be said of each write that may change who may do what: when it is done, this process forgets what it remembers
-    /// of callers. Whatever is audited says it.
-    pub(crate) fn changes_access(&self) {
-        self.kernel.changes_access.store(true, Ordering::Relaxed);
+    /// To be said of each write that may change who may do what, or how records have to be: when it is done, this process
+    /// forgets what it remembers of callers and workspaces. Whatever is audited says it.
+    pub(crate) fn changes_settings(&self) {
+        self.kernel.changes_settings.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.kernel.memory
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {
@@ -390,7 +361,7 @@ impl Reader<'_> {
     ) -> Result<T, StoreError> {
         let country = self.scope.country().map(ToOwned::to_owned);
         let scope = Scope::of_system(self.scope.workspace(), Source::Automation, country);
-        work(&mut Reader { pg: self.pg, scope: &scope, kernel: self.kernel })
+        work(&mut Reader { link: self.link.lend(), scope: &scope, kernel: self.kernel })
     }
 
     /// Reads everything as it is at one moment, however long that takes: another program may take the time it needs between
@@ -400,10 +371,7 @@ impl Reader<'_> {
         work: impl FnOnce(&mut Reader<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (scope, kernel) = (self.scope, self.kernel);
-        self.pg.build_transaction().repeatable_read().read_only().run(|pg| {
-            pg.batch_execute(PATIENCE)?;
-            work(&mut Reader { pg, scope, kernel })
-        })
+        self.link.snapshot(|link| work(&mut Reader { link, scope, kernel }))
     }
 
     /// Runs a search by a filter: each statement is planned for its own values, has memory for what it groups, and is given
@@ -412,7 +380,7 @@ impl Reader<'_> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with_settings(SEARCH, AFTER_SEARCH, work)
+        self.with(Settings::Search, work)
     }
 
     /// Runs the statements of a report within the time of a search, by two processes where that helps.
@@ -420,33 +388,26 @@ impl Reader<'_> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with_settings(REPORT, AFTER_REPORT, work)
+        self.with(Settings::Report, work)
     }
 
-    fn with_settings<T>(
-        &mut self,
-        before: &str,
-        after: &str,
-        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.pg.batch_execute(before)?;
-        let done = work(self);
-        self.pg.batch_execute(after)?;
-        done
-    }
-
-    /// Runs a search by words: each statement is planned for its own words (a cached plan can be 20 times slower), and
-    /// words resemble each other from this likeness on, from 0 to 1.
+    /// Runs a search by words, which resemble each other from this likeness on, from 0 to 1.
     pub(crate) fn searching<T>(
         &mut self,
         likeness: f32,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.pg.batch_execute(&format!(
-            "SET plan_cache_mode = force_custom_plan; SET pg_trgm.word_similarity_threshold = {likeness}"
-        ))?;
+        self.with(Settings::Words(likeness), work)
+    }
+
+    fn with<T>(
+        &mut self,
+        settings: Settings,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let before = self.link.want(settings);
         let done = work(self);
-        self.pg.batch_execute("RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold")?;
+        self.link.want(before);
         done
     }
 }
@@ -477,14 +438,14 @@ impl<'c> Writer<'c> {
     pub fn beside(&self) -> Option<Beside<'c>> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
         let slot = Arc::clone(&kernel.slots).try_acquire_owned().ok()?;
-        let pg = kernel.lender.living().ok()?;
-        Some(Beside { pg, _slot: slot, scope, kernel })
+        let session = kernel.lender.living().ok()?;
+        Some(Beside { session, _slot: slot, scope, kernel })
     }
 }
 
 /// A connection beside that of a [`Writer`], see [`Writer::beside`].
 pub struct Beside<'c> {
-    pg: Lent,
+    session: Lent,
     scope: &'c Scope,
     kernel: &'c Kernel,
     _slot: OwnedSemaphorePermit,
@@ -493,7 +454,7 @@ pub struct Beside<'c> {
 impl Beside<'_> {
     /// Writes on this connection.
     pub fn write<T>(mut self, work: impl FnOnce(&mut Writer<'_>) -> T) -> T {
-        let reader = Reader { pg: &mut self.pg, scope: self.scope, kernel: self.kernel };
+        let reader = Reader { link: self.session.link(), scope: self.scope, kernel: self.kernel };
         work(&mut Writer { reader, is_rehearsal: false })
     }
 }
@@ -511,7 +472,7 @@ impl Writer<'_> {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let scope = self.reader.scope.by_way_of(source);
-        let reader = Reader { pg: &mut *self.reader.pg, scope: &scope, kernel: self.reader.kernel };
+        let reader = Reader { link: self.reader.link.lend(), scope: &scope, kernel: self.reader.kernel };
         work(&mut Writer { reader, is_rehearsal: self.is_rehearsal })
     }
 
@@ -542,7 +503,7 @@ impl Writer<'_> {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (scope, kernel, is_rehearsal) = (self.reader.scope, self.reader.kernel, self.is_rehearsal);
-        self.reader.pg.transaction(|pg| work(&mut Writer { reader: Reader { pg, scope, kernel }, is_rehearsal }))
+        self.reader.link.transaction(|link| work(&mut Writer { reader: Reader { link, scope, kernel }, is_rehearsal }))
     }
 
     /// Does what a rule of the workspace demands, whatever the one may do on whose behalf it happens: it stays theirs.
@@ -551,7 +512,7 @@ impl Writer<'_> {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (scope, kernel, is_rehearsal) = (self.reader.scope.of_rule(), self.reader.kernel, self.is_rehearsal);
-        work(&mut Writer { reader: Reader { pg: self.reader.pg, scope: &scope, kernel }, is_rehearsal })
+        work(&mut Writer { reader: Reader { link: self.reader.link.lend(), scope: &scope, kernel }, is_rehearsal })
     }
 
     /// Whether what is written now is taken back, so that nothing may tell of it as if it were there.
@@ -565,8 +526,8 @@ impl Writer<'_> {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
-        let taken_back = self.reader.pg.transaction(|pg| -> Result<Infallible, Rehearsal<T>> {
-            match work(&mut Writer { reader: Reader { pg, scope, kernel }, is_rehearsal: true }) {
+        let taken_back = self.reader.link.transaction(|link| -> Result<Infallible, Rehearsal<T>> {
+            match work(&mut Writer { reader: Reader { link, scope, kernel }, is_rehearsal: true }) {
                 Ok(value) => Err(Rehearsal::Done(value)),
                 Err(error) => Err(Rehearsal::Failed(error)),
             }

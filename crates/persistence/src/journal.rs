@@ -89,7 +89,7 @@ impl Entry {
 
     /// As an entry of the audit, too: about who may do what.
     pub(crate) fn audited(self, reader: &Reader<'_>) -> Self {
-        reader.changes_access();
+        reader.changes_settings();
         Self { is_audit: true, address: reader.scope().address().map(ToOwned::to_owned), ..self }
     }
 }

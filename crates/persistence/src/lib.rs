@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod import;
 pub mod journal;
 mod json;
+mod memory;
 pub mod migrations;
 mod page;
 mod schema;

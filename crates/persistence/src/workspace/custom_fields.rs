@@ -1,5 +1,7 @@
 //! Custom fields: what a workspace adds to the fields of contacts and companies.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::{pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
@@ -20,6 +22,7 @@ use crate::{
     Page, Reader, StoreError, Writer, codes,
     journal::{self, Entry, Journalled},
     json::Json,
+    memory::Memory,
     page::{PageRequest, seek},
     schema::custom_fields,
 };
@@ -133,10 +136,12 @@ pub fn of(reader: &mut Reader<'_>, resource: Resource) -> Result<CustomFields, S
 }
 
 /// The custom fields that every new record of a resource needs.
-pub(super) fn required(reader: &mut Reader<'_>, resource: Resource) -> Result<CustomFields, StoreError> {
-    let select = visible(reader).filter(custom_fields::resource.eq(resource.as_str()));
-    let select = select.filter(custom_fields::is_required).filter(custom_fields::archived_at.is_null());
-    load(reader, select)
+pub(super) fn required(reader: &mut Reader<'_>, resource: Resource) -> Result<Arc<CustomFields>, StoreError> {
+    Memory::required_fields(reader, resource, |reader| {
+        let select = visible(reader).filter(custom_fields::resource.eq(resource.as_str()));
+        let select = select.filter(custom_fields::is_required).filter(custom_fields::archived_at.is_null());
+        load(reader, select)
+    })
 }
 
 fn load(reader: &mut Reader<'_>, select: custom_fields::BoxedQuery<'static, Pg>) -> Result<CustomFields, StoreError> {
@@ -173,6 +178,7 @@ pub fn create(writer: &mut Writer<'_>, new: &NewCustomField) -> Result<CustomFie
     let id = CustomFieldId::mint();
     writer.transaction(|writer| {
         custom_values::wait_alone(writer)?;
+        writer.changes_settings();
         let known = of(writer, new.resource)?;
         require_room(&known)?;
         let last = known.live().map(|field| field.position + 1).max().unwrap_or(1);
@@ -253,6 +259,7 @@ fn change(
 ) -> Result<CustomField, StoreError> {
     writer.transaction(|writer| {
         custom_values::wait_alone(writer)?;
+        writer.changes_settings();
         let before = get(writer, id)?;
         if expected.is_some_and(|version| version != before.version) {
             return Err(StoreError::Stale { current: before.version });

@@ -129,7 +129,7 @@ pub async fn go_on(db: &Db, token: Token, next: [u8; 32], used: Use) -> Result<O
         Outcome::GoesOn(goes_on) => Ok(Some(goes_on)),
         Outcome::Refused => Ok(None),
         Outcome::Ended => {
-            db.access_changed();
+            db.settings_changed();
             Ok(None)
         }
     }
