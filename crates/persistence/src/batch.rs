@@ -4,6 +4,7 @@
 mod codes;
 mod names;
 mod step;
+mod unchanged;
 
 use std::collections::HashMap;
 
@@ -89,7 +90,10 @@ pub(crate) fn apply<R: Bulk>(
 
 /// Creates or changes the record that an outside system knows under an id.
 pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>) -> Result<Outcome<R>, StoreError> {
-    only(apply::<R>(writer, &[Operation::Upsert(upsert)], false)?)
+    match unchanged::find(writer, &upsert)? {
+        Some(outcome) => Ok(outcome),
+        None => only(apply::<R>(writer, &[Operation::Upsert(upsert)], false)?),
+    }
 }
 
 /// What came of a batch of one.

@@ -22,6 +22,7 @@ pub mod journal;
 mod json;
 mod memory;
 pub mod migrations;
+mod one;
 mod page;
 mod schema;
 mod scope;

@@ -911,6 +911,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, leads, opportunities, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(connections, external_ids);
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);
 diesel::allow_tables_to_appear_in_same_query!(users, workspaces);

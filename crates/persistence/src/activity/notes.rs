@@ -35,11 +35,12 @@ use crate::{
     bulk::{Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
     schema::notes,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -70,12 +71,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> notes::Bo
 /// One note.
 pub fn get(reader: &mut Reader<'_>, id: NoteId, deleted: Deleted, expand: &[NoteRelation]) -> Result<Note, StoreError> {
     require_readable(reader, RESOURCE, &NoteRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(notes::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, notes, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut note = [row.into_note()?];
     custom_values::hide_archived(reader, RESOURCE, note.iter_mut().map(|note| &mut note.custom))?;
     embed(reader, &mut note, expand)?;
@@ -229,12 +225,7 @@ fn shown(reader: &mut Reader<'_>, mut note: Note) -> Result<Note, StoreError> {
 
 /// One note that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: NoteId, deleted: Deleted) -> Result<Note, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(notes::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, notes, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_note(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this note, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),

@@ -38,11 +38,12 @@ use crate::{
     bulk::{Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
     schema::tasks,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_fields,
         custom_order::{Among, CustomOrder},
@@ -74,12 +75,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> tasks::Bo
 /// One task.
 pub fn get(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted, expand: &[TaskRelation]) -> Result<Task, StoreError> {
     require_readable(reader, RESOURCE, &TaskRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(tasks::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, tasks, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut task = [row.into_task()?];
     custom_values::hide_archived(reader, RESOURCE, task.iter_mut().map(|task| &mut task.custom))?;
     embed(reader, &mut task, expand)?;
@@ -341,12 +337,7 @@ fn shown(reader: &mut Reader<'_>, mut task: Task) -> Result<Task, StoreError> {
 
 /// One task that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted) -> Result<Task, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(tasks::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, tasks, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_task(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this task, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),

@@ -6,7 +6,11 @@ use diesel::{prelude::*, sql_query, sql_types};
 use rapport_domain::commerce::connection::IMPORT;
 use uuid::Uuid;
 
-use crate::{Reader, StoreError, Writer, bulk::Bulk};
+use crate::{
+    Reader, StoreError, Writer,
+    bulk::Bulk,
+    schema::{connections, external_ids},
+};
 
 /// What is known of an external id.
 pub(super) struct Named {
@@ -63,6 +67,28 @@ pub(super) fn ask<R: Bulk>(
         ((row.connection, row.external_id), named)
     });
     Ok(named.collect())
+}
+
+/// The record behind one external id, and the version that was told of it last. None where there is no such record, or
+/// nothing may come by the connection.
+pub(super) fn of_record<R: Bulk>(
+    reader: &mut Reader<'_>,
+    connection: &str,
+    external_id: &str,
+) -> Result<Option<(Uuid, Option<i64>)>, StoreError> {
+    let of_connection = connections::workspace_id
+        .eq(external_ids::workspace_id)
+        .and(connections::key.eq(external_ids::connection))
+        .and(connections::status.ne("paused"))
+        .and(connections::direction.ne("write"));
+    let found = external_ids::table
+        .inner_join(connections::table.on(of_connection))
+        .filter(external_ids::workspace_id.eq(reader.workspace()))
+        .filter(external_ids::record_kind.eq(R::kind().as_str()))
+        .filter(external_ids::connection.eq(connection))
+        .filter(external_ids::external_id.eq(external_id))
+        .select((external_ids::record_id, external_ids::source_version));
+    Ok(found.get_result(reader.pg()).optional()?)
 }
 
 /// Why nothing may come by a connection.

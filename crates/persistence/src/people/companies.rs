@@ -36,10 +36,11 @@ use crate::{
     error::unknown_reference,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     schema::companies,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -75,12 +76,7 @@ pub fn get(
     expand: &[CompanyRelation],
 ) -> Result<Company, StoreError> {
     require_readable(reader, RESOURCE, &CompanyRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(companies::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, companies, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut company = [row.into_company()?];
     custom_values::hide_archived(reader, RESOURCE, company.iter_mut().map(|company| &mut company.custom))?;
     embed(reader, &mut company, expand)?;
@@ -249,9 +245,9 @@ fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreEr
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
         let write = diesel::insert_into(companies::table)
             .values(NewRow::of(writer.workspace(), company))
-            .returning(Row::as_returning());
-        let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
-        Ok(Some(row.into_company()?))
+            .returning(companies::version);
+        Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg())?;
+        Ok(Some(company.clone()))
     })?
     .ok_or(StoreError::Contention)
 }
@@ -275,12 +271,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One company that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: CompanyId, deleted: Deleted) -> Result<Company, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(companies::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, companies, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_company(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this company, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),
@@ -317,12 +308,11 @@ fn change(
                 .filter(companies::id.eq(id.uuid()))
                 .filter(companies::version.eq(before.version))
                 .set(NewRow::of(writer.workspace(), &after))
-                .returning(Row::as_returning());
-            let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
-            row.map(Row::into_company).transpose()
+                .returning(companies::version);
+            Ok(Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg()).optional()?)
         })?;
-        if let Some(company) = written {
-            return shown(writer, company);
+        if written.is_some() {
+            return shown(writer, after);
         }
     }
     Err(StoreError::Contention)

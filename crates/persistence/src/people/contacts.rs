@@ -40,10 +40,11 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     schema::contacts,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -79,12 +80,7 @@ pub fn get(
     expand: &[ContactRelation],
 ) -> Result<Contact, StoreError> {
     require_readable(reader, RESOURCE, &ContactRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(contacts::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, contacts, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut contact = [row.into_contact()?];
     custom_values::hide_archived(reader, RESOURCE, contact.iter_mut().map(|contact| &mut contact.custom))?;
     embed(reader, &mut contact, expand)?;
@@ -277,9 +273,9 @@ fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreEr
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
         let write = diesel::insert_into(contacts::table)
             .values(NewRow::of(writer.workspace(), contact))
-            .returning(Row::as_returning());
-        let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg())?;
-        Ok(Some(row.into_contact()?))
+            .returning(contacts::version);
+        Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg())?;
+        Ok(Some(contact.clone()))
     })?
     .ok_or(StoreError::Contention)
 }
@@ -318,12 +314,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One contact that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: ContactId, deleted: Deleted) -> Result<Contact, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(contacts::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, contacts, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_contact(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this contact, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),
@@ -360,12 +351,11 @@ fn change(
                 .filter(contacts::id.eq(id.uuid()))
                 .filter(contacts::version.eq(before.version))
                 .set(NewRow::of(writer.workspace(), &after))
-                .returning(Row::as_returning());
-            let row = Journalled { write, entry: entry.clone() }.get_result::<Row>(writer.pg()).optional()?;
-            row.map(Row::into_contact).transpose()
+                .returning(contacts::version);
+            Ok(Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg()).optional()?)
         })?;
-        if let Some(contact) = written {
-            return shown(writer, contact);
+        if written.is_some() {
+            return shown(writer, after);
         }
     }
     Err(StoreError::Contention)

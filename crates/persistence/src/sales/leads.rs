@@ -44,11 +44,12 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::{Deleted, duplicates::lock_keys},
     schema::leads,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -83,12 +84,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> leads::Bo
 /// One lead.
 pub fn get(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted, expand: &[LeadRelation]) -> Result<Lead, StoreError> {
     require_readable(reader, RESOURCE, &LeadRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(leads::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, leads, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut lead = [row.into_lead()?];
     custom_values::hide_archived(reader, RESOURCE, lead.iter_mut().map(|lead| &mut lead.custom))?;
     embed(reader, &mut lead, expand)?;
@@ -347,12 +343,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One lead that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted) -> Result<Lead, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(leads::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, leads, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_lead(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this lead, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),

@@ -42,11 +42,12 @@ use crate::{
     bulk::{Pending, Referenced, References},
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::{Deleted, companies},
     schema::opportunities,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -85,12 +86,7 @@ pub fn get(
     expand: &[OpportunityRelation],
 ) -> Result<Opportunity, StoreError> {
     require_readable(reader, RESOURCE, &OpportunityRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(opportunities::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut opportunity = [row.into_opportunity()?];
     custom_values::hide_archived(reader, RESOURCE, opportunity.iter_mut().map(|opportunity| &mut opportunity.custom))?;
     embed(reader, &mut opportunity, expand)?;
@@ -418,12 +414,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One opportunity that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: OpportunityId, deleted: Deleted) -> Result<Opportunity, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(opportunities::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_opportunity(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this opportunity, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),

@@ -31,11 +31,12 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
+    one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
     schema::products,
     search::{self, Finds, Search},
-    visibility::{IsWithin, Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -71,12 +72,7 @@ pub fn get(
     expand: &[ProductRelation],
 ) -> Result<Product, StoreError> {
     require_readable(reader, RESOURCE, &ProductRelation::fields_used(expand))?;
-    let row = visible(reader, deleted)
-        .filter(products::id.eq(id.uuid()))
-        .select(Row::as_select())
-        .first(reader.pg())
-        .optional()?
-        .ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, products, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
     let mut product = [row.into_product()?];
     custom_values::hide_archived(reader, RESOURCE, product.iter_mut().map(|product| &mut product.custom))?;
     embed(reader, &mut product, expand)?;
@@ -232,12 +228,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One product that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: ProductId, deleted: Deleted) -> Result<Product, StoreError> {
-    let found: Option<(Row, bool)> = within(reader, deleted, Policy::finding(reader, RESOURCE).whole())
-        .filter(products::id.eq(id.uuid()))
-        .select((Row::as_select(), IsWithin(Policy::writing(reader, RESOURCE).whole())))
-        .first(reader.pg())
-        .optional()?;
-    match found {
+    match one_to_change!(reader, products, Row, RESOURCE, deleted, id.uuid())? {
         Some((row, true)) => row.into_product(),
         Some((_, false)) => Err(StoreError::Forbidden("You may see this product, but not change it.".to_owned())),
         None => Err(StoreError::Missing(KIND)),

@@ -156,6 +156,10 @@ impl Bulk for Task {
         by_ids(reader, ids)
     }
 
+    fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError> {
+        super::get_to_change(writer, TaskId::from_uuid(id), Deleted::Exclude)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(

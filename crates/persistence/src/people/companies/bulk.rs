@@ -154,6 +154,10 @@ impl Bulk for Company {
         refuse_circle(writer, after.id, after.parent_id)
     }
 
+    fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError> {
+        super::get_to_change(writer, CompanyId::from_uuid(id), Deleted::Exclude)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(

@@ -157,6 +157,10 @@ impl Bulk for Contact {
         rows.into_iter().map(Row::into_contact).collect()
     }
 
+    fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError> {
+        super::get_to_change(writer, ContactId::from_uuid(id), Deleted::Exclude)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(

@@ -241,6 +241,10 @@ impl Bulk for Lead {
         rows.into_iter().map(Row::into_lead).collect()
     }
 
+    fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError> {
+        super::get_to_change(writer, LeadId::from_uuid(id), Deleted::Exclude)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(
