@@ -11,6 +11,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY crates crates
 COPY migrations migrations
+COPY openapi openapi
 COPY tests tests
 RUN cargo build --release --locked --package rapport-server --no-default-features
 

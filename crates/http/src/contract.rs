@@ -1,6 +1,7 @@
 //! The published document at work: which operations there are, what they take, and who may call them.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::Arc,
 };
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fields::DocumentedFields,
-    openapi,
+    openapi::Published,
     problem::ApiError,
     problems,
     schemas::{self, Components, Schemas},
@@ -87,7 +88,8 @@ pub(crate) enum Found<'c> {
 
 impl Contract {
     /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
-    pub(crate) fn new(document: &Value) -> Result<Self, String> {
+    pub(crate) fn new(published: Published) -> Result<Self, String> {
+        let document = &published.document;
         let mut parameters = Parameters { components: Components::of(document), compiled: HashMap::new() };
         let mut paths = Router::new();
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
@@ -107,8 +109,8 @@ impl Contract {
         }
         Ok(Self {
             schemas: Schemas::of_bodies(document),
-            text: document.to_string().into(),
-            compatible_text: openapi::compatible(document).to_string().into(),
+            text: bytes(published.text),
+            compatible_text: bytes(published.compatible_text),
             fields: DocumentedFields::of(document),
             paths,
         })
@@ -125,6 +127,13 @@ impl Contract {
             matches!(value, Some(Ok(value)) if parameter.problems(&[value.to_string()]).is_empty())
         });
         if fits { Found::Operation(operation) } else { Found::Nothing }
+    }
+}
+
+fn bytes(text: Cow<'static, str>) -> Bytes {
+    match text {
+        Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
     }
 }
 

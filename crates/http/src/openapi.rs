@@ -4,6 +4,8 @@ mod compatible;
 mod normalise;
 pub(crate) mod responses;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use utoipa::{
     __dev::{SchemaReferences, Tags},
@@ -156,7 +158,33 @@ impl Modify for Messages {
     }
 }
 
-/// The document as it is published: OpenAPI 3.1.
+/// The document as it is published, in OpenAPI 3.1 and in 3.0.3.
+pub struct Published {
+    pub document: Value,
+    pub text: Cow<'static, str>,
+    pub compatible_text: Cow<'static, str>,
+}
+
+/// The document that a release was built with: what is checked in, which a test holds equal to what the annotations say. A server
+/// starts faster and is smaller without all that makes it.
+#[cfg(not(debug_assertions))]
+pub fn published() -> Result<Published, String> {
+    const TEXT: &str = include_str!("../../../openapi/openapi.json");
+    const COMPATIBLE: &str = include_str!("../../../openapi/openapi-3.0.json");
+    let document = serde_json::from_str(TEXT).map_err(|error| format!("openapi/openapi.json: {error}"))?;
+    Ok(Published { document, text: TEXT.into(), compatible_text: COMPATIBLE.into() })
+}
+
+/// The document as the annotations say by now, so that nobody who tries a change meets the one of before.
+#[cfg(debug_assertions)]
+pub fn published() -> Result<Published, String> {
+    let document = document();
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).map_err(|error| error.to_string());
+    let (text, compatible_text) = (pretty(&document)?.into(), pretty(&compatible(&document))?.into());
+    Ok(Published { document, text, compatible_text })
+}
+
+/// What the annotations say, in OpenAPI 3.1.
 pub fn document() -> Value {
     normalise::normalise(raw())
 }

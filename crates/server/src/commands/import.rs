@@ -23,7 +23,7 @@ pub(crate) fn run(options: ImportOptions) -> Result<(), Failure> {
         let db = database.open(Some(2)).await?;
         let workspace = chosen_workspace(&db, options.workspace.as_deref()).await?;
         let wanted = wanted(&options);
-        let check = check(wanted.kind);
+        let check = check(wanted.kind)?;
         let progress = Arc::new(Terminal::new(wanted.errors.is_some()));
         Ok(import::import(&db, &workspace, wanted, check, progress).await?)
     });
@@ -53,11 +53,12 @@ fn wanted(options: &ImportOptions) -> Options {
 }
 
 /// Rows are held to the same schema as the bodies of requests.
-fn check(kind: PeopleResource) -> Check {
-    let schemas = Schemas::of_bodies(&openapi::document());
+fn check(kind: PeopleResource) -> Result<Check, Failure> {
+    let published = openapi::published().map_err(Failure::said)?;
+    let schemas = Schemas::of_bodies(&published.document);
     let name = match kind {
         PeopleResource::Contacts => "NewContact",
         PeopleResource::Companies => "NewCompany",
     };
-    Arc::new(move |row| schemas.check(name, row))
+    Ok(Arc::new(move |row| schemas.check(name, row)))
 }

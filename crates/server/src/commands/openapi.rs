@@ -8,11 +8,10 @@ use crate::{
 
 /// Prints the OpenAPI document.
 pub(crate) fn run(options: &OpenapiOptions) -> Result<(), Failure> {
-    let document = match options.version {
-        OpenapiVersion::Newest => rapport_http::openapi::document(),
-        OpenapiVersion::Compatible => rapport_http::openapi::compatible_document(),
-    };
-    let text = serde_json::to_string_pretty(&document).map_err(|error| Failure::said(error.to_string()))?;
-    terminal::result(&text);
+    let published = rapport_http::openapi::published().map_err(Failure::said)?;
+    terminal::result(match options.version {
+        OpenapiVersion::Newest => published.text.trim_end(),
+        OpenapiVersion::Compatible => published.compatible_text.trim_end(),
+    });
     Ok(())
 }
