@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::{Db, Reader, Scope, StoreError, Writer, schema::idempotency_keys};
+use crate::{Db, Reader, Scope, StoreError, Writer, prepared::Prepared, schema::idempotency_keys};
 
 /// How long the answer of a key is kept at least.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -129,15 +129,14 @@ where
 fn claim(writer: &mut Writer<'_>, once: &Once) -> Result<bool, StoreError> {
     let statement = "INSERT INTO idempotency_keys (workspace_id, actor_id, key, fingerprint, created_at) \
                      SELECT $1, $2, $3, $4, $5 WHERE pg_try_advisory_xact_lock($6) ON CONFLICT DO NOTHING";
-    let claimed = sql_query(statement)
+    let claim = sql_query(statement)
         .bind::<sql_types::Uuid, _>(writer.workspace())
         .bind::<sql_types::Uuid, _>(actor(writer))
         .bind::<sql_types::Text, _>(&once.key)
         .bind::<sql_types::Binary, _>(once.fingerprint.as_slice())
         .bind::<sql_types::Timestamptz, _>(writer.now())
-        .bind::<sql_types::BigInt, _>(lock(writer, once))
-        .execute(writer.pg())?;
-    Ok(claimed == 1)
+        .bind::<sql_types::BigInt, _>(lock(writer, once));
+    Ok(Prepared(claim).execute(writer.pg())? == 1)
 }
 
 /// What a key answered before.
@@ -163,7 +162,7 @@ fn keep<T: Serialize>(writer: &mut Writer<'_>, once: &Once, answer: &T) -> Resul
     let text = serde_json::to_vec(answer).map_err(|error| StoreError::Internal(error.to_string()))?;
     let sealed = writer.sealer().seal_text(&place(writer, once), &text)?;
     let row = idempotency_keys::table.find((writer.workspace(), actor(writer), &once.key));
-    diesel::update(row).set(idempotency_keys::answer.eq(sealed)).execute(writer.pg())?;
+    Prepared(diesel::update(row).set(idempotency_keys::answer.eq(sealed))).execute(writer.pg())?;
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod memory;
 pub mod migrations;
 mod one;
 mod page;
+mod prepared;
 mod schema;
 mod scope;
 mod seal;

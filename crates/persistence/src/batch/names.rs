@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Reader, StoreError, Writer,
     bulk::Bulk,
+    prepared::Prepared,
     schema::{connections, external_ids},
 };
 
@@ -53,12 +54,12 @@ pub(super) fn ask<R: Bulk>(
                            AND known.connection = asked.connection AND known.external_id = asked.external_id";
     let (connections, ids): (Vec<String>, Vec<String>) = asked.into_iter().unzip();
     let workspace = reader.workspace();
-    let rows: Vec<NameRow> = sql_query(statement)
+    let select = sql_query(statement)
         .bind::<sql_types::Uuid, _>(workspace)
         .bind::<sql_types::Text, _>(R::kind().as_str())
         .bind::<sql_types::Array<sql_types::Text>, _>(connections)
-        .bind::<sql_types::Array<sql_types::Text>, _>(ids)
-        .load(reader.pg())?;
+        .bind::<sql_types::Array<sql_types::Text>, _>(ids);
+    let rows: Vec<NameRow> = Prepared(select).load(reader.pg())?;
     let there = rows.into_iter().filter(|row| row.connection_id.is_some() || row.connection == IMPORT);
     let named = there.map(|row| {
         let refusal = row.refusal();
@@ -137,12 +138,12 @@ pub(super) fn keep_versions<R: Bulk>(
                      FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
                      WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
                        AND old.external_id = new.external_id";
-    sql_query(statement)
+    let update = sql_query(statement)
         .bind::<sql_types::Uuid, _>(writer.workspace())
         .bind::<sql_types::Text, _>(R::kind().as_str())
         .bind::<sql_types::Array<sql_types::Text>, _>(connections)
         .bind::<sql_types::Array<sql_types::Text>, _>(ids)
-        .bind::<sql_types::Array<sql_types::BigInt>, _>(versions)
-        .execute(writer.pg())?;
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(versions);
+    Prepared(update).execute(writer.pg())?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use super::{
     contacts::{self, Row},
     with_match_keys,
 };
-use crate::{Reader, StoreError, Writer, schema};
+use crate::{Reader, StoreError, Writer, prepared::Prepared, schema};
 
 const RESOURCE: Resource = Resource::Contacts;
 
@@ -243,9 +243,9 @@ pub(crate) fn lock_keys(writer: &mut Writer<'_>, keys: &[String]) -> Result<(), 
     let workspace = writer.workspace();
     let mut numbers: Vec<i64> = keys.iter().map(|key| lock_number(workspace.as_bytes(), key)).collect();
     numbers.sort_unstable(); // always in one order, so that two creates never wait for each other
-    diesel::sql_query("SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key")
-        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers)
-        .execute(writer.pg())?;
+    let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key")
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers);
+    Prepared(lock).execute(writer.pg())?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ use super::{custom_fields, users};
 use crate::{
     Reader, StoreError, Writer, bulk,
     people::{companies, contacts},
+    prepared::Prepared,
     schema,
 };
 
@@ -40,9 +41,8 @@ pub(super) fn wait_alone(writer: &mut Writer<'_>) -> Result<(), StoreError> {
 
 fn lock(writer: &mut Writer<'_>, function: &str) -> Result<(), StoreError> {
     let name = format!("custom fields of {}", writer.workspace());
-    sql_query(format!("SELECT {function}(hashtextextended($1, 0))"))
-        .bind::<sql_types::Text, _>(name)
-        .execute(writer.pg())?;
+    let lock = sql_query(format!("SELECT {function}(hashtextextended($1, 0))")).bind::<sql_types::Text, _>(name);
+    Prepared(lock).execute(writer.pg())?;
     Ok(())
 }
 
