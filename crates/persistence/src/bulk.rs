@@ -31,7 +31,6 @@ use crate::{
     batch::Operation,
     journal::{self, BulkEntry, Entry},
     people::{companies, contacts},
-    prepared::Prepared,
     sales::{leads, lost_reasons, opportunities, products},
     schema::external_ids,
     workspace::{teams, users},
@@ -509,8 +508,7 @@ fn replace<R: Serialize>(
         "UPDATE {table} AS old SET ({names}) = ROW({values}) FROM json_populate_recordset(NULL::{table}, $1::json) AS new \
          WHERE old.workspace_id = new.workspace_id AND old.id = new.id AND {is_meant}"
     );
-    let update = sql_query(statement).bind::<sql_types::Text, _>(document(rows)?);
-    Ok(Prepared(update).execute(pg)?)
+    Ok(sql_query(statement).bind::<sql_types::Text, _>(document(rows)?).execute(pg)?)
 }
 
 /// Written as text at once: a tree of values in between would cost as much again.

@@ -28,7 +28,9 @@ pub(super) fn find<R: Bulk>(
         Err(error) => return Err(error),
     };
     if !is_late {
-        let context = R::context(writer, &[Operation::Upsert(upsert.clone())])?;
+        // As an update: what a new record needs is not asked, let alone held.
+        let update = Operation::Update { id, version: None, patch: upsert.patch.clone() };
+        let context = R::context(writer, &[update])?;
         match record.patched(upsert.patch.clone(), writer.stamp(), &context) {
             Ok(after) if after == record => {}
             _ => return Ok(None),

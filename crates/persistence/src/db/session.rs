@@ -71,7 +71,8 @@ impl Settings {
 /// A connection of the pool.
 pub(super) struct Session {
     pg: PgConnection,
-    set: Cell<Settings>,
+    /// None once that is not known any more.
+    set: Cell<Option<Settings>>,
 }
 
 impl Session {
@@ -87,30 +88,28 @@ impl Session {
 
     /// Broken from now on: the pool drops the connection on return instead of lending it again.
     pub(super) fn discard(&mut self) {
-        break_off(&mut self.pg);
+        AnsiTransactionManager::transaction_manager_status_mut(&mut self.pg).set_in_error();
     }
-}
-
-fn break_off(pg: &mut PgConnection) {
-    AnsiTransactionManager::transaction_manager_status_mut(pg).set_in_error();
 }
 
 /// A connection in use, and what its statements want it to be set to.
 pub(super) struct Link<'c> {
     pg: &'c mut PgConnection,
-    set: &'c Cell<Settings>,
+    set: &'c Cell<Option<Settings>>,
     wanted: Settings,
 }
 
 impl Link<'_> {
-    /// The connection, set as is wanted. One that can't be set is lost, as its next statement will tell.
+    /// The connection, set as is wanted. One that can't be set is not lent again after this.
     pub(super) fn pg(&mut self) -> &mut PgConnection {
-        if self.set.get() != self.wanted {
-            match self.pg.batch_execute(&self.set.get().change(self.wanted)) {
-                Ok(()) => self.set.set(self.wanted),
+        if let Some(set) = self.set.get()
+            && set != self.wanted
+        {
+            match self.pg.batch_execute(&set.change(self.wanted)) {
+                Ok(()) => self.set.set(Some(self.wanted)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection can't be set and is given up");
-                    break_off(self.pg);
+                    self.set.set(None);
                 }
             }
         }
@@ -151,12 +150,12 @@ impl Link<'_> {
     /// What is set in a transaction that is taken back is taken back with it.
     fn taken_back_as_one<T, E>(
         &mut self,
-        run: impl FnOnce(&mut PgConnection, &Cell<Settings>, Settings) -> Result<T, E>,
+        run: impl FnOnce(&mut PgConnection, &Cell<Option<Settings>>, Settings) -> Result<T, E>,
     ) -> Result<T, E> {
         let (set, wanted) = (self.set, self.wanted);
         let pg = self.pg();
         let before = set.get();
-        run(pg, set, wanted).inspect_err(|_| set.set(before))
+        run(pg, set, wanted).inspect_err(|_| set.set(set.get().and(before)))
     }
 }
 
@@ -176,7 +175,7 @@ impl ManageConnection for Sessions {
     fn connect(&self) -> Result<Session, Error> {
         let mut pg = self.0.connect()?;
         pg.batch_execute(SESSION).map_err(Error::QueryError)?;
-        Ok(Session { pg, set: Cell::new(Settings::Usual) })
+        Ok(Session { pg, set: Cell::new(Some(Settings::Usual)) })
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), Error> {
@@ -184,6 +183,6 @@ impl ManageConnection for Sessions {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        self.0.has_broken(&mut session.pg)
+        session.set.get().is_none() || self.0.has_broken(&mut session.pg)
     }
 }
