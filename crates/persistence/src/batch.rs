@@ -56,6 +56,13 @@ pub struct Upsert<Patch> {
     pub on_duplicate: OnDuplicate,
 }
 
+impl<Patch> Upsert<Patch> {
+    /// Whether it speaks of an older version than the one that was told of last.
+    fn is_late(&self, told: Option<i64>) -> bool {
+        matches!((told, self.source_version), (Some(told), Some(version)) if version < told)
+    }
+}
+
 /// What an operation did.
 #[derive(Clone, Debug)]
 pub struct Outcome<R> {
@@ -366,7 +373,7 @@ impl<R: Bulk> Batch<R> {
         {
             return Ok(Err(error));
         }
-        if matches!((known, upsert.source_version), (Some(known), Some(version)) if version < known) {
+        if upsert.is_late(known) {
             return Ok(self.unchanged(id, true));
         }
         let updated = self.update(writer, id, None, &upsert.patch, origin)?;
@@ -387,10 +394,7 @@ impl<R: Bulk> Batch<R> {
                 Err(StoreError::Stale { current: record.version() })
             }
             Some((record, true)) => Ok(record),
-            Some((_, false)) => {
-                let detail = format!("You may see this {}, but not change it.", R::kind().as_str());
-                Err(StoreError::Forbidden(detail))
-            }
+            Some((_, false)) => Err(StoreError::may_not_change(R::kind())),
             None => Err(StoreError::Missing(R::kind())),
         }
     }

@@ -76,6 +76,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A record that the caller may only see.
+    pub(crate) fn may_not_change(kind: RecordKind) -> Self {
+        Self::Forbidden(format!("You may see this {}, but not change it.", kind.as_str()))
+    }
+
     /// One field is wrong.
     pub(crate) fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::Invalid(Invalid::at(pointer, code, detail))

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::{Db, Reader, Scope, StoreError, Writer, prepared::Prepared, schema::idempotency_keys};
+use crate::{Db, Reader, Scope, StoreError, Writer, forgetting, prepared::Prepared, schema::idempotency_keys};
 
 /// How long the answer of a key is kept at least.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -96,15 +96,7 @@ pub(crate) fn amend<T: Serialize>(writer: &mut Writer<'_>, once: &Once, answer: 
 /// Forgets keys that are old enough, and says whether there are more.
 pub async fn forget(db: &Db) -> Result<bool, StoreError> {
     let before = db.clock().now() - KEPT;
-    let forgotten = db
-        .directory(move |pg| {
-            let statement = "DELETE FROM idempotency_keys WHERE ctid = ANY(ARRAY(\
-                             SELECT ctid FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2))";
-            let statement = sql_query(statement).bind::<sql_types::Timestamptz, _>(before);
-            Ok(statement.bind::<sql_types::Integer, _>(FORGOTTEN_AT_ONCE).execute(pg)?)
-        })
-        .await?;
-    Ok(forgotten >= FORGOTTEN_AT_ONCE as usize)
+    forgetting::forget(db, "idempotency_keys", "created_at", before, FORGOTTEN_AT_ONCE).await
 }
 
 fn attempt<T, F>(writer: &mut Writer<'_>, once: &Once, work: &Mutex<Option<F>>) -> Result<Attempt<T>, StoreError>

@@ -16,6 +16,7 @@ pub mod export;
 mod expression;
 pub mod feed;
 pub mod filter;
+mod forgetting;
 pub mod idempotency;
 pub mod import;
 pub mod journal;
@@ -30,6 +31,7 @@ mod scope;
 mod seal;
 mod search;
 pub mod sequencer;
+mod turns;
 mod visibility;
 
 pub mod activity;

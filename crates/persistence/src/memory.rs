@@ -22,20 +22,15 @@ pub(crate) struct Memory {
     /// How often this process has changed the settings of a workspace.
     changes: AtomicU64,
     /// The custom fields that new records need, by workspace and resource.
-    required_fields: Cache<(Uuid, Resource), Remembered<CustomFields>>,
+    required_fields: Cache<(Uuid, Resource), Remembered>,
 }
 
-struct Remembered<T> {
-    value: Arc<T>,
+#[derive(Clone)]
+struct Remembered {
+    fields: Arc<CustomFields>,
     until: DateTime<Utc>,
     /// How often settings had changed before it was read.
     changes: u64,
-}
-
-impl<T> Clone for Remembered<T> {
-    fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), ..*self }
-    }
 }
 
 impl Default for Memory {
@@ -62,13 +57,12 @@ impl Memory {
     ) -> Result<Arc<CustomFields>, StoreError> {
         let (memory, key, now) = (Arc::clone(reader.memory()), (reader.workspace(), resource), reader.now());
         let changes = memory.changes();
-        let is_fresh = |known: &Remembered<_>| now < known.until && known.changes == changes;
+        let is_fresh = |known: &Remembered| now < known.until && known.changes == changes;
         if let Some(known) = memory.required_fields.get(&key).filter(is_fresh) {
-            return Ok(known.value);
+            return Ok(known.fields);
         }
-        let value = Arc::new(read(reader)?);
-        let remembered = Remembered { value: Arc::clone(&value), until: now + TRUST, changes };
-        memory.required_fields.insert(key, remembered);
-        Ok(value)
+        let fields = Arc::new(read(reader)?);
+        memory.required_fields.insert(key, Remembered { fields: Arc::clone(&fields), until: now + TRUST, changes });
+        Ok(fields)
     }
 }

@@ -3,7 +3,7 @@
 //! Most callers see all records, and for them the statement is always the same: diesel knows it by its type, and need not
 //! write its text anew to find what was prepared. For the others the conditions of their roles are part of it.
 
-/// Reads the record with an id, if the caller may see it.
+/// Reads the record with an id; it is missing for whoever may not see it.
 ///
 /// Takes the reader, the module of the table, the type of its rows, the resource, which of the living and the deleted are
 /// meant, and the id.
@@ -21,12 +21,12 @@ macro_rules! one {
                 one.select(<$row>::as_select()).get_result($reader.pg())
             }
         };
-        found.optional()
+        found.optional()?.ok_or(crate::StoreError::Missing($resource.kind()))
     }};
 }
 pub(crate) use one;
 
-/// Reads the record with an id in order to change it, with whether the caller may do so.
+/// Reads the record with an id in order to change it, unless the caller may not do so.
 ///
 /// Takes what [`one`] takes.
 macro_rules! one_to_change {
@@ -45,7 +45,11 @@ macro_rules! one_to_change {
                 one.select(select).get_result($reader.pg())
             }
         };
-        found.optional()
+        match found.optional()? {
+            Some((row, true)) => Ok(row),
+            Some((_, false)) => Err(crate::StoreError::may_not_change($resource.kind())),
+            None => Err(crate::StoreError::Missing($resource.kind())),
+        }
     }};
 }
 pub(crate) use one_to_change;

@@ -6,7 +6,7 @@ mod webhooks;
 use std::time::Duration;
 
 use rapport_persistence::{
-    Db, commerce::webhooks as sent, idempotency, insight::scoring, sales::capture_forms, sequencer,
+    Db, StoreError, commerce::webhooks as sent, idempotency, insight::scoring, sales::capture_forms, sequencer,
 };
 use tokio::{
     sync::watch,
@@ -104,12 +104,12 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
         if retire_at <= Instant::now() {
             retire_at = retire(db, options.feed_retention).await;
         }
-        let mut gathers = false;
         let pause = match sequencer::number(db).await {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
                 if numbered.unwrap_or_default() > 0 {
-                    (busy_since_tidying, last_busy, gathers) = (true, Instant::now(), true);
+                    (busy_since_tidying, last_busy) = (true, Instant::now());
+                    sleep(GATHERING).await;
                 } else if busy_since_tidying && last_busy.elapsed() > QUIET {
                     busy_since_tidying = false;
                     tidy(db).await;
@@ -121,9 +121,6 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
                 AFTER_FAILURE
             }
         };
-        if gathers {
-            sleep(GATHERING).await;
-        }
         tokio::select! {
             () = sleep(pause) => {}
             () = db.written(), if pause > Duration::ZERO => {}
@@ -134,25 +131,18 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
 
 /// Forgets what is kept for some days only.
 async fn forget(db: &Db) {
+    forget_all("old idempotency keys", || idempotency::forget(db)).await;
+    forget_all("old challenges", || capture_forms::forget(db)).await;
+    forget_all("old attempts to reach webhooks", || sent::forget(db)).await;
+}
+
+/// Forgets step by step until there is nothing more; each step says whether there is.
+async fn forget_all<F: Future<Output = Result<bool, StoreError>>>(what: &str, step: impl Fn() -> F) {
     loop {
-        match idempotency::forget(db).await {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => return tracing::warn!(%error, "old idempotency keys were not forgotten"),
-        }
-    }
-    loop {
-        match capture_forms::forget(db).await {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => return tracing::warn!(%error, "old challenges were not forgotten"),
-        }
-    }
-    loop {
-        match sent::forget(db).await {
+        match step().await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(error) => return tracing::warn!(%error, "old attempts to reach webhooks were not forgotten"),
+            Err(error) => return tracing::warn!(%error, "{what} were not forgotten"),
         }
     }
 }

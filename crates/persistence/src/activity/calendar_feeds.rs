@@ -14,6 +14,7 @@ use crate::{
     Db, Page, Reader, StoreError, Writer, audit,
     page::{PageRequest, seek},
     schema::calendar_feeds,
+    turns,
 };
 
 const KIND: RecordKind = RecordKind::CalendarFeed;
@@ -100,9 +101,7 @@ pub fn create(
     let feed = CalendarFeed::create(new, user, token.feed, writer.stamp())?;
     writer.transaction(|writer| {
         // Two that are created at once are counted one after the other.
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind::<sql_types::Text, _>(format!("calendar feeds of {user}"))
-            .execute(writer.pg())?;
+        turns::take(writer, &format!("calendar feeds of {user}"))?;
         let known: i64 = visible(writer, Some(user)).count().get_result(writer.pg())?;
         if known >= MOST_FEEDS {
             let detail = format!("A user has at most {MOST_FEEDS} calendar feeds. Delete one first.");

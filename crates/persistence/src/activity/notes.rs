@@ -71,7 +71,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> notes::Bo
 /// One note.
 pub fn get(reader: &mut Reader<'_>, id: NoteId, deleted: Deleted, expand: &[NoteRelation]) -> Result<Note, StoreError> {
     require_readable(reader, RESOURCE, &NoteRelation::fields_used(expand))?;
-    let row = one!(reader, notes, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, notes, Row, RESOURCE, deleted, id.uuid())?;
     let mut note = [row.into_note()?];
     custom_values::hide_archived(reader, RESOURCE, note.iter_mut().map(|note| &mut note.custom))?;
     embed(reader, &mut note, expand)?;
@@ -225,11 +225,7 @@ fn shown(reader: &mut Reader<'_>, mut note: Note) -> Result<Note, StoreError> {
 
 /// One note that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: NoteId, deleted: Deleted) -> Result<Note, StoreError> {
-    match one_to_change!(reader, notes, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_note(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this note, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, notes, Row, RESOURCE, deleted, id.uuid())?.into_note()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

@@ -75,7 +75,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> tasks::Bo
 /// One task.
 pub fn get(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted, expand: &[TaskRelation]) -> Result<Task, StoreError> {
     require_readable(reader, RESOURCE, &TaskRelation::fields_used(expand))?;
-    let row = one!(reader, tasks, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, tasks, Row, RESOURCE, deleted, id.uuid())?;
     let mut task = [row.into_task()?];
     custom_values::hide_archived(reader, RESOURCE, task.iter_mut().map(|task| &mut task.custom))?;
     embed(reader, &mut task, expand)?;
@@ -337,11 +337,7 @@ fn shown(reader: &mut Reader<'_>, mut task: Task) -> Result<Task, StoreError> {
 
 /// One task that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted) -> Result<Task, StoreError> {
-    match one_to_change!(reader, tasks, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_task(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this task, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, tasks, Row, RESOURCE, deleted, id.uuid())?.into_task()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

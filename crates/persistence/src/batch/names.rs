@@ -62,7 +62,7 @@ pub(super) fn ask<R: Bulk>(
     let rows: Vec<NameRow> = Prepared(select).load(reader.pg())?;
     let there = rows.into_iter().filter(|row| row.connection_id.is_some() || row.connection == IMPORT);
     let named = there.map(|row| {
-        let refusal = row.refusal();
+        let refusal = Refusal::of(row.status.as_deref(), row.direction.as_deref());
         let named =
             Named { connection: row.connection_id, refusal, record: row.record_id, source_version: row.source_version };
         ((row.connection, row.external_id), named)
@@ -77,19 +77,19 @@ pub(super) fn of_record<R: Bulk>(
     connection: &str,
     external_id: &str,
 ) -> Result<Option<(Uuid, Option<i64>)>, StoreError> {
-    let of_connection = connections::workspace_id
-        .eq(external_ids::workspace_id)
-        .and(connections::key.eq(external_ids::connection))
-        .and(connections::status.ne("paused"))
-        .and(connections::direction.ne("write"));
-    let found = external_ids::table
+    let of_connection =
+        connections::workspace_id.eq(external_ids::workspace_id).and(connections::key.eq(external_ids::connection));
+    let found: Option<(Uuid, Option<i64>, String, String)> = external_ids::table
         .inner_join(connections::table.on(of_connection))
         .filter(external_ids::workspace_id.eq(reader.workspace()))
         .filter(external_ids::record_kind.eq(R::kind().as_str()))
         .filter(external_ids::connection.eq(connection))
         .filter(external_ids::external_id.eq(external_id))
-        .select((external_ids::record_id, external_ids::source_version));
-    Ok(found.get_result(reader.pg()).optional()?)
+        .select((external_ids::record_id, external_ids::source_version, connections::status, connections::direction))
+        .get_result(reader.pg())
+        .optional()?;
+    let open = found.filter(|(.., status, direction)| Refusal::of(Some(status), Some(direction)).is_none());
+    Ok(open.map(|(record, version, ..)| (record, version)))
 }
 
 /// Why nothing may come by a connection.
@@ -99,11 +99,11 @@ pub(super) enum Refusal {
     TakesAlone,
 }
 
-impl NameRow {
-    fn refusal(&self) -> Option<Refusal> {
-        match (self.status.as_deref(), self.direction.as_deref()) {
-            (Some("paused"), _) => Some(Refusal::Paused),
-            (_, Some("write")) => Some(Refusal::TakesAlone),
+impl Refusal {
+    fn of(status: Option<&str>, direction: Option<&str>) -> Option<Self> {
+        match (status, direction) {
+            (Some("paused"), _) => Some(Self::Paused),
+            (_, Some("write")) => Some(Self::TakesAlone),
             _ => None,
         }
     }

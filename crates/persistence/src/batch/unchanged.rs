@@ -18,7 +18,7 @@ pub(super) fn find<R: Bulk>(
     let Some((id, known)) = names::of_record::<R>(writer, &upsert.connection, &upsert.external_id)? else {
         return Ok(None);
     };
-    let is_late = matches!((known, upsert.source_version), (Some(known), Some(version)) if version < known);
+    let is_late = upsert.is_late(known);
     if !is_late && upsert.source_version.is_some() && upsert.source_version != known {
         return Ok(None); // the version is to be kept
     }

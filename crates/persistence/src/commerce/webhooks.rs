@@ -23,6 +23,7 @@ use crate::{
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
     schema::{webhook_deliveries, webhooks},
+    turns,
 };
 
 const KIND: RecordKind = RecordKind::Webhook;
@@ -112,9 +113,8 @@ pub fn create(writer: &mut Writer<'_>, new: NewWebhook) -> Result<(Webhook, Stri
     require_cover(writer.grants(), &webhook)?;
     writer.transaction(|writer| {
         // Two that are created at once are counted one after the other.
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind::<sql_types::Text, _>(format!("webhooks of {}", writer.workspace()))
-            .execute(writer.pg())?;
+        let name = format!("webhooks of {}", writer.workspace());
+        turns::take(writer, &name)?;
         let known: i64 = visible(writer).count().get_result(writer.pg())?;
         if known >= MOST_WEBHOOKS {
             let detail = format!("A workspace has at most {MOST_WEBHOOKS} webhooks. Delete one first.");

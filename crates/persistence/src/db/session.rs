@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use diesel::{
     Connection, PgConnection, RunQueryDsl,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    connection::SimpleConnection,
     r2d2::{ConnectionManager, Error},
 };
 use r2d2::ManageConnection;
@@ -71,7 +71,7 @@ impl Settings {
 /// A connection of the pool.
 pub(super) struct Session {
     pg: PgConnection,
-    /// None once that is not known any more.
+    /// None once it is not to be lent again.
     set: Cell<Option<Settings>>,
 }
 
@@ -86,9 +86,9 @@ impl Session {
         diesel::sql_query("SELECT 1").execute(&mut self.pg).is_ok()
     }
 
-    /// Broken from now on: the pool drops the connection on return instead of lending it again.
+    /// The pool drops the connection on return instead of lending it again.
     pub(super) fn discard(&mut self) {
-        AnsiTransactionManager::transaction_manager_status_mut(&mut self.pg).set_in_error();
+        self.set.set(None);
     }
 }
 

@@ -40,6 +40,7 @@ use crate::{
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     schema::companies,
     search::{self, Finds, Search},
+    turns,
     visibility::{Policy, Within, place_changed, place_new, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
@@ -76,7 +77,7 @@ pub fn get(
     expand: &[CompanyRelation],
 ) -> Result<Company, StoreError> {
     require_readable(reader, RESOURCE, &CompanyRelation::fields_used(expand))?;
-    let row = one!(reader, companies, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, companies, Row, RESOURCE, deleted, id.uuid())?;
     let mut company = [row.into_company()?];
     custom_values::hide_archived(reader, RESOURCE, company.iter_mut().map(|company| &mut company.custom))?;
     embed(reader, &mut company, expand)?;
@@ -271,11 +272,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One company that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: CompanyId, deleted: Deleted) -> Result<Company, StoreError> {
-    match one_to_change!(reader, companies, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_company(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this company, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, companies, Row, RESOURCE, deleted, id.uuid())?.into_company()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it
@@ -514,10 +511,7 @@ pub(crate) fn require(reader: &mut Reader<'_>, id: Option<CompanyId>, pointer: &
 /// One change of parents at a time in a workspace.
 fn lock_parents(writer: &mut Writer<'_>) -> Result<(), StoreError> {
     let name = format!("company parents of {}", writer.workspace());
-    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind::<sql_types::Text, _>(name)
-        .execute(writer.pg())?;
-    Ok(())
+    turns::take(writer, &name)
 }
 
 #[derive(QueryableByName)]

@@ -80,7 +80,7 @@ pub fn get(
     expand: &[ContactRelation],
 ) -> Result<Contact, StoreError> {
     require_readable(reader, RESOURCE, &ContactRelation::fields_used(expand))?;
-    let row = one!(reader, contacts, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, contacts, Row, RESOURCE, deleted, id.uuid())?;
     let mut contact = [row.into_contact()?];
     custom_values::hide_archived(reader, RESOURCE, contact.iter_mut().map(|contact| &mut contact.custom))?;
     embed(reader, &mut contact, expand)?;
@@ -314,11 +314,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One contact that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: ContactId, deleted: Deleted) -> Result<Contact, StoreError> {
-    match one_to_change!(reader, contacts, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_contact(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this contact, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, contacts, Row, RESOURCE, deleted, id.uuid())?.into_contact()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

@@ -17,6 +17,7 @@ use crate::{
     page::{PageRequest, seek},
     sales::leads,
     schema::lead_statuses,
+    turns,
 };
 
 const KIND: RecordKind = RecordKind::LeadStatus;
@@ -227,9 +228,7 @@ fn in_turn<T>(
 ) -> Result<T, StoreError> {
     let workspace = writer.workspace();
     writer.transaction(|writer| {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind::<sql_types::Text, _>(format!("lead statuses of {workspace}"))
-            .execute(writer.pg())?;
+        turns::take(writer, &format!("lead statuses of {workspace}"))?;
         change(writer)
     })
 }

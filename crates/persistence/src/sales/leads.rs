@@ -84,7 +84,7 @@ fn within(reader: &Reader<'_>, deleted: Deleted, condition: Within) -> leads::Bo
 /// One lead.
 pub fn get(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted, expand: &[LeadRelation]) -> Result<Lead, StoreError> {
     require_readable(reader, RESOURCE, &LeadRelation::fields_used(expand))?;
-    let row = one!(reader, leads, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, leads, Row, RESOURCE, deleted, id.uuid())?;
     let mut lead = [row.into_lead()?];
     custom_values::hide_archived(reader, RESOURCE, lead.iter_mut().map(|lead| &mut lead.custom))?;
     embed(reader, &mut lead, expand)?;
@@ -343,11 +343,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One lead that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted) -> Result<Lead, StoreError> {
-    match one_to_change!(reader, leads, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_lead(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this lead, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, leads, Row, RESOURCE, deleted, id.uuid())?.into_lead()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

@@ -86,7 +86,7 @@ pub fn get(
     expand: &[OpportunityRelation],
 ) -> Result<Opportunity, StoreError> {
     require_readable(reader, RESOURCE, &OpportunityRelation::fields_used(expand))?;
-    let row = one!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())?;
     let mut opportunity = [row.into_opportunity()?];
     custom_values::hide_archived(reader, RESOURCE, opportunity.iter_mut().map(|opportunity| &mut opportunity.custom))?;
     embed(reader, &mut opportunity, expand)?;
@@ -414,11 +414,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One opportunity that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: OpportunityId, deleted: Deleted) -> Result<Opportunity, StoreError> {
-    match one_to_change!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_opportunity(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this opportunity, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, opportunities, Row, RESOURCE, deleted, id.uuid())?.into_opportunity()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

@@ -72,7 +72,7 @@ pub fn get(
     expand: &[ProductRelation],
 ) -> Result<Product, StoreError> {
     require_readable(reader, RESOURCE, &ProductRelation::fields_used(expand))?;
-    let row = one!(reader, products, Row, RESOURCE, deleted, id.uuid())?.ok_or(StoreError::Missing(KIND))?;
+    let row = one!(reader, products, Row, RESOURCE, deleted, id.uuid())?;
     let mut product = [row.into_product()?];
     custom_values::hide_archived(reader, RESOURCE, product.iter_mut().map(|product| &mut product.custom))?;
     embed(reader, &mut product, expand)?;
@@ -228,11 +228,7 @@ pub(crate) fn known(reader: &mut Reader<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>
 
 /// One product that the caller may change.
 fn get_to_change(reader: &mut Reader<'_>, id: ProductId, deleted: Deleted) -> Result<Product, StoreError> {
-    match one_to_change!(reader, products, Row, RESOURCE, deleted, id.uuid())? {
-        Some((row, true)) => row.into_product(),
-        Some((_, false)) => Err(StoreError::Forbidden("You may see this product, but not change it.".to_owned())),
-        None => Err(StoreError::Missing(KIND)),
-    }
+    one_to_change!(reader, products, Row, RESOURCE, deleted, id.uuid())?.into_product()
 }
 
 /// Reads, changes and writes back, without holding anything in between: a write finds the version that was read or it

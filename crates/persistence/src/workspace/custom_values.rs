@@ -22,8 +22,7 @@ use super::{custom_fields, users};
 use crate::{
     Reader, StoreError, Writer, bulk,
     people::{companies, contacts},
-    prepared::Prepared,
-    schema,
+    schema, turns,
 };
 
 /// So many records are read at a time when the values of a field are kept anew.
@@ -31,19 +30,18 @@ const BATCH: i64 = 5_000;
 
 /// Lets others write values, too, and nobody change a field, until the end of the transaction.
 pub(crate) fn wait(writer: &mut Writer<'_>) -> Result<(), StoreError> {
-    lock(writer, "pg_advisory_xact_lock_shared")
+    let name = turn(writer);
+    turns::share(writer, &name)
 }
 
 /// Lets nobody write values or change a field until the end of the transaction.
 pub(super) fn wait_alone(writer: &mut Writer<'_>) -> Result<(), StoreError> {
-    lock(writer, "pg_advisory_xact_lock")
+    let name = turn(writer);
+    turns::take(writer, &name)
 }
 
-fn lock(writer: &mut Writer<'_>, function: &str) -> Result<(), StoreError> {
-    let name = format!("custom fields of {}", writer.workspace());
-    let lock = sql_query(format!("SELECT {function}(hashtextextended($1, 0))")).bind::<sql_types::Text, _>(name);
-    Prepared(lock).execute(writer.pg())?;
-    Ok(())
+fn turn(reader: &Reader<'_>) -> String {
+    format!("custom fields of {}", reader.workspace())
 }
 
 /// Does something in a transaction in which no field changes, if that is needed.

@@ -17,6 +17,7 @@ use crate::{
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
     schema::teams,
+    turns,
 };
 
 const KIND: RecordKind = RecordKind::Team;
@@ -227,9 +228,7 @@ fn uses(reader: &mut Reader<'_>, id: TeamId) -> Result<Vec<String>, StoreError> 
 /// that two moves can't close a circle together.
 fn check_place(writer: &mut Writer<'_>, team: &Team) -> Result<(), StoreError> {
     let workspace = writer.workspace();
-    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind::<sql_types::Text, _>(format!("teams of {workspace}"))
-        .execute(writer.pg())?;
+    turns::take(writer, &format!("teams of {workspace}"))?;
     let parents: Vec<(Uuid, Option<Uuid>)> = visible(writer).select((teams::id, teams::parent_id)).load(writer.pg())?;
     let mut above = team.parent_id.map(TeamId::uuid);
     let mut depth = 1;

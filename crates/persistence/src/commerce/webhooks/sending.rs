@@ -21,6 +21,7 @@ use super::{DeliveryRow, change, get, state};
 use crate::{
     Db, Reader, Scope, StoreError, Writer, codes,
     feed::{self, Parcel},
+    forgetting,
     schema::{webhook_deliveries, webhook_states},
 };
 
@@ -352,13 +353,5 @@ fn leased_row(claim: Claim) -> _ {
 /// Forgets old attempts, and says whether there are more.
 pub async fn forget(db: &Db) -> Result<bool, StoreError> {
     let before = db.clock().now() - KEPT;
-    let forgotten = db
-        .directory(move |pg| {
-            let statement = "DELETE FROM webhook_deliveries WHERE ctid = ANY(ARRAY(\
-                             SELECT ctid FROM webhook_deliveries WHERE at < $1 ORDER BY at LIMIT $2))";
-            let statement = sql_query(statement).bind::<sql_types::Timestamptz, _>(before);
-            Ok(statement.bind::<sql_types::Integer, _>(FORGOTTEN_AT_ONCE).execute(pg)?)
-        })
-        .await?;
-    Ok(forgotten >= FORGOTTEN_AT_ONCE as usize)
+    forgetting::forget(db, "webhook_deliveries", "at", before, FORGOTTEN_AT_ONCE).await
 }

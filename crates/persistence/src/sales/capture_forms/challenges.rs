@@ -3,7 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use diesel::{prelude::*, sql_query, sql_types};
+use diesel::prelude::*;
 use rapport_domain::{
     id::CaptureFormId,
     sales::capture_form::{
@@ -15,7 +15,7 @@ use rapport_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Db, Reader, StoreError, Writer, schema::spent_challenges};
+use crate::{Db, Reader, StoreError, Writer, forgetting, schema::spent_challenges};
 
 /// How long a challenge can be solved.
 const LIFETIME: TimeDelta = TimeDelta::minutes(60);
@@ -97,14 +97,5 @@ fn place(reader: &Reader<'_>, form: CaptureFormId) -> Vec<u8> {
 
 /// Forgets challenges that have expired, and says whether there are more.
 pub async fn forget(db: &Db) -> Result<bool, StoreError> {
-    let now = db.clock().now();
-    let forgotten = db
-        .directory(move |pg| {
-            let statement = "DELETE FROM spent_challenges WHERE ctid = ANY(ARRAY(\
-                             SELECT ctid FROM spent_challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2))";
-            let statement = sql_query(statement).bind::<sql_types::Timestamptz, _>(now);
-            Ok(statement.bind::<sql_types::Integer, _>(FORGOTTEN_AT_ONCE).execute(pg)?)
-        })
-        .await?;
-    Ok(forgotten >= FORGOTTEN_AT_ONCE as usize)
+    forgetting::forget(db, "spent_challenges", "expires_at", db.clock().now(), FORGOTTEN_AT_ONCE).await
 }

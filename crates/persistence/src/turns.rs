@@ -1,0 +1,21 @@
+//! Turns: locks by name, which hold until the end of the transaction. All who want the same name come one after the other.
+
+use diesel::{RunQueryDsl, sql_query, sql_types};
+
+use crate::{StoreError, Writer, prepared::Prepared};
+
+/// Waits until nobody else has this turn.
+pub(crate) fn take(writer: &mut Writer<'_>, name: &str) -> Result<(), StoreError> {
+    wait(writer, "pg_advisory_xact_lock", name)
+}
+
+/// Waits until nobody has taken this turn; others may share it.
+pub(crate) fn share(writer: &mut Writer<'_>, name: &str) -> Result<(), StoreError> {
+    wait(writer, "pg_advisory_xact_lock_shared", name)
+}
+
+fn wait(writer: &mut Writer<'_>, function: &str, name: &str) -> Result<(), StoreError> {
+    let lock = sql_query(format!("SELECT {function}(hashtextextended($1, 0))")).bind::<sql_types::Text, _>(name);
+    Prepared(lock).execute(writer.pg())?;
+    Ok(())
+}
