@@ -1,10 +1,10 @@
 //! Batches: many operations on records of one kind. What they concern is asked at once and locked in one order, each
-//! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one.
+//! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one, unless its record is there.
 
+mod alone;
 mod codes;
 mod names;
 mod step;
-mod unchanged;
 
 use std::collections::HashMap;
 
@@ -61,6 +61,11 @@ impl<Patch> Upsert<Patch> {
     fn is_late(&self, told: Option<i64>) -> bool {
         matches!((told, self.source_version), (Some(told), Some(version)) if version < told)
     }
+
+    /// Whether it speaks of another version than that, which is then to be kept.
+    fn tells_version(&self, told: Option<i64>) -> bool {
+        self.source_version.is_some() && self.source_version != told
+    }
 }
 
 /// What an operation did.
@@ -97,7 +102,7 @@ pub(crate) fn apply<R: Bulk>(
 
 /// Creates or changes the record that an outside system knows under an id.
 pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>) -> Result<Outcome<R>, StoreError> {
-    match unchanged::find(writer, &upsert)? {
+    match alone::upsert(writer, &upsert)? {
         Some(outcome) => Ok(outcome),
         None => only(apply::<R>(writer, &[Operation::Upsert(upsert)], false)?),
     }
@@ -378,7 +383,7 @@ impl<R: Bulk> Batch<R> {
         }
         let updated = self.update(writer, id, None, &upsert.patch, origin)?;
         if let (Ok(_), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
-            && known != Some(version)
+            && upsert.tells_version(known)
         {
             named.source_version = Some(version);
             self.versions.push((key.0, key.1, version));

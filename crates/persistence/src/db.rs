@@ -12,7 +12,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use diesel::PgConnection;
+use diesel::{PgConnection, pg::Pg, query_builder::QueryFragment};
 use r2d2::{Pool, PooledConnection};
 use rapport_domain::{
     access::Grants,
@@ -317,6 +317,11 @@ impl Reader<'_> {
         self.link.pg()
     }
 
+    /// Whether a statement is to be kept prepared that is one of many.
+    pub(crate) fn keeps(&self, statement: &impl QueryFragment<Pg>) -> Result<bool, StoreError> {
+        Ok(self.link.keeps(statement)?)
+    }
+
     /// Named by every statement.
     pub(crate) fn workspace(&self) -> Uuid {
         self.scope.workspace().uuid()
@@ -471,9 +476,16 @@ impl Writer<'_> {
         source: Source,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let scope = self.reader.scope.by_way_of(source);
-        let reader = Reader { link: self.reader.link.lend(), scope: &scope, kernel: self.reader.kernel };
-        work(&mut Writer { reader, is_rehearsal: self.is_rehearsal })
+        self.within(&self.reader.scope.by_way_of(source), work)
+    }
+
+    /// Does something on the same behalf that came by a connection, as the journal will tell.
+    pub(crate) fn brought_by<T>(
+        &mut self,
+        connection: Uuid,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.within(&self.reader.scope.brought_by(connection), work)
     }
 
     /// Does several things or none. Tried again when other transactions got in the way; a failed COMMIT never is, for it
@@ -511,8 +523,16 @@ impl Writer<'_> {
         &mut self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let (scope, kernel, is_rehearsal) = (self.reader.scope.of_rule(), self.reader.kernel, self.is_rehearsal);
-        work(&mut Writer { reader: Reader { link: self.reader.link.lend(), scope: &scope, kernel }, is_rehearsal })
+        self.within(&self.reader.scope.of_rule(), work)
+    }
+
+    fn within<T>(
+        &mut self,
+        scope: &Scope,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let reader = Reader { link: self.reader.link.lend(), scope, kernel: self.reader.kernel };
+        work(&mut Writer { reader, is_rehearsal: self.is_rehearsal })
     }
 
     /// Whether what is written now is taken back, so that nothing may tell of it as if it were there.

@@ -67,7 +67,7 @@ impl Entry {
             changes: Json(changes),
             actor_kind: scope.actor().kind.as_str(),
             actor: scope.actor().id,
-            origin: None,
+            origin: scope.origin(),
             request_id: scope.request_id().map(ToOwned::to_owned),
             at,
             is_audit: false,

@@ -199,8 +199,7 @@ macro_rules! rows {
             lanes.push(query);
         }
         let order = crate::page::order!(concat!($table, ".", $key), concat!($table, ".id"), $direction);
-        let merged = crate::visibility::Merged { lanes, table: $table, order, limit: $request.fetch() };
-        merged.load($reader.pg())
+        crate::visibility::Merged::of($reader, lanes, $table, order, $request.fetch())?.load($reader.pg())
     }};
 }
 pub(crate) use rows;

@@ -9,6 +9,7 @@ use rapport_domain::{
 };
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// Whose data, on whose behalf, for which request. Made by signing in, by the worker and by the command line; a function
 /// that is handed none can't reach a record.
@@ -19,6 +20,8 @@ pub struct Scope {
     /// What the actor may do.
     grants: Arc<Grants>,
     source: Source,
+    /// The connection by which it comes; none where somebody calls for themselves.
+    origin: Option<Uuid>,
     request_id: Option<String>,
     /// Network address from which the request came.
     address: Option<String>,
@@ -29,7 +32,7 @@ pub struct Scope {
 impl Scope {
     /// For a caller who has proved who they are.
     pub fn of_caller(workspace: WorkspaceId, actor: Actor, grants: Arc<Grants>, country: Option<String>) -> Self {
-        Self { workspace, actor, grants, source: Source::Api, request_id: None, address: None, country }
+        Self { workspace, actor, grants, source: Source::Api, origin: None, request_id: None, address: None, country }
     }
 
     /// The same for one request, and where it comes from.
@@ -41,12 +44,17 @@ impl Scope {
     /// For work that Rapport does on its own or that is asked for on the command line.
     pub fn of_system(workspace: WorkspaceId, source: Source, country: Option<String>) -> Self {
         let grants = Arc::new(Grants::everything());
-        Self { workspace, actor: Actor::SYSTEM, grants, source, request_id: None, address: None, country }
+        Self { workspace, actor: Actor::SYSTEM, grants, source, origin: None, request_id: None, address: None, country }
     }
 
     /// The same on behalf of the same caller, where what is written comes to be in another way.
     pub(crate) fn by_way_of(&self, source: Source) -> Self {
         Self { source, ..self.clone() }
+    }
+
+    /// The same on behalf of the same caller, for what came by a connection.
+    pub(crate) fn brought_by(&self, connection: Uuid) -> Self {
+        Self { origin: Some(connection), ..self.clone() }
     }
 
     /// For a form of a web page, which strangers send: with the right to create leads and to nothing else.
@@ -77,6 +85,10 @@ impl Scope {
 
     pub(crate) fn actor(&self) -> Actor {
         self.actor
+    }
+
+    pub(crate) fn origin(&self) -> Option<Uuid> {
+        self.origin
     }
 
     pub(crate) fn request_id(&self) -> Option<&str> {

@@ -394,12 +394,12 @@ expression!(IsWithin, sql_types::Bool);
 
 /// What comes first in several queries that are sorted alike and not limited.
 pub(crate) struct Merged<Q> {
-    /// One for each lane.
-    pub(crate) lanes: Vec<Q>,
-    /// The table that they read, under whose name `order` knows the columns.
-    pub(crate) table: &'static str,
-    pub(crate) order: &'static str,
-    pub(crate) limit: i64,
+    lanes: Vec<Q>,
+    table: &'static str,
+    order: &'static str,
+    limit: i64,
+    /// Whether it is kept prepared, although there may be any number of texts.
+    is_kept: bool,
 }
 
 impl<Q: Query> Query for Merged<Q> {
@@ -428,6 +428,35 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
         out.push_sql(" ORDER BY ");
         out.push_sql(self.order);
         self.push_limit(out)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &Pg) -> QueryResult<bool> {
+        Ok(self.is_kept || self.are_few(backend)?)
+    }
+}
+
+impl<Q: QueryFragment<Pg>> Merged<Q> {
+    /// Takes one query for each lane, the table that they read, under whose name `order` knows the columns, that order, and how
+    /// many rows are wanted.
+    pub(crate) fn of(
+        reader: &Reader<'_>,
+        lanes: Vec<Q>,
+        table: &'static str,
+        order: &'static str,
+        limit: i64,
+    ) -> Result<Self, StoreError> {
+        let merged = Self { lanes, table, order, limit, is_kept: false };
+        Ok(Self { is_kept: !merged.are_few(&Pg)? && reader.keeps(&merged)?, ..merged })
+    }
+
+    /// Whether diesel keeps the statement by itself.
+    fn are_few(&self, backend: &Pg) -> QueryResult<bool> {
+        for lane in &self.lanes {
+            if !lane.is_safe_to_cache_prepared(backend)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -75,6 +75,53 @@ fn what_comes_late_changes_nothing() {
 }
 
 #[test]
+fn the_newest_version_stays_whoever_comes_last() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    const VERSIONS: i64 = 160;
+    let send = |version: i64| {
+        // Every other version changes nothing but itself.
+        let path = format!("/v1/contacts/by-external-id/shop/1?source_version={version}");
+        admin.put(&path, &json!({"first_name": "Ada", "job_title": format!("Title {}", version / 2)}))
+    };
+    let send_batch = |version: i64| {
+        let data = json!({"first_name": "Ada", "job_title": format!("Title {}", version / 2)});
+        let operation = json!({
+            "op": "upsert", "connection": "shop", "external_id": "1", "source_version": version, "data": data,
+        });
+        admin.post("/v1/contacts/batch", &json!({"operations": [operation]}))
+    };
+    send(0).expect(201);
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (send, send_batch) = (&send, &send_batch);
+            scope.spawn(move || {
+                for version in (client + 1..=VERSIONS).step_by(8) {
+                    if client % 4 == 0 {
+                        let answer = send_batch(version);
+                        assert_eq!(answer.body["results"][0]["status"], 200, "{}", answer.text);
+                    } else {
+                        send(version).expect(200);
+                    }
+                }
+            });
+        }
+    });
+    let record = &admin.all("/v1/contacts")[0];
+    assert_eq!(record["job_title"], format!("Title {}", VERSIONS / 2));
+    assert_eq!(send(VERSIONS - 1).body["is_late"], true);
+    // What was written came in the order of its versions: no title comes back.
+    let history = admin.all(&format!("/v1/contacts/{}/history", record["id"].as_str().unwrap()));
+    let titles: Vec<i64> = history
+        .iter()
+        .flat_map(|entry| entry["changes"].as_array().unwrap().clone())
+        .filter(|change| change["field"] == "job_title")
+        .map(|change| change["to"].as_str().unwrap().trim_start_matches("Title ").parse().unwrap())
+        .collect();
+    assert!(titles.is_sorted_by(|newer, older| newer > older), "{titles:?}");
+}
+
+#[test]
 fn many_clients_who_upsert_the_same_ids_make_one_record_each() {
     let (_, admin) = workspace();
     connect(&admin);

@@ -70,26 +70,38 @@ pub(super) fn ask<R: Bulk>(
     Ok(named.collect())
 }
 
-/// The record behind one external id, and the version that was told of it last. None where there is no such record, or
-/// nothing may come by the connection.
+/// The record behind an external id of a connection.
+pub(super) struct OfRecord {
+    pub(super) connection: Uuid,
+    pub(super) record: Uuid,
+    pub(super) source_version: Option<i64>,
+}
+
+/// The record behind one external id. None where there is no such record, or nothing may come by the connection.
 pub(super) fn of_record<R: Bulk>(
     reader: &mut Reader<'_>,
     connection: &str,
     external_id: &str,
-) -> Result<Option<(Uuid, Option<i64>)>, StoreError> {
+) -> Result<Option<OfRecord>, StoreError> {
     let of_connection =
         connections::workspace_id.eq(external_ids::workspace_id).and(connections::key.eq(external_ids::connection));
-    let found: Option<(Uuid, Option<i64>, String, String)> = external_ids::table
+    let found: Option<(Uuid, String, String, Uuid, Option<i64>)> = external_ids::table
         .inner_join(connections::table.on(of_connection))
         .filter(external_ids::workspace_id.eq(reader.workspace()))
         .filter(external_ids::record_kind.eq(R::kind().as_str()))
         .filter(external_ids::connection.eq(connection))
         .filter(external_ids::external_id.eq(external_id))
-        .select((external_ids::record_id, external_ids::source_version, connections::status, connections::direction))
+        .select((
+            connections::id,
+            connections::status,
+            connections::direction,
+            external_ids::record_id,
+            external_ids::source_version,
+        ))
         .get_result(reader.pg())
         .optional()?;
-    let open = found.filter(|(.., status, direction)| Refusal::of(Some(status), Some(direction)).is_none());
-    Ok(open.map(|(record, version, ..)| (record, version)))
+    let open = found.filter(|(_, status, direction, ..)| Refusal::of(Some(status), Some(direction)).is_none());
+    Ok(open.map(|(connection, .., record, source_version)| OfRecord { connection, record, source_version }))
 }
 
 /// Why nothing may come by a connection.
@@ -121,7 +133,8 @@ impl From<Refusal> for StoreError {
     }
 }
 
-/// Notes which versions of their records outside systems have told by now, by connection and external id.
+/// Notes which versions of their records outside systems have told by now, by connection and external id. Each is newer than
+/// what was told before; if that is not so any more, somebody was faster.
 pub(super) fn keep_versions<R: Bulk>(
     writer: &mut Writer<'_>,
     told: Vec<(String, String, i64)>,
@@ -134,16 +147,17 @@ pub(super) fn keep_versions<R: Bulk>(
         told.into_iter().map(|(connection, id, version)| ((connection, id), version)).collect();
     let (ids, versions): (Vec<(String, String)>, Vec<i64>) = last.into_iter().unzip();
     let (connections, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
+    let count = versions.len();
     let statement = "UPDATE external_ids AS old SET source_version = new.version \
                      FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
                      WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
-                       AND old.external_id = new.external_id";
+                       AND old.external_id = new.external_id \
+                       AND (old.source_version IS NULL OR old.source_version < new.version)";
     let update = sql_query(statement)
         .bind::<sql_types::Uuid, _>(writer.workspace())
         .bind::<sql_types::Text, _>(R::kind().as_str())
         .bind::<sql_types::Array<sql_types::Text>, _>(connections)
         .bind::<sql_types::Array<sql_types::Text>, _>(ids)
         .bind::<sql_types::Array<sql_types::BigInt>, _>(versions);
-    Prepared(update).execute(writer.pg())?;
-    Ok(())
+    if Prepared(update).execute(writer.pg())? < count { Err(StoreError::Contention) } else { Ok(()) }
 }

@@ -3,14 +3,18 @@
 //! Searches and reports run with other settings than the rest. A connection keeps what it was set to until a statement wants
 //! something else, so that where one search follows another, nothing is set in between.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use diesel::{
-    Connection, PgConnection, RunQueryDsl,
+    Connection, PgConnection, QueryResult, RunQueryDsl,
     connection::SimpleConnection,
+    pg::Pg,
+    query_builder::QueryFragment,
     r2d2::{ConnectionManager, Error},
 };
 use r2d2::ManageConnection;
+
+use crate::prepared::Texts;
 
 /// Said once for each connection, so that no request pays for it.
 const SESSION: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
@@ -71,14 +75,21 @@ impl Settings {
 /// A connection of the pool.
 pub(super) struct Session {
     pg: PgConnection,
-    /// None once it is not to be lent again.
+    state: State,
+}
+
+/// What is known of a connection.
+struct State {
+    /// What it is set to; none once it is not to be lent again.
     set: Cell<Option<Settings>>,
+    /// Of searches by a filter.
+    texts: RefCell<Texts>,
 }
 
 impl Session {
     /// The connection, to be set to whatever its statements want.
     pub(super) fn link(&mut self) -> Link<'_> {
-        Link { pg: &mut self.pg, set: &self.set, wanted: Settings::Usual }
+        Link { pg: &mut self.pg, state: &self.state, wanted: Settings::Usual }
     }
 
     /// Whether the database answers.
@@ -88,28 +99,28 @@ impl Session {
 
     /// The pool drops the connection on return instead of lending it again.
     pub(super) fn discard(&mut self) {
-        self.set.set(None);
+        self.state.set.set(None);
     }
 }
 
 /// A connection in use, and what its statements want it to be set to.
 pub(super) struct Link<'c> {
     pg: &'c mut PgConnection,
-    set: &'c Cell<Option<Settings>>,
+    state: &'c State,
     wanted: Settings,
 }
 
 impl Link<'_> {
     /// The connection, set as is wanted. One that can't be set is not lent again after this.
     pub(super) fn pg(&mut self) -> &mut PgConnection {
-        if let Some(set) = self.set.get()
+        if let Some(set) = self.state.set.get()
             && set != self.wanted
         {
             match self.pg.batch_execute(&set.change(self.wanted)) {
-                Ok(()) => self.set.set(Some(self.wanted)),
+                Ok(()) => self.state.set.set(Some(self.wanted)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection can't be set and is given up");
-                    self.set.set(None);
+                    self.state.set.set(None);
                 }
             }
         }
@@ -118,7 +129,7 @@ impl Link<'_> {
 
     /// The same connection for a while.
     pub(super) fn lend(&mut self) -> Link<'_> {
-        Link { pg: &mut *self.pg, set: self.set, wanted: self.wanted }
+        Link { pg: &mut *self.pg, state: self.state, wanted: self.wanted }
     }
 
     /// Wants other settings from now on, and tells those that were wanted before.
@@ -126,12 +137,18 @@ impl Link<'_> {
         std::mem::replace(&mut self.wanted, settings)
     }
 
+    /// Whether a statement is to be kept prepared that is one of many. Only in a search by a filter, which plans each for its
+    /// values all the same.
+    pub(super) fn keeps(&self, statement: &impl QueryFragment<Pg>) -> QueryResult<bool> {
+        Ok(self.wanted == Settings::Search && self.state.texts.borrow_mut().keep(statement)?)
+    }
+
     /// Works in a transaction, or in a part of one that can be taken back by itself.
     pub(super) fn transaction<T, E: From<diesel::result::Error>>(
         &mut self,
         work: impl FnOnce(Link<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.taken_back_as_one(|pg, set, wanted| pg.transaction(|pg| work(Link { pg, set, wanted })))
+        self.taken_back_as_one(|pg, state, wanted| pg.transaction(|pg| work(Link { pg, state, wanted })))
     }
 
     /// Works on everything as it is at one moment, however long that takes.
@@ -139,10 +156,10 @@ impl Link<'_> {
         &mut self,
         work: impl FnOnce(Link<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.taken_back_as_one(|pg, set, wanted| {
+        self.taken_back_as_one(|pg, state, wanted| {
             pg.build_transaction().repeatable_read().read_only().run(|pg| {
                 pg.batch_execute(PATIENCE)?;
-                work(Link { pg, set, wanted })
+                work(Link { pg, state, wanted })
             })
         })
     }
@@ -150,12 +167,12 @@ impl Link<'_> {
     /// What is set in a transaction that is taken back is taken back with it.
     fn taken_back_as_one<T, E>(
         &mut self,
-        run: impl FnOnce(&mut PgConnection, &Cell<Option<Settings>>, Settings) -> Result<T, E>,
+        run: impl FnOnce(&mut PgConnection, &State, Settings) -> Result<T, E>,
     ) -> Result<T, E> {
-        let (set, wanted) = (self.set, self.wanted);
+        let (state, wanted) = (self.state, self.wanted);
         let pg = self.pg();
-        let before = set.get();
-        run(pg, set, wanted).inspect_err(|_| set.set(set.get().and(before)))
+        let before = state.set.get();
+        run(pg, state, wanted).inspect_err(|_| state.set.set(state.set.get().and(before)))
     }
 }
 
@@ -175,7 +192,7 @@ impl ManageConnection for Sessions {
     fn connect(&self) -> Result<Session, Error> {
         let mut pg = self.0.connect()?;
         pg.batch_execute(SESSION).map_err(Error::QueryError)?;
-        Ok(Session { pg, set: Cell::new(Some(Settings::Usual)) })
+        Ok(Session { pg, state: State { set: Cell::new(Some(Settings::Usual)), texts: RefCell::default() } })
     }
 
     fn is_valid(&self, session: &mut Session) -> Result<(), Error> {
@@ -183,6 +200,6 @@ impl ManageConnection for Sessions {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.set.get().is_none() || self.0.has_broken(&mut session.pg)
+        session.state.set.get().is_none() || self.0.has_broken(&mut session.pg)
     }
 }

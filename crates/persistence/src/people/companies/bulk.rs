@@ -158,6 +158,10 @@ impl Bulk for Company {
         super::get_to_change(writer, CompanyId::from_uuid(id), Deleted::Exclude)
     }
 
+    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &CompanyPatch) -> Result<Self, StoreError> {
+        super::update(writer, CompanyId::from_uuid(id), Some(version), patch)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(

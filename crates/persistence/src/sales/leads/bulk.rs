@@ -57,8 +57,10 @@ pub fn batch(
 
 /// Creates or changes the lead that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<LeadPatch>) -> Result<Outcome<Lead>, StoreError> {
-    let results = batch(writer, &[Operation::Upsert(upsert)], false)?;
-    let outcome = batch::only(results)?;
+    let outcome = match assign::are_for_rules(writer)? {
+        true => batch::only(batch(writer, &[Operation::Upsert(upsert)], false)?)?,
+        false => batch::upsert(writer, upsert)?,
+    };
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -243,6 +245,10 @@ impl Bulk for Lead {
 
     fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError> {
         super::get_to_change(writer, LeadId::from_uuid(id), Deleted::Exclude)
+    }
+
+    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &LeadPatch) -> Result<Self, StoreError> {
+        super::update(writer, LeadId::from_uuid(id), Some(version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

@@ -174,6 +174,10 @@ impl Bulk for Product {
         super::get_to_change(writer, ProductId::from_uuid(id), Deleted::Exclude)
     }
 
+    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &ProductPatch) -> Result<Self, StoreError> {
+        super::update(writer, ProductId::from_uuid(id), Some(version), patch)
+    }
+
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
         let found = within(writer, Deleted::Include, Policy::finding(writer, RESOURCE).whole())
             .filter(
