@@ -43,6 +43,13 @@ const TRIES: u32 = 3;
 /// Connections that are kept for background work, so that it goes on however many requests wait for one.
 const BACKGROUND: u32 = 2;
 
+/// A part of the connections, one of so many, may do long work at the same time. The others are for what is short, which would
+/// wait for half a second behind sixteen batches.
+const LONG_WORK: u32 = 4;
+
+/// How many times longer than others long work waits for its turn.
+const LONG_PATIENCE: u32 = 5;
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct DbOptions {
@@ -65,6 +72,9 @@ pub struct Db {
     lender: Lender,
     /// Never more than there are connections, so that no blocking thread ever waits for one.
     slots: Arc<Semaphore>,
+    /// For work that takes long, before it asks for a slot.
+    long_slots: Arc<Semaphore>,
+    is_long: bool,
     /// The runtime that asked first: its blocking threads do all work. Each thread of the server has a runtime with such
     /// threads of its own, and so many would keep more memory and find less in the caches.
     runtime: Arc<OnceLock<Handle>>,
@@ -87,10 +97,12 @@ impl Db {
             .connection_timeout(options.patience)
             .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
             .build_unchecked(Sessions::new(url));
-        let slots = Arc::new(Semaphore::new(options.connections as usize));
+        let long = (options.connections / LONG_WORK).max(1);
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
-            slots,
+            slots: Arc::new(Semaphore::new(options.connections as usize)),
+            long_slots: Arc::new(Semaphore::new(long as usize)),
+            is_long: false,
             runtime: Arc::default(),
             patience: options.patience,
             clock,
@@ -105,6 +117,13 @@ impl Db {
     #[must_use]
     pub fn in_background(&self) -> Self {
         Self { slots: Arc::new(Semaphore::new(BACKGROUND as usize)), ..self.clone() }
+    }
+
+    /// The same database for work that takes long, such as batches and reports: only so many of them are done at the same time that
+    /// most connections stay free for what is short.
+    #[must_use]
+    pub fn for_long_work(&self) -> Self {
+        Self { is_long: true, ..self.clone() }
     }
 
     /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
@@ -241,18 +260,24 @@ impl Db {
         T: Send + 'static,
         F: FnOnce() -> Result<T, StoreError> + Send + 'static,
     {
-        let slot = timeout(self.patience, Arc::clone(&self.slots).acquire_owned())
-            .await
-            .map_err(|_| StoreError::Busy)?
-            .map_err(|_| StoreError::Busy)?;
+        let long = match self.is_long {
+            true => Some(slot(&self.long_slots, self.patience * LONG_PATIENCE).await?),
+            false => None,
+        };
+        let slot = slot(&self.slots, self.patience).await?;
         let span = Span::current();
         let job = move || {
-            let _slot = slot; // given back when the work ends, not when the client hangs up
+            let _slots = (long, slot); // given back when the work ends, not when the client hangs up
             span.in_scope(work)
         };
         let done = self.runtime.get_or_init(Handle::current).spawn_blocking(job).await;
         done.map_err(|error| StoreError::Internal(format!("a database job did not end: {error}")))?
     }
+}
+
+async fn slot(slots: &Arc<Semaphore>, patience: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
+    let acquired = timeout(patience, Arc::clone(slots).acquire_owned()).await.map_err(|_| StoreError::Busy)?;
+    acquired.map_err(|_| StoreError::Busy)
 }
 
 /// Lends connections. One that turns out lost is never lent again, and for a while after that the others are asked

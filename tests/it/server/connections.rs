@@ -29,16 +29,62 @@ struct Witnessed {
     times: i64,
 }
 
-#[test]
-fn what_is_set_for_a_search_or_a_report_holds_for_no_other_statement() {
-    let server = Rapport::serve(&["--ephemeral", "--connections", "2"]);
+/// A server with so many connections, a caller who may do everything, and a connection beside it.
+fn server(connections: &str) -> (Rapport, Caller, PgConnection) {
+    let server = Rapport::serve(&["--ephemeral", "--connections", connections]);
     let url = server.database_url();
     let made = rapport(&["admin", "create-workspace", "set", "--database-url", &url]);
     assert!(made.status.success(), "{made:?}");
     let made = rapport(&["admin", "create-api-key", "--workspace", "set", "--name", "test", "--database-url", &url]);
     assert!(made.status.success(), "{made:?}");
     let caller = Caller::new(&server.base, Some(String::from_utf8(made.stdout).unwrap().trim().to_owned()));
-    let mut pg = PgConnection::establish(&url).unwrap();
+    (server, caller, PgConnection::establish(&url).unwrap())
+}
+
+#[derive(QueryableByName)]
+struct Waiting {
+    #[diesel(sql_type = sql_types::BigInt)]
+    count: i64,
+}
+
+#[test]
+fn batches_leave_connections_to_others_however_many_there_are() {
+    let (server, caller, mut pg) = server("4");
+    let path = format!(
+        "/v1/contacts/{}",
+        caller.create("/v1/contacts", &json!({"first_name": "Ada"}))["id"].as_str().unwrap()
+    );
+    let id = path.rsplit('/').next().unwrap();
+    pg.batch_execute("BEGIN; SELECT FROM contacts FOR UPDATE").unwrap();
+    std::thread::scope(|scope| {
+        let batches: Vec<_> = (0..8)
+            .map(|number| {
+                let operation = json!({"op": "update", "id": id, "data": {"job_title": format!("Title {number}")}});
+                let caller = &caller;
+                scope.spawn(move || caller.post("/v1/contacts/batch", &json!({"operations": [operation]})))
+            })
+            .collect();
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapport' AND wait_event_type = 'Lock'";
+        while sql_query(waiting).get_result::<Waiting>(&mut pg).unwrap().count == 0 {
+            std::thread::yield_now();
+        }
+        for _ in 0..20 {
+            caller.get(&path).expect(200);
+            caller.get("/v1/contacts").expect(200);
+        }
+        pg.batch_execute("COMMIT").unwrap();
+        for batch in batches {
+            let done = batch.join().unwrap();
+            assert_eq!(done.body["results"][0]["status"], 200, "{}", done.text);
+        }
+    });
+    server.stop();
+}
+
+#[test]
+fn what_is_set_for_a_search_or_a_report_holds_for_no_other_statement() {
+    let (server, caller, mut pg) = server("2");
     pg.batch_execute(WITNESS).unwrap();
 
     let ada = json!({"first_name": "Ada", "last_name": "Lovelace"});

@@ -428,7 +428,7 @@ pub(crate) async fn upsert_task(
 )]
 #[post("/tasks/batch")]
 pub(crate) async fn batch_tasks(auth: Auth<SignedIn>, body: TaskBatch, db: web::Data<Db>) -> ApiResult<HttpResponse> {
-    auth.write(&db, move |writer| {
+    auth.write(&db.for_long_work(), move |writer| {
         let results = tasks::batch(writer, &body.operations, body.atomic)?;
         body.answer(writer, results)
     })

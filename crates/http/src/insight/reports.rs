@@ -43,7 +43,7 @@ pub(crate) async fn report_pipeline(
 ) -> ApiResult<web::Json<PipelineReport>> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
 
     Ok(web::Json(report))
 }
@@ -65,7 +65,7 @@ pub(crate) async fn report_pipeline_as_csv(
 ) -> ApiResult<HttpResponse> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
 
     csv(&report.table())
 }
@@ -88,7 +88,7 @@ pub(crate) async fn report_forecast(
 ) -> ApiResult<web::Json<Forecast>> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
 
     Ok(web::Json(report))
 }
@@ -109,7 +109,7 @@ pub(crate) async fn report_forecast_as_csv(
 ) -> ApiResult<HttpResponse> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
 
     csv(&report.table())
 }
@@ -131,7 +131,7 @@ pub(crate) async fn report_win_rate(
 ) -> ApiResult<web::Json<WinRateReport>> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
 
     Ok(web::Json(report))
 }
@@ -152,7 +152,7 @@ pub(crate) async fn report_win_rate_as_csv(
 ) -> ApiResult<HttpResponse> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
 
     csv(&report.table())
 }
@@ -175,7 +175,7 @@ pub(crate) async fn report_funnel(
 ) -> ApiResult<web::Json<Funnel>> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
 
     Ok(web::Json(report))
 }
@@ -196,7 +196,7 @@ pub(crate) async fn report_funnel_as_csv(
 ) -> ApiResult<HttpResponse> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
 
     csv(&report.table())
 }
@@ -218,7 +218,7 @@ pub(crate) async fn report_activity(
 ) -> ApiResult<web::Json<ActivityReport>> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
 
     Ok(web::Json(report))
 }
@@ -239,7 +239,7 @@ pub(crate) async fn report_activity_as_csv(
 ) -> ApiResult<HttpResponse> {
     let query = body.0;
 
-    let report = db.read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
+    let report = db.for_long_work().read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
 
     csv(&report.table())
 }

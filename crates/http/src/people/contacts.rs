@@ -346,7 +346,7 @@ pub(crate) async fn batch_contacts(
     body: ContactBatch,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    auth.write(&db, move |writer| {
+    auth.write(&db.for_long_work(), move |writer| {
         let results = contacts::batch(writer, &body.operations, body.atomic)?;
         body.answer(writer, results)
     })
