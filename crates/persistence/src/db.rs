@@ -543,6 +543,18 @@ impl Writer<'_> {
         self.reader.link.transaction(|link| work(&mut Writer { reader: Reader { link, scope, kernel }, is_rehearsal }))
     }
 
+    /// Does something that is one statement, or else asks for a transaction itself, so that it leaves nothing when it fails: also
+    /// where it is a part of a transaction, which goes on.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match self.reader.link.is_in_transaction() {
+            true => self.single_transaction(work),
+            false => work(self),
+        }
+    }
+
     /// Does what a rule of the workspace demands, whatever the one may do on whose behalf it happens: it stays theirs.
     pub(crate) fn by_rule<T>(
         &mut self,

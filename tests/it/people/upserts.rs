@@ -186,6 +186,41 @@ fn what_can_not_be_upserted_is_said() {
 }
 
 #[test]
+fn what_another_record_has_is_refused_alike_on_all_terms() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let number = json!({"resource": "contacts", "key": "number", "label": "Number", "type": "text", "unique": true});
+    admin.create("/v1/custom_fields", &number);
+    admin.create("/v1/contacts", &json!({"first_name": "Ada", "custom": {"number": "7"}}));
+    admin.create("/v1/products", &json!({"code": "A", "name": "Anchor"}));
+    for (resource, mine, taken, (status, code)) in [
+        ("contacts", json!({"first_name": "Grace"}), json!({"custom": {"number": "7"}}), (422, "validation_failed")),
+        ("products", json!({"code": "B", "name": "Bolt"}), json!({"code": "A"}), (409, "conflict")),
+    ] {
+        let path = format!("/v1/{resource}/by-external-id/shop/1");
+        admin.put(&format!("{path}?source_version=1"), &mine).expect(201);
+        let plain = admin.put(&path, &taken);
+        plain.expect_problem(status, code);
+        for terms in ["", "?dry_run=true", "?source_version=2", "?source_version=2&dry_run=true"] {
+            for key in [None, Some("once")] {
+                let headers: Vec<(&str, &str)> = key.map(|key| ("Idempotency-Key", key)).into_iter().collect();
+                let headers = [headers.as_slice(), &[("Content-Type", "application/json")]].concat();
+                let body = Some(taken.to_string().into_bytes());
+                let refused = admin.send("PUT", &format!("{path}{terms}"), &headers, body);
+                refused.expect_problem(status, code);
+                assert_eq!(refused.body["errors"], plain.body["errors"], "{resource} {terms} {key:?}");
+            }
+        }
+        let late = admin.put(&format!("{path}?source_version=1"), &json!({}));
+        assert_eq!(
+            (&late.body["result"], &late.body["is_late"]),
+            (&json!("unchanged"), &json!(false)),
+            "2 was not kept"
+        );
+    }
+}
+
+#[test]
 fn a_new_record_by_upsert_belongs_to_its_sender() {
     let (workspace, admin) = workspace();
     connect(&admin);

@@ -66,13 +66,14 @@ fn written<R: Bulk>(
     named: &OfRecord,
     before: &R,
 ) -> Result<(WriteResult, R), StoreError> {
+    let update = |writer: &mut Writer<'_>| R::update(writer, named.record, before.version(), &upsert.patch);
     let after = writer.brought_by(named.connection, |writer| {
         let Some(version) = upsert.source_version.filter(|_| upsert.tells_version(named.source_version)) else {
-            return R::update(writer, named.record, before.version(), &upsert.patch);
+            return writer.attempt(update);
         };
-        writer.transaction(|writer| {
+        writer.single_transaction(|writer| {
             // In the order of batches, so that none waits for the other.
-            let after = R::update(writer, named.record, before.version(), &upsert.patch)?;
+            let after = update(writer)?;
             let told = (upsert.connection.clone(), upsert.external_id.clone(), version);
             names::keep_versions::<R>(writer, vec![told])?;
             Ok(after)

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 
 use diesel::{
     Connection, PgConnection, QueryResult, RunQueryDsl,
-    connection::SimpleConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     pg::Pg,
     query_builder::QueryFragment,
     r2d2::{ConnectionManager, Error},
@@ -141,6 +141,12 @@ impl Link<'_> {
     /// values all the same.
     pub(super) fn keeps(&self, statement: &impl QueryFragment<Pg>) -> QueryResult<bool> {
         Ok(self.wanted == Settings::Search && self.state.texts.borrow_mut().keep(statement)?)
+    }
+
+    /// Whether what is done now is a part of a transaction.
+    pub(super) fn is_in_transaction(&mut self) -> bool {
+        let status = AnsiTransactionManager::transaction_manager_status_mut(&mut *self.pg);
+        status.transaction_depth().is_ok_and(|depth| depth.is_some())
     }
 
     /// Works in a transaction, or in a part of one that can be taken back by itself.

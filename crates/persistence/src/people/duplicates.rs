@@ -71,12 +71,12 @@ pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Row> = contacts::visible(reader, Deleted::Exclude)
+    let found = contacts::visible(reader, Deleted::Exclude)
         .filter(with_match_keys("contacts", reader.workspace(), keys.to_vec()))
         .order(schema::contacts::id)
         .limit(MOST)
-        .select(Row::as_select())
-        .load(reader.pg())?;
+        .select(Row::as_select());
+    let rows: Vec<Row> = Prepared(found).load(reader.pg())?;
     rows.into_iter().map(|row| shares_keys(reader, row, keys)).collect()
 }
 

@@ -15,6 +15,7 @@ use crate::{
         },
         with_match_keys,
     },
+    prepared::Prepared,
     schema,
 };
 
@@ -47,12 +48,12 @@ fn leads_with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<Dupli
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Row> = super::visible(reader, Deleted::Exclude)
+    let found = super::visible(reader, Deleted::Exclude)
         .filter(with_match_keys("leads", reader.workspace(), keys.to_vec()))
         .order(schema::leads::id)
         .limit(MOST)
-        .select(Row::as_select())
-        .load(reader.pg())?;
+        .select(Row::as_select());
+    let rows: Vec<Row> = Prepared(found).load(reader.pg())?;
     rows.into_iter().map(|row| shares_keys(reader, row, keys)).collect()
 }
 
