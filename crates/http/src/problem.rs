@@ -294,7 +294,7 @@ impl From<StoreError> for ApiError {
                 Self::new("resync_required", detail)
             }
             StoreError::Busy => {
-                Self::new("busy", "All database connections are in use. Try again in a moment.").retry_after(1)
+                Self::new("busy", "Too many requests wait for the database. Try again in a moment.").retry_after(1)
             }
             StoreError::Contention => {
                 Self::new("busy", "Others are changing the same record. Try again in a moment.").retry_after(1)

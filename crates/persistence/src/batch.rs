@@ -100,17 +100,17 @@ pub(crate) fn apply<R: Bulk>(
     })
 }
 
-/// Creates or changes the record that an outside system knows under an id.
-pub(crate) fn upsert<R: Bulk>(writer: &mut Writer<'_>, upsert: Upsert<R::Patch>) -> Result<Outcome<R>, StoreError> {
-    match alone::upsert(writer, &upsert)? {
-        Some(outcome) => Ok(outcome),
-        None => only(apply::<R>(writer, &[Operation::Upsert(upsert)], false)?),
+/// Creates or changes the record that an outside system knows under an id; `batch` does what can't be done without one.
+pub(crate) fn upsert<R: Bulk>(
+    writer: &mut Writer<'_>,
+    upsert: Upsert<R::Patch>,
+    batch: impl FnOnce(&mut Writer<'_>, &[Operation<R::New, R::Patch>]) -> Result<Results<R>, StoreError>,
+) -> Result<Outcome<R>, StoreError> {
+    if let Some(outcome) = alone::upsert(writer, &upsert)? {
+        return Ok(outcome);
     }
-}
-
-/// What came of a batch of one.
-pub(crate) fn only<R>(results: Results<R>) -> Result<Outcome<R>, StoreError> {
-    results.into_iter().next().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
+    let mut results = batch(writer, &[Operation::Upsert(upsert)])?;
+    results.pop().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
 }
 
 struct Batch<R: Bulk> {
@@ -382,8 +382,9 @@ impl<R: Bulk> Batch<R> {
             return Ok(self.unchanged(id, true));
         }
         let updated = self.update(writer, id, None, &upsert.patch, origin)?;
-        if let (Ok(_), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
-            && upsert.tells_version(known)
+        // Also where the version is told again, if it brought something: a newer one may have come meanwhile.
+        if let (Ok(outcome), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
+            && (upsert.tells_version(known) || outcome.result == WriteResult::Updated)
         {
             named.source_version = Some(version);
             self.versions.push((key.0, key.1, version));

@@ -99,8 +99,8 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
     fn with_ids(reader: &mut Reader<'_>, ids: &[Uuid]) -> Result<Vec<Self>, StoreError>;
     /// The living record with this id, which the caller may change.
     fn get_to_change(writer: &mut Writer<'_>, id: Uuid) -> Result<Self, StoreError>;
-    /// Changes one record alone, if it still has this version.
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &Self::Patch) -> Result<Self, StoreError>;
+    /// Changes one record alone, if it still is as it was read.
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &Self::Patch) -> Result<Self, StoreError>;
     /// Those of these ids that a change may find, locked in the order of their ids, and whether the caller may change them.
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError>;
     /// What only the database can tell of a changed relation. All earlier records are written when it is asked.

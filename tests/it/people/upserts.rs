@@ -1,6 +1,6 @@
 //! Upserts by external id.
 
-use std::sync::Mutex;
+use std::sync::{Barrier, Mutex};
 
 use serde_json::{Value, json};
 
@@ -119,6 +119,50 @@ fn the_newest_version_stays_whoever_comes_last() {
         .map(|change| change["to"].as_str().unwrap().trim_start_matches("Title ").parse().unwrap())
         .collect();
     assert!(titles.is_sorted_by(|newer, older| newer > older), "{titles:?}");
+}
+
+/// Values come back, and messages are sent twice: neither hides that something newer was told.
+#[test]
+fn what_was_told_last_stays_though_values_come_back_and_messages_come_twice() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let send = |id: usize, (version, title): (i64, &str), by_batch: bool| {
+        let data = json!({"first_name": "Ada", "job_title": title});
+        if by_batch {
+            let operation = json!({
+                "op": "upsert", "connection": "shop", "external_id": id.to_string(), "source_version": version, "data": data,
+            });
+            let answer = admin.post("/v1/contacts/batch", &json!({"operations": [operation]}));
+            assert!(answer.body["results"][0]["status"].as_i64().unwrap() < 300, "{}", answer.text);
+        } else {
+            let path = format!("/v1/contacts/by-external-id/shop/{id}?source_version={version}");
+            let answer = admin.put(&path, &data);
+            assert!(answer.status < 300, "{}", answer.text);
+        }
+    };
+    // By client; the record begins with the first version and A.
+    let messages = [(1, "A"), (2, "B"), (2, "B"), (3, "A"), (1, "A"), (2, "B")];
+    let ends_with_b = [(1, "A"), (1, "A"), (2, "B"), (2, "B"), (1, "A"), (1, "A")];
+    for (round, messages) in [messages, ends_with_b].into_iter().enumerate() {
+        let ids = round * 100..round * 100 + 60;
+        ids.clone().for_each(|id| send(id, (1, "A"), false));
+        let start = Barrier::new(messages.len());
+        std::thread::scope(|scope| {
+            for (client, message) in messages.into_iter().enumerate() {
+                let (send, start, ids) = (&send, &start, ids.clone());
+                scope.spawn(move || {
+                    for id in ids {
+                        start.wait();
+                        send(id, message, client >= 4);
+                    }
+                });
+            }
+        });
+    }
+    for record in admin.all("/v1/contacts") {
+        let id: usize = record["external_ids"][0]["external_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(record["job_title"], if id < 100 { "A" } else { "B" }, "{id}");
+    }
 }
 
 #[test]

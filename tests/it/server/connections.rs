@@ -1,5 +1,7 @@
 //! Connections to the database, and what they are set to.
 
+use std::time::{Duration, Instant};
+
 use diesel::{
     Connection, PgConnection, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types,
 };
@@ -66,7 +68,9 @@ fn batches_leave_connections_to_others_however_many_there_are() {
             .collect();
         let waiting =
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapport' AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(10);
         while sql_query(waiting).get_result::<Waiting>(&mut pg).unwrap().count == 0 {
+            assert!(Instant::now() < deadline, "no batch waits for the record");
             std::thread::yield_now();
         }
         for _ in 0..20 {

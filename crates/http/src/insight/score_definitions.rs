@@ -253,7 +253,8 @@ pub(crate) async fn get_score_definition_quality(
 ) -> ApiResult<web::Json<ScoreQuality>> {
     let (id, query) = (ScoreDefinitionId::from_uuid(id.into_inner()), query.0);
 
-    let quality = db.read(&auth.scope(), move |reader| score_quality::report(reader, id, query)).await?;
+    let quality =
+        db.for_long_work().read(&auth.scope(), move |reader| score_quality::report(reader, id, query)).await?;
 
     Ok(web::Json(quality))
 }

@@ -1,4 +1,4 @@
-//! Upserts of records that are there, as most are: an outside system sends again what it has. One that changes nothing is two
+//! Upserts of records that are there, as most are: an outside system sends again what it has. One that tells nothing new is two
 //! reads, without a transaction and without keeping anybody waiting; one that changes something is written as an update is.
 
 use rapport_domain::{access::Right, record::WriteResult};
@@ -66,14 +66,16 @@ fn written<R: Bulk>(
     named: &OfRecord,
     before: &R,
 ) -> Result<(WriteResult, R), StoreError> {
-    let update = |writer: &mut Writer<'_>| R::update(writer, named.record, before.version(), &upsert.patch);
     let after = writer.brought_by(named.connection, |writer| {
-        let Some(version) = upsert.source_version.filter(|_| upsert.tells_version(named.source_version)) else {
-            return writer.attempt(update);
+        let Some(version) = upsert.source_version else {
+            return writer.attempt(|writer| R::update(writer, before, &upsert.patch));
         };
         writer.single_transaction(|writer| {
-            // In the order of batches, so that none waits for the other.
-            let after = update(writer)?;
+            // The record first and then its external id, as batches do: nobody waits in a circle.
+            let after = R::update(writer, before, &upsert.patch)?;
+            if after.version() == before.version() {
+                stays::<R>(writer, before)?;
+            }
             let told = (upsert.connection.clone(), upsert.external_id.clone(), version);
             names::keep_versions::<R>(writer, vec![told])?;
             Ok(after)
@@ -81,4 +83,12 @@ fn written<R: Bulk>(
     })?;
     let is_changed = after.version() != before.version();
     Ok((if is_changed { WriteResult::Updated } else { WriteResult::Unchanged }, after))
+}
+
+/// Keeps a record as it was read until the end of the transaction: what was told of it last is to be what it holds.
+fn stays<R: Bulk>(writer: &mut Writer<'_>, before: &R) -> Result<(), StoreError> {
+    match R::to_change(writer, &[before.id()])?.first() {
+        Some((record, _)) if record.version() == before.version() => Ok(()),
+        _ => Err(StoreError::Contention),
+    }
 }

@@ -133,8 +133,8 @@ impl From<Refusal> for StoreError {
     }
 }
 
-/// Notes which versions of their records outside systems have told by now, by connection and external id. Each is newer than
-/// what was told before; if that is not so any more, somebody was faster.
+/// Notes which versions of their records outside systems have told by now, by connection and external id. None is older than what
+/// was told before; if that is not so any more, somebody was faster.
 pub(super) fn keep_versions<R: Bulk>(
     writer: &mut Writer<'_>,
     told: Vec<(String, String, i64)>,
@@ -152,7 +152,7 @@ pub(super) fn keep_versions<R: Bulk>(
                      FROM unnest($3, $4, $5) AS new (connection, external_id, version) \
                      WHERE old.workspace_id = $1 AND old.record_kind = $2 AND old.connection = new.connection \
                        AND old.external_id = new.external_id \
-                       AND (old.source_version IS NULL OR old.source_version < new.version)";
+                       AND (old.source_version IS NULL OR old.source_version <= new.version)";
     let update = sql_query(statement)
         .bind::<sql_types::Uuid, _>(writer.workspace())
         .bind::<sql_types::Text, _>(R::kind().as_str())

@@ -40,7 +40,7 @@ pub fn batch(
 
 /// Creates or changes the task that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<TaskPatch>) -> Result<Outcome<Task>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -160,8 +160,8 @@ impl Bulk for Task {
         super::get_to_change(writer, TaskId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &TaskPatch) -> Result<Self, StoreError> {
-        super::update(writer, TaskId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &TaskPatch) -> Result<Self, StoreError> {
+        super::update(writer, before.id, Some(before.version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

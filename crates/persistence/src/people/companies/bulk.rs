@@ -34,7 +34,7 @@ pub fn batch(
 
 /// Creates or changes the company that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<CompanyPatch>) -> Result<Outcome<Company>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -158,8 +158,11 @@ impl Bulk for Company {
         super::get_to_change(writer, CompanyId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &CompanyPatch) -> Result<Self, StoreError> {
-        super::update(writer, CompanyId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &CompanyPatch) -> Result<Self, StoreError> {
+        let mut patch = patch.clone();
+        // A parent that stays needs nobody to wait who gives other companies theirs.
+        patch.parent_id = patch.parent_id.filter(|parent| *parent != before.parent_id);
+        super::update(writer, before.id, Some(before.version), &patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

@@ -38,7 +38,7 @@ pub fn batch(
 
 /// Creates or changes the contact that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<ContactPatch>) -> Result<Outcome<Contact>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -161,8 +161,8 @@ impl Bulk for Contact {
         super::get_to_change(writer, ContactId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &ContactPatch) -> Result<Self, StoreError> {
-        super::update(writer, ContactId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &ContactPatch) -> Result<Self, StoreError> {
+        super::update(writer, before.id, Some(before.version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

@@ -57,10 +57,7 @@ pub fn batch(
 
 /// Creates or changes the lead that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<LeadPatch>) -> Result<Outcome<Lead>, StoreError> {
-    let outcome = match assign::are_for_rules(writer)? {
-        true => batch::only(batch(writer, &[Operation::Upsert(upsert)], false)?)?,
-        false => batch::upsert(writer, upsert)?,
-    };
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -247,8 +244,8 @@ impl Bulk for Lead {
         super::get_to_change(writer, LeadId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &LeadPatch) -> Result<Self, StoreError> {
-        super::update(writer, LeadId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &LeadPatch) -> Result<Self, StoreError> {
+        super::update(writer, before.id, Some(before.version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

@@ -38,7 +38,7 @@ pub fn batch(
 
 /// Creates or changes the opportunity that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<OpportunityPatch>) -> Result<Outcome<Opportunity>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -183,8 +183,8 @@ impl Bulk for Opportunity {
         super::get_to_change(writer, OpportunityId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &OpportunityPatch) -> Result<Self, StoreError> {
-        super::update(writer, OpportunityId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &OpportunityPatch) -> Result<Self, StoreError> {
+        super::update(writer, before.id, Some(before.version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {

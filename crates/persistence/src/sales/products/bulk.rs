@@ -36,7 +36,7 @@ pub fn batch(
 
 /// Creates or changes the product that an outside system knows under an id.
 pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<ProductPatch>) -> Result<Outcome<Product>, StoreError> {
-    let outcome = batch::upsert(writer, upsert)?;
+    let outcome = batch::upsert(writer, upsert, |writer, operations| batch(writer, operations, false))?;
     Ok(Outcome { record: shown(writer, outcome.record)?, ..outcome })
 }
 
@@ -174,8 +174,8 @@ impl Bulk for Product {
         super::get_to_change(writer, ProductId::from_uuid(id), Deleted::Exclude)
     }
 
-    fn update(writer: &mut Writer<'_>, id: Uuid, version: i64, patch: &ProductPatch) -> Result<Self, StoreError> {
-        super::update(writer, ProductId::from_uuid(id), Some(version), patch)
+    fn update(writer: &mut Writer<'_>, before: &Self, patch: &ProductPatch) -> Result<Self, StoreError> {
+        super::update(writer, before.id, Some(before.version), patch)
     }
 
     fn to_change(writer: &mut Writer<'_>, ids: &[Uuid]) -> Result<Vec<(Self, bool)>, StoreError> {
