@@ -12,8 +12,8 @@ use diesel::{
 };
 
 /// A statement that is kept prepared on its connection. diesel can't know how many texts a `sql_query` or an `UPDATE` will have
-/// and keeps none of them, which is a round trip and a parse more each time. To be used where there are few, and where a plan
-/// that was made while a table was small serves it for good.
+/// and keeps none of them, which is a round trip and a parse more each time. To be used where there are few, and where one
+/// plan serves all values. One that was made while a table was small goes when Postgres analyses the table, once it has grown.
 pub(crate) struct Prepared<S>(pub(crate) S);
 
 impl<S: Query> Query for Prepared<S> {
