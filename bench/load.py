@@ -73,7 +73,9 @@ class Load:
         statuses = self.server.statuses() - before
         if not result["requests"]:
             raise Failed(f"{request.method} {request.path}: nothing was answered within {seconds} seconds.")
-        if result["broken"] or set(statuses) != {str(status)}:
+        # Who hangs up in the middle of a body, as wrk does at the end of a round, is answered 400 and does not read it.
+        unread = set() if result["refused"] else {"400"}
+        if result["broken"] or set(statuses) - unread != {str(status)}:
             raise Failed(f"{request.method} {request.path}: {dict(statuses)} instead of {status} alone; {result['broken']} connections "
                      f"broken or timed out.\nThe answer to one of them:\n{self._answer(plan)}")
         if self._contacts(request) - there < result["requests"] * request.items:
