@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::StatusCode, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web};
 use rapport_domain::{
     access::Resource,
     activity::{
@@ -24,7 +24,7 @@ use rapport_domain::{
     },
 };
 use rapport_persistence::{
-    StoreError, Writer,
+    Db, StoreError, Writer,
     batch::{Operation, Outcome, Results, Upsert},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -37,7 +37,7 @@ use uuid::Uuid;
 
 use crate::{
     answer::{self, Answer},
-    auth::Caller,
+    auth::{Auth, Caller},
     body,
     contract::Contract,
     envelope::current_request_id,
@@ -50,8 +50,8 @@ const MOST: usize = 1_000;
 
 /// Records that batches write.
 pub(crate) trait Batched: Shown + ToSchema {
-    type New: DeserializeOwned + ToSchema;
-    type Patch: DeserializeOwned + ToSchema;
+    type New: DeserializeOwned + ToSchema + Send + 'static;
+    type Patch: DeserializeOwned + ToSchema + Send + 'static;
     const RECORDS: Resource;
     /// Whether a new record may be one that is known already.
     const HAS_DUPLICATES: bool;
@@ -177,10 +177,13 @@ impl<New, Patch> From<Sent<New, Patch>> for Operation<New, Patch> {
     }
 }
 
+/// Does operations on records of one kind: all of them or none, if that is asked.
+type Apply<R, New, Patch> = fn(&mut Writer<'_>, &[Operation<New, Patch>], bool) -> Result<Results<R>, StoreError>;
+
 /// A batch as it came: what fits, and what does not.
 pub(crate) struct Batch<R: Batched> {
-    pub(crate) atomic: bool,
-    pub(crate) operations: Vec<Operation<R::New, R::Patch>>,
+    atomic: bool,
+    operations: Vec<Operation<R::New, R::Patch>>,
     /// Where each of them stands, and what the caller calls it.
     places: Vec<(usize, Option<String>)>,
     /// Those that do not fit.
@@ -267,8 +270,25 @@ impl<R: Batched> Batch<R> {
         }
     }
 
+    /// Does the operations, when it is their turn among others that take long.
+    pub(crate) async fn apply<P>(
+        self,
+        auth: &Auth<P>,
+        db: &Db,
+        apply: Apply<R, R::New, R::Patch>,
+    ) -> ApiResult<HttpResponse>
+    where
+        R: 'static,
+    {
+        auth.write(&db.for_long_work(), move |writer| {
+            let results = apply(writer, &self.operations, self.atomic)?;
+            self.answer(writer, results)
+        })
+        .await
+    }
+
     /// What came of all operations, in their order.
-    pub(crate) fn answer(mut self, writer: &Writer<'_>, results: Results<R>) -> Result<Answer, StoreError> {
+    fn answer(mut self, writer: &Writer<'_>, results: Results<R>) -> Result<Answer, StoreError> {
         let mut all = std::mem::take(&mut self.refused);
         for ((index, reference), result) in std::mem::take(&mut self.places).into_iter().zip(results) {
             all.push(match result {

@@ -1,5 +1,6 @@
 //! Batches: many operations on records of one kind. What they concern is asked at once and locked in one order, each
-//! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one, unless its record is there.
+//! operation is judged in memory, and all that they change is written in a few statements. An upsert is a batch of one, unless
+//! its record is there.
 
 mod alone;
 mod codes;

@@ -310,11 +310,7 @@ pub(crate) async fn upsert_note(
 )]
 #[post("/notes/batch")]
 pub(crate) async fn batch_notes(auth: Auth<SignedIn>, body: NoteBatch, db: web::Data<Db>) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = notes::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, notes::batch).await
 }
 
 /// List note history

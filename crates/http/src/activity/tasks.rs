@@ -428,11 +428,7 @@ pub(crate) async fn upsert_task(
 )]
 #[post("/tasks/batch")]
 pub(crate) async fn batch_tasks(auth: Auth<SignedIn>, body: TaskBatch, db: web::Data<Db>) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = tasks::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, tasks::batch).await
 }
 
 /// List task history

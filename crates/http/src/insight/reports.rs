@@ -9,7 +9,7 @@ use rapport_domain::insight::{
     win_rate::{WinRateQuery, WinRateReport},
 };
 use rapport_persistence::{
-    Db,
+    Db, Reader, StoreError,
     insight::{activities, forecasts, funnels, pipeline_reports, win_rates},
 };
 use utoipa::ToSchema;
@@ -41,11 +41,7 @@ pub(crate) async fn report_pipeline(
     body: Json<PipelineReportQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<web::Json<PipelineReport>> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
-
-    Ok(web::Json(report))
+    Ok(web::Json(asked(&auth, &db, body.0, pipeline_reports::report).await?))
 }
 
 /// Report pipeline as CSV
@@ -63,11 +59,7 @@ pub(crate) async fn report_pipeline_as_csv(
     body: Json<PipelineReportQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| pipeline_reports::report(reader, &query)).await?;
-
-    csv(&report.table())
+    csv(&asked(&auth, &db, body.0, pipeline_reports::report).await?.table())
 }
 
 /// Report forecast
@@ -86,11 +78,7 @@ pub(crate) async fn report_forecast(
     body: Json<ForecastQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<web::Json<Forecast>> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
-
-    Ok(web::Json(report))
+    Ok(web::Json(asked(&auth, &db, body.0, forecasts::report).await?))
 }
 
 /// Report forecast as CSV
@@ -107,11 +95,7 @@ pub(crate) async fn report_forecast_as_csv(
     body: Json<ForecastQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| forecasts::report(reader, &query)).await?;
-
-    csv(&report.table())
+    csv(&asked(&auth, &db, body.0, forecasts::report).await?.table())
 }
 
 /// Report win rate
@@ -129,11 +113,7 @@ pub(crate) async fn report_win_rate(
     body: Json<WinRateQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<web::Json<WinRateReport>> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
-
-    Ok(web::Json(report))
+    Ok(web::Json(asked(&auth, &db, body.0, win_rates::report).await?))
 }
 
 /// Report win rate as CSV
@@ -150,11 +130,7 @@ pub(crate) async fn report_win_rate_as_csv(
     body: Json<WinRateQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| win_rates::report(reader, &query)).await?;
-
-    csv(&report.table())
+    csv(&asked(&auth, &db, body.0, win_rates::report).await?.table())
 }
 
 /// Report funnel
@@ -173,11 +149,7 @@ pub(crate) async fn report_funnel(
     body: Json<FunnelQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<web::Json<Funnel>> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
-
-    Ok(web::Json(report))
+    Ok(web::Json(asked(&auth, &db, body.0, funnels::report).await?))
 }
 
 /// Report funnel as CSV
@@ -194,11 +166,7 @@ pub(crate) async fn report_funnel_as_csv(
     body: Json<FunnelQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| funnels::report(reader, &query)).await?;
-
-    csv(&report.table())
+    csv(&asked(&auth, &db, body.0, funnels::report).await?.table())
 }
 
 /// Report activity
@@ -216,11 +184,7 @@ pub(crate) async fn report_activity(
     body: Json<ActivityQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<web::Json<ActivityReport>> {
-    let query = body.0;
-
-    let report = db.for_long_work().read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
-
-    Ok(web::Json(report))
+    Ok(web::Json(asked(&auth, &db, body.0, activities::report).await?))
 }
 
 /// Report activity as CSV
@@ -237,11 +201,21 @@ pub(crate) async fn report_activity_as_csv(
     body: Json<ActivityQuery>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let query = body.0;
+    csv(&asked(&auth, &db, body.0, activities::report).await?.table())
+}
 
-    let report = db.for_long_work().read(&auth.scope(), move |reader| activities::report(reader, &query)).await?;
-
-    csv(&report.table())
+/// What a report tells, when it is its turn among others that take long.
+async fn asked<Q, T>(
+    auth: &Auth<OpportunitiesRead>,
+    db: &Db,
+    query: Q,
+    report: fn(&mut Reader<'_>, &Q) -> Result<T, StoreError>,
+) -> ApiResult<T>
+where
+    Q: Send + 'static,
+    T: Send + 'static,
+{
+    Ok(db.for_long_work().read(&auth.scope(), move |reader| report(reader, &query)).await?)
 }
 
 /// 200 with a table.

@@ -319,11 +319,7 @@ pub(crate) async fn batch_companies(
     body: CompanyBatch,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = companies::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, companies::batch).await
 }
 
 /// List company history

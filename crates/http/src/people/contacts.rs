@@ -346,11 +346,7 @@ pub(crate) async fn batch_contacts(
     body: ContactBatch,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = contacts::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, contacts::batch).await
 }
 
 /// List contact history

@@ -409,11 +409,7 @@ pub(crate) async fn upsert_lead(
 )]
 #[post("/leads/batch")]
 pub(crate) async fn batch_leads(auth: Auth<SignedIn>, body: LeadBatch, db: web::Data<Db>) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = leads::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, leads::batch).await
 }
 
 /// List lead history

@@ -318,11 +318,7 @@ pub(crate) async fn batch_opportunities(
     body: OpportunityBatch,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = opportunities::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, opportunities::batch).await
 }
 
 /// List opportunity history

@@ -314,11 +314,7 @@ pub(crate) async fn batch_products(
     body: ProductBatch,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    auth.write(&db.for_long_work(), move |writer| {
-        let results = products::batch(writer, &body.operations, body.atomic)?;
-        body.answer(writer, results)
-    })
-    .await
+    body.apply(&auth, &db, products::batch).await
 }
 
 /// List product history
