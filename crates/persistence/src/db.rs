@@ -1,18 +1,19 @@
 //! The one way to the database.
 
+mod queue;
 mod session;
 
 use std::{
     convert::Infallible,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
-use diesel::{PgConnection, pg::Pg, query_builder::QueryFragment};
+use diesel::{PgConnection, dsl::sql, pg::Pg, prelude::*, query_builder::QueryFragment, sql_types};
 use r2d2::{Pool, PooledConnection};
 use rapport_domain::{
     access::Grants,
@@ -21,14 +22,16 @@ use rapport_domain::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    runtime::Handle,
     sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
 use tracing::Span;
 use uuid::Uuid;
 
-use self::session::{Link, Session, Sessions, Settings};
+use self::{
+    queue::{Entered, Queue, Work},
+    session::{Link, Session, Sessions, Settings},
+};
 use crate::{
     Clock, Scope, StoreError,
     cursor::Sealer,
@@ -61,23 +64,29 @@ pub struct DbOptions {
 
 impl Default for DbOptions {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from) as u32;
-        Self { connections: (cores * 4).clamp(8, 32), patience: Duration::from_secs(2) }
+        Self { connections: (cores() * 4).clamp(8, 32), patience: Duration::from_secs(2) }
     }
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(2, usize::from) as u32
+}
+
+/// Whether the database shares the cores of this machine: it is reached by a socket, or at the address from which it is called.
+fn is_on_this_machine(pg: &mut PgConnection) -> Result<bool, StoreError> {
+    let is_local = sql::<sql_types::Bool>("inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr()");
+    Ok(diesel::select(is_local).get_result(pg)?)
 }
 
 /// The database. Cloning it is cheap, and all clones share their connections.
 #[derive(Clone)]
 pub struct Db {
     lender: Lender,
-    /// Never more than there are connections, so that no blocking thread ever waits for one.
-    slots: Arc<Semaphore>,
-    /// For work that takes long, before it asks for a slot.
-    long_slots: Arc<Semaphore>,
+    /// As wide as there are connections.
+    queue: Arc<Queue>,
+    /// For work that takes long, before it joins the queue.
+    long_turns: Arc<Semaphore>,
     is_long: bool,
-    /// The runtime that asked first: its blocking threads do all work. Each thread of the server has a runtime with such
-    /// threads of its own, and so many would keep more memory and find less in the caches.
-    runtime: Arc<OnceLock<Handle>>,
     patience: Duration,
     clock: Clock,
     sealer: Option<Sealer>,
@@ -100,10 +109,9 @@ impl Db {
         let long = (options.connections / LONG_WORK).max(1);
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
-            slots: Arc::new(Semaphore::new(options.connections as usize)),
-            long_slots: Arc::new(Semaphore::new(long as usize)),
+            queue: Queue::new(options.connections, options.connections, Arc::default()),
+            long_turns: Arc::new(Semaphore::new(long as usize)),
             is_long: false,
-            runtime: Arc::default(),
             patience: options.patience,
             clock,
             sealer: None,
@@ -116,7 +124,7 @@ impl Db {
     /// The same database for background work, which waits for no request.
     #[must_use]
     pub fn in_background(&self) -> Self {
-        Self { slots: Arc::new(Semaphore::new(BACKGROUND as usize)), ..self.clone() }
+        Self { queue: Queue::new(BACKGROUND, BACKGROUND, self.queue.runtime()), ..self.clone() }
     }
 
     /// The same database for work that takes long, such as batches and reports: only so many of them are done at the same time that
@@ -126,10 +134,14 @@ impl Db {
         Self { is_long: true, ..self.clone() }
     }
 
-    /// Learns the secrets of the installation; makes them when it is the first. Needed once before anything else.
+    /// Learns the secrets of the installation, which it makes when it is the first, and where the database is. Needed once before
+    /// anything else.
     pub async fn unlock(mut self) -> Result<Self, StoreError> {
         let key = self.secret("cursor_key").await?;
         self.sealer = Some(Sealer::new(&key)?);
+        if self.directory(is_on_this_machine).await? {
+            self.queue = self.queue.reading(cores() + 1);
+        }
         Ok(self)
     }
 
@@ -227,9 +239,9 @@ impl Db {
 
     fn kernel(&self) -> Result<Kernel, StoreError> {
         let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
-        let (lender, slots) = (self.lender.clone(), Arc::clone(&self.slots));
+        let (lender, queue) = (self.lender.clone(), Arc::clone(&self.queue));
         let (clock, memory) = (self.clock.clone(), Arc::clone(&self.memory));
-        Ok(Kernel { clock, sealer, lender, slots, memory, changes_settings: AtomicBool::new(false) })
+        Ok(Kernel { clock, sealer, lender, queue, memory, changes_settings: AtomicBool::new(false) })
     }
 
     async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -238,7 +250,7 @@ impl Db {
         F: Fn(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
-        self.on_thread(move || match lender.lend(&work) {
+        self.on_thread(Work::Read, move || match lender.lend(&work) {
             Err(StoreError::Lost(_)) => lender.lend(&work),
             done => done,
         })
@@ -251,33 +263,31 @@ impl Db {
         F: FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
-        self.on_thread(move || lender.lend(work)).await
+        self.on_thread(Work::Other, move || lender.lend(work)).await
     }
 
     /// Runs work on a blocking thread once a connection is free for it.
-    async fn on_thread<T, F>(&self, work: F) -> Result<T, StoreError>
+    async fn on_thread<T, F>(&self, work: Work, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, StoreError> + Send + 'static,
     {
-        let long = match self.is_long {
-            true => Some(slot(&self.long_slots, self.patience * LONG_PATIENCE).await?),
-            false => None,
+        let (work, turn) = match self.is_long {
+            true => (Work::Other, Some(self.long_turn().await?)),
+            false => (work, None),
         };
-        let slot = slot(&self.slots, self.patience).await?;
         let span = Span::current();
         let job = move || {
-            let _slots = (long, slot); // given back when the work ends, not when the client hangs up
-            span.in_scope(work)
+            let _turn = turn; // given back when the work ends, not when the client hangs up
+            span.in_scope(job)
         };
-        let done = self.runtime.get_or_init(Handle::current).spawn_blocking(job).await;
-        done.map_err(|error| StoreError::Internal(format!("a database job did not end: {error}")))?
+        self.queue.run(work, self.patience, job).await?
     }
-}
 
-async fn slot(slots: &Arc<Semaphore>, patience: Duration) -> Result<OwnedSemaphorePermit, StoreError> {
-    let acquired = timeout(patience, Arc::clone(slots).acquire_owned()).await.map_err(|_| StoreError::Busy)?;
-    acquired.map_err(|_| StoreError::Busy)
+    async fn long_turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = timeout(self.patience * LONG_PATIENCE, Arc::clone(&self.long_turns).acquire_owned()).await;
+        turn.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Busy)
+    }
 }
 
 /// Lends connections. One that turns out lost is never lent again, and for a while after that the others are asked
@@ -323,7 +333,7 @@ struct Kernel {
     clock: Clock,
     sealer: Sealer,
     lender: Lender,
-    slots: Arc<Semaphore>,
+    queue: Arc<Queue>,
     memory: Arc<Memory>,
     /// Whether what is written changes who may do what, or how records have to be.
     changes_settings: AtomicBool,
@@ -467,9 +477,9 @@ impl<'c> Writer<'c> {
     /// A second connection on the same behalf, for work at the same time. None when there is none to spare.
     pub fn beside(&self) -> Option<Beside<'c>> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
-        let slot = Arc::clone(&kernel.slots).try_acquire_owned().ok()?;
+        let entered = kernel.queue.try_enter()?;
         let session = kernel.lender.living().ok()?;
-        Some(Beside { session, _slot: slot, scope, kernel })
+        Some(Beside { session, _entered: entered, scope, kernel })
     }
 }
 
@@ -478,7 +488,7 @@ pub struct Beside<'c> {
     session: Lent,
     scope: &'c Scope,
     kernel: &'c Kernel,
-    _slot: OwnedSemaphorePermit,
+    _entered: Entered,
 }
 
 impl Beside<'_> {

@@ -155,6 +155,8 @@ fn what_happened_gives_points_as_long_as_it_is_so() {
     publish(&admin, &definition);
     let (one, other) = (lead(&admin, &json!({})), lead(&admin, &json!({})));
     wait_for(&admin, &one, json!(0));
+    // The lead may have got its score before anybody looked at the entry of its creation, which is another cause.
+    wait_for_scoring(&admin, &one);
     let (first, second) = (visit(&admin, &one), visit(&admin, &one));
     wait_for(&admin, &one, json!(20));
     assert_eq!(history(&admin, &one)[0]["cause"], "event");

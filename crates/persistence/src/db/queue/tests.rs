@@ -1,0 +1,155 @@
+use std::sync::{
+    atomic::{AtomicUsize, Ordering},
+    mpsc,
+};
+
+use tokio::{spawn, task::JoinHandle};
+
+use super::*;
+
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn queue(threads: u32, reads: u32) -> Arc<Queue> {
+    Queue::new(threads, reads, Arc::default())
+}
+
+/// Work that has begun, and comes to its end once it is let go.
+struct Held {
+    let_go: mpsc::Sender<()>,
+    done: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Held {
+    async fn begun(queue: &Arc<Queue>, work: Work) -> Self {
+        let (begun, begins) = oneshot::channel();
+        let (let_go, goes) = mpsc::channel();
+        let queue = Arc::clone(queue);
+        let job = move || {
+            begun.send(()).unwrap();
+            goes.recv().unwrap();
+        };
+        let done = spawn(async move { queue.run(work, PATIENT, job).await });
+        begins.await.unwrap();
+        Self { let_go, done }
+    }
+
+    async fn end(self) {
+        self.let_go.send(()).unwrap();
+        self.done.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_done_and_never_more_at_once_than_there_are_threads() {
+    let (queue, at_once, most) = (queue(3, 2), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let all = (0..500).map(|number| {
+        let (queue, at_once, most) = (Arc::clone(&queue), Arc::clone(&at_once), Arc::clone(&most));
+        let work = if number % 2 == 0 { Work::Read } else { Work::Other };
+        spawn(async move {
+            let job = move || {
+                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::yield_now();
+                at_once.fetch_sub(1, Ordering::SeqCst);
+                number
+            };
+            queue.run(work, PATIENT, job).await.unwrap()
+        })
+    });
+
+    let mut sum = 0_i32;
+    for done in all.collect::<Vec<_>>() {
+        sum += done.await.unwrap();
+    }
+
+    assert_eq!(sum, (0..500).sum::<i32>());
+    assert!(most.load(Ordering::SeqCst) <= 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_wait_for_reads_but_nobody_else_does() {
+    let queue = queue(4, 2);
+    let reads = [Held::begun(&queue, Work::Read).await, Held::begun(&queue, Work::Read).await];
+
+    let waiting = Waiting::new(Work::Read, || ());
+    queue.line().enqueue(Arc::clone(&waiting));
+    queue.wake_thread();
+    queue.run(Work::Other, PATIENT, || ()).await.unwrap();
+
+    assert!(
+        queue.line().reads.iter().any(|read| Arc::ptr_eq(read, &waiting)) || waiting.since.elapsed() >= LONG_ENOUGH
+    );
+    for read in reads {
+        read.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_waited_long_enough_is_done_beside_long_ones() {
+    let queue = queue(3, 2);
+    let reads = [Held::begun(&queue, Work::Read).await, Held::begun(&queue, Work::Read).await];
+
+    queue.run(Work::Read, PATIENT, || ()).await.unwrap();
+
+    for read in reads {
+        read.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_its_caller_gave_up_is_never_begun() {
+    let queue = queue(1, 1);
+    let busy = Held::begun(&queue, Work::Other).await;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let job = || {
+        let begun = Arc::clone(&begun);
+        move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+
+    for patience in [LONG_ENOUGH / 10, LONG_ENOUGH * 2] {
+        assert!(matches!(queue.run(Work::Other, patience, job()).await, Err(StoreError::Busy)));
+    }
+    let gone = spawn({
+        let (queue, job) = (Arc::clone(&queue), job());
+        async move { queue.run(Work::Read, PATIENT, job).await }
+    });
+    while queue.line().reads.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    busy.end().await;
+    queue.run(Work::Other, PATIENT, || ()).await.unwrap();
+
+    assert_eq!(begun.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_panics_fails_alone() {
+    let queue = queue(1, 1);
+
+    let failed = queue.run(Work::Read, PATIENT, || panic!("of a test")).await;
+
+    assert!(matches!(failed, Err(StoreError::Internal(_))), "{failed:?}");
+    queue.run(Work::Read, PATIENT, || ()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_works_outside_the_threads_counts_among_them() {
+    let queue = queue(1, 1);
+    let entered = queue.try_enter().unwrap();
+    assert!(queue.try_enter().is_none());
+
+    let waiting = spawn({
+        let queue = Arc::clone(&queue);
+        async move { queue.run(Work::Other, PATIENT, || ()).await }
+    });
+    while queue.line().others.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(queue.try_enter().is_none());
+    drop(entered);
+
+    waiting.await.unwrap().unwrap();
+}
