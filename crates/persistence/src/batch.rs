@@ -133,8 +133,10 @@ struct Batch<R: Bulk> {
 
 impl<R: Bulk> Batch<R> {
     fn prepare(writer: &mut Writer<'_>, operations: &[Operation<R::New, R::Patch>]) -> Result<Self, StoreError> {
-        // A plan made while a table was empty would read all of it by the time it is full.
-        writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
+        if operations.len() > 1 {
+            // A plan made while a table was empty would read all of it for each operation by the time it is full.
+            writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
+        }
         let (stamp, context) = (writer.stamp(), R::context(writer, operations)?);
         let steps: Vec<Step<R>> =
             operations.iter().map(|operation| Step::of(writer, operation, stamp, &context)).collect();

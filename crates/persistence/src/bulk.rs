@@ -29,6 +29,7 @@ use self::custom::Custom;
 use crate::{
     Reader, StoreError, Writer,
     batch::Operation,
+    insert::insert_all,
     journal::{self, BulkEntry, Entry},
     people::{companies, contacts},
     sales::{leads, lost_reasons, opportunities, products},
@@ -435,17 +436,13 @@ impl<R: Bulk> Pending<R> {
         let custom = std::mem::take(&mut self.custom);
         let pending = std::mem::replace(self, Self { custom, ..Self::new() });
         let pg = writer.pg();
-        if !pending.inserted.is_empty() {
-            R::insert(pg, pending.inserted).map_err(outrun)?;
-        }
+        R::insert(pg, pending.inserted).map_err(outrun)?;
         if update(pg, R::TABLE, R::COLUMNS, &pending.updated).map_err(outrun)? != pending.updated.len() {
             return Err(StoreError::Contention); // somebody changed one of them since it was read
         }
-        if !pending.external_ids.is_empty() {
-            diesel::copy_from(external_ids::table).from_insertable(pending.external_ids).execute(pg)?;
-        }
+        insert_all!(external_ids::table, pg, pending.external_ids)?;
         self.custom.flush(writer)?;
-        journal::copy(writer.pg(), pending.entries)?;
+        journal::insert(writer.pg(), pending.entries)?;
         let written: Vec<Uuid> = pending.records.into_iter().collect();
         if written.is_empty() { Ok(()) } else { R::follow(writer, &written) }
     }

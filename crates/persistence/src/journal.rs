@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     Page, Reader, StoreError, codes,
+    insert::insert_all,
     json::Json,
     page::{PageRequest, seek},
     schema::journal,
@@ -201,11 +202,9 @@ impl BulkEntry {
 }
 
 /// Writes entries, which are those of the rows written in the same transaction.
-pub(crate) fn copy(pg: &mut PgConnection, entries: Vec<BulkEntry>) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    Ok(diesel::copy_from(journal::table).from_insertable(entries).execute(pg).map(drop)?)
+pub(crate) fn insert(pg: &mut PgConnection, entries: Vec<BulkEntry>) -> Result<(), StoreError> {
+    insert_all!(journal::table, pg, entries)?;
+    Ok(())
 }
 
 #[derive(Queryable, QueryableByName, Selectable)]

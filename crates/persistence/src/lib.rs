@@ -19,6 +19,7 @@ pub mod filter;
 mod forgetting;
 pub mod idempotency;
 pub mod import;
+mod insert;
 pub mod journal;
 mod json;
 mod memory;

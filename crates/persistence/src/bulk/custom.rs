@@ -1,6 +1,9 @@
 //! The custom fields of many records: judged one by one by what is asked once, and kept with the records.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use diesel::{prelude::*, sql_query, sql_types};
 use rapport_domain::{
@@ -22,7 +25,7 @@ use crate::{
 /// What values are judged by, and what is yet to be written.
 #[derive(Default)]
 pub(crate) struct Custom {
-    fields: CustomFields,
+    fields: Arc<CustomFields>,
     /// Records that values name and that are there.
     known: HashSet<Uuid>,
     /// Who has which value in which unique field.
@@ -49,11 +52,12 @@ impl Custom {
         given: &[&CustomValues],
         deletes: bool,
     ) -> Result<Self, StoreError> {
-        // What is deleted gives its values free, which whoever makes a field unique has to see.
-        if deletes || !given.is_empty() {
-            custom_values::wait(writer)?;
+        if given.is_empty() && !deletes {
+            return Ok(Self { fields: custom_fields::required(writer, resource)?, ..Self::default() });
         }
-        let fields = custom_fields::of(writer, resource)?;
+        // What is deleted gives its values free, which whoever makes a field unique has to see.
+        custom_values::wait(writer)?;
+        let fields = Arc::new(custom_fields::of(writer, resource)?);
         let nothing = CustomValues::new();
         // One by one: a value that a record has already may break a rule that became stricter, and stay.
         let alone = |(key, value): (&String, &Value)| CustomValues::from([(key.clone(), value.clone())]);

@@ -85,10 +85,10 @@ pub(crate) fn holders(
     reader: &mut Reader<'_>,
     keys: &[String],
 ) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
-    let rows: Vec<Row> = contacts::visible(reader, Deleted::Exclude)
+    let found = contacts::visible(reader, Deleted::Exclude)
         .filter(with_match_keys("contacts", reader.workspace(), keys.to_vec()))
-        .select(Row::as_select())
-        .load(reader.pg())?;
+        .select(Row::as_select());
+    let rows: Vec<Row> = Prepared(found).load(reader.pg())?;
     rows.into_iter().map(|row| Ok((row.match_keys.clone(), shares_keys(reader, row, keys)?))).collect()
 }
 

@@ -123,7 +123,7 @@ fn insert(writer: &mut Writer<'_>, rates: &[ExchangeRate]) -> Result<(), StoreEr
         let entries = entries.collect();
         let rows: Vec<Row> = rates.iter().map(|rate| Row::of(workspace, rate)).collect();
         diesel::copy_from(exchange_rates::table).from_insertable(rows).execute(writer.pg())?;
-        journal::copy(writer.pg(), entries)
+        journal::insert(writer.pg(), entries)
     })
 }
 

@@ -136,7 +136,7 @@ pub fn of(reader: &mut Reader<'_>, resource: Resource) -> Result<CustomFields, S
 }
 
 /// The custom fields that every new record of a resource needs.
-pub(super) fn required(reader: &mut Reader<'_>, resource: Resource) -> Result<Arc<CustomFields>, StoreError> {
+pub(crate) fn required(reader: &mut Reader<'_>, resource: Resource) -> Result<Arc<CustomFields>, StoreError> {
     Memory::required_fields(reader, resource, |reader| {
         let select = visible(reader).filter(custom_fields::resource.eq(resource.as_str()));
         let select = select.filter(custom_fields::is_required).filter(custom_fields::archived_at.is_null());

@@ -143,7 +143,7 @@ fn hand_over(
         .bind::<sql_types::Timestamptz, _>(stamp.at)
         .bind::<sql_types::Nullable<sql_types::Uuid>, _>(stamp.by)
         .execute(writer.pg())? as i64;
-        journal::copy(writer.pg(), entries)?;
+        journal::insert(writer.pg(), entries)?;
         if resource == Resource::Opportunities {
             opportunities::follow(writer, &ids)?;
         }

@@ -24,6 +24,7 @@ use crate::{
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Pending, Place, Referenced, References},
     codes,
+    insert::insert_all,
     people::Deleted,
     schema::notes,
     visibility::{IsWithin, Policy},
@@ -137,7 +138,8 @@ impl Bulk for Note {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(notes::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(notes::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &NotePatch) -> References {

@@ -24,6 +24,7 @@ use crate::{
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Pending, Place, Referenced, References},
     codes,
+    insert::insert_all,
     people::Deleted,
     schema::tasks,
     visibility::{IsWithin, Policy},
@@ -140,7 +141,8 @@ impl Bulk for Task {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(tasks::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(tasks::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &TaskPatch) -> References {

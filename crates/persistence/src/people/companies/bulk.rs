@@ -19,6 +19,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Place, Referenced, References},
+    insert::insert_all,
     schema::companies,
     visibility::{IsWithin, Policy},
 };
@@ -131,7 +132,8 @@ impl Bulk for Company {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<NewRow>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(companies::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(companies::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &CompanyPatch) -> References {

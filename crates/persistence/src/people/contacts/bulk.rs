@@ -22,6 +22,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Place, Referenced, References},
+    insert::insert_all,
     people::duplicates,
     schema::contacts,
     visibility::{IsWithin, Policy},
@@ -135,7 +136,8 @@ impl Bulk for Contact {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<NewRow>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(contacts::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(contacts::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &ContactPatch) -> References {

@@ -25,6 +25,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Pending, Place, Referenced, References},
+    insert::insert_all,
     page::Counted,
     people::{Deleted, duplicates::candidate},
     sales::lead_statuses,
@@ -218,7 +219,8 @@ impl Bulk for Lead {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(leads::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(leads::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &LeadPatch) -> References {

@@ -62,10 +62,10 @@ pub(super) fn holders(
     reader: &mut Reader<'_>,
     keys: &[String],
 ) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
-    let rows: Vec<Row> = super::visible(reader, Deleted::Exclude)
+    let found = super::visible(reader, Deleted::Exclude)
         .filter(with_match_keys("leads", reader.workspace(), keys.to_vec()))
-        .select(Row::as_select())
-        .load(reader.pg())?;
+        .select(Row::as_select());
+    let rows: Vec<Row> = Prepared(found).load(reader.pg())?;
     let leads = rows.into_iter().map(|row| Ok((row.match_keys.clone(), shares_keys(reader, row, keys)?)));
     let mut holders = leads.collect::<Result<Vec<_>, StoreError>>()?;
     holders.extend(duplicates::holders(reader, keys)?);

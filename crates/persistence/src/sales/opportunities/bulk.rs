@@ -22,6 +22,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Place, Referenced, References},
+    insert::insert_all,
     sales::pipelines,
     schema::opportunities,
     visibility::{IsWithin, Policy},
@@ -159,7 +160,8 @@ impl Bulk for Opportunity {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(opportunities::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(opportunities::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &OpportunityPatch) -> References {

@@ -20,6 +20,7 @@ use crate::{
     batch::{self, Operation, Outcome, Results, Upsert},
     bulk::{Bulk, Locked, Place, Referenced, References},
     error::taken,
+    insert::insert_all,
     people::Deleted,
     schema::products,
     visibility::{IsWithin, Policy},
@@ -133,7 +134,8 @@ impl Bulk for Product {
     }
 
     fn insert(pg: &mut PgConnection, rows: Vec<Row>) -> Result<(), StoreError> {
-        Ok(diesel::copy_from(products::table).from_insertable(rows).execute(pg).map(drop)?)
+        insert_all!(products::table, pg, rows)?;
+        Ok(())
     }
 
     fn named(patch: &ProductPatch) -> References {
