@@ -9,12 +9,37 @@ use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection, PgQueryBuilder},
     query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId},
+    sql_types,
 };
 
 /// A statement that is kept prepared on its connection. diesel can't know how many texts a `sql_query` or an `UPDATE` will have
 /// and keeps none of them, which is a round trip and a parse more each time. To be used where there are few, and where one
 /// plan serves all values. One that was made while a table was small goes when Postgres analyses the table, once it has grown.
 pub(crate) struct Prepared<S>(pub(crate) S);
+
+impl<S: QueryFragment<Pg>> Prepared<S> {
+    /// Writes, and says how many rows. To be used for writes that return nothing: diesel asks a reference to what is executed
+    /// whether it may be kept, which forgets the answer, but what is loaded it asks itself.
+    pub(crate) fn execute(self, pg: &mut PgConnection) -> QueryResult<usize> {
+        let rows: Vec<i32> = Prepared(Telling(self.0)).load(pg)?;
+        Ok(rows.len())
+    }
+}
+
+/// A write that returns a row for each that it writes.
+struct Telling<S>(S);
+
+impl<S> Query for Telling<S> {
+    type SqlType = sql_types::Integer;
+}
+
+impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Telling<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(" RETURNING 1");
+        Ok(())
+    }
+}
 
 impl<S: Query> Query for Prepared<S> {
     type SqlType = S::SqlType;

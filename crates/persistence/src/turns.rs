@@ -1,6 +1,6 @@
 //! Turns: locks by name, which hold until the end of the transaction. All who want the same name come one after the other.
 
-use diesel::{RunQueryDsl, sql_query, sql_types};
+use diesel::{RunQueryDsl, dsl::sql, sql_types};
 
 use crate::{StoreError, Writer, prepared::Prepared};
 
@@ -15,7 +15,9 @@ pub(crate) fn share(writer: &mut Writer<'_>, name: &str) -> Result<(), StoreErro
 }
 
 fn wait(writer: &mut Writer<'_>, function: &str, name: &str) -> Result<(), StoreError> {
-    let lock = sql_query(format!("SELECT {function}(hashtextextended($1, 0))")).bind::<sql_types::Text, _>(name);
-    Prepared(lock).execute(writer.pg())?;
+    let lock = sql::<sql_types::Text>(&format!("SELECT {function}(hashtextextended("))
+        .bind::<sql_types::Text, _>(name)
+        .sql(", 0))::text");
+    Prepared(lock).get_result::<String>(writer.pg())?;
     Ok(())
 }

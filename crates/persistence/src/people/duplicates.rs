@@ -243,9 +243,10 @@ pub(crate) fn lock_keys(writer: &mut Writer<'_>, keys: &[String]) -> Result<(), 
     let workspace = writer.workspace();
     let mut numbers: Vec<i64> = keys.iter().map(|key| lock_number(workspace.as_bytes(), key)).collect();
     numbers.sort_unstable(); // always in one order, so that two creates never wait for each other
-    let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(key) FROM unnest($1) AS key")
-        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers);
-    Prepared(lock).execute(writer.pg())?;
+    let lock = sql::<sql_types::Text>("SELECT pg_advisory_xact_lock(key)::text FROM unnest(")
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(numbers)
+        .sql(") AS key");
+    Prepared(lock).load::<String>(writer.pg())?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     Page, Reader, StoreError, Writer, codes,
     page::{PageRequest, seek},
+    prepared::Prepared,
     schema::lead_status_history,
 };
 
@@ -88,12 +89,12 @@ const NOTE: &str = "INSERT INTO lead_status_history (workspace_id, lead_id, vers
 
 fn note(writer: &mut Writer<'_>, leads: &[Uuid], from: Option<&str>) -> Result<(), StoreError> {
     let (workspace, actor) = (writer.workspace(), writer.scope().actor());
-    sql_query(NOTE)
+    let note = sql_query(NOTE)
         .bind::<sql_types::Uuid, _>(workspace)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(leads)
         .bind::<sql_types::Nullable<sql_types::Text>, _>(from)
         .bind::<sql_types::Text, _>(actor.kind.as_str())
-        .bind::<sql_types::Nullable<sql_types::Uuid>, _>(actor.id)
-        .execute(writer.pg())?;
+        .bind::<sql_types::Nullable<sql_types::Uuid>, _>(actor.id);
+    Prepared(note).execute(writer.pg())?;
     Ok(())
 }
