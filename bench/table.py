@@ -56,7 +56,8 @@ def tables(run: dict[str, Any]) -> str:
             cost = [number(ours[part]) for part in ("cpu_postgres", "cpu_rapport")]
             lines.append(row([found["title"], *times, f"**{found['ratio']:.2f}**", *cost]))
         lines.append("")
-    lines += [f"- Memory of the server (PSS): {run['memory_idle']:.0f} MiB idle, {run['memory_loaded']:.0f} MiB at most under load.",
+    lines += [f"- Memory of the server (PSS): {run['memory_idle']:.0f} MiB idle, {run['memory_loaded']:.0f} MiB at most under load; without"
+              f" the pages of its program {run['memory_idle_own']:.0f} and {run['memory_loaded_own']:.0f} MiB.",
               f"- From start to ready with a database that is up: {run['cold_start']:.2f} s (median of {run['cold_starts']}).",
               f"- Answers: {', '.join(f'{count:,} × {status}' for status, count in sorted(run['statuses'].items()))}."]
     lines += [f"- **{name} failed**: see what the run printed." for name in run["failed"]]

@@ -4,7 +4,7 @@
 //! something goes on with what waits longest: to wake another thread for each request costs more than many a statement.
 //!
 //! Reads of a database on the same machine have only its cores to wait for, and get in each other's way when they are more than
-//! those. So only a few are done at once, as long as none has to wait long. Whoever writes waits for the disk, best together.
+//! those. So only a few short ones are done at once. Whoever writes waits for the disk, best together.
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +20,8 @@ use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 
 use crate::StoreError;
 
-/// A read that has waited for so long is not held back any more: those before it are no short ones.
-const LONG_ENOUGH: Duration = Duration::from_millis(30);
+/// A read that has taken so long is no short one, and does not count among those any more.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// What a thread does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) enum Work {
 /// Some threads, and what waits for them.
 pub(super) struct Queue {
     threads: usize,
-    /// How many reads are done at once, unless they have waited for long.
+    /// How many short reads are done at once.
     reads: usize,
     line: Mutex<Line>,
     /// The runtime whose threads these are.
@@ -44,7 +44,8 @@ pub(super) struct Queue {
 struct Line {
     reads: VecDeque<Arc<Waiting>>,
     others: VecDeque<Arc<Waiting>>,
-    reading: usize,
+    /// When the reads that are being done began.
+    reading: Vec<Instant>,
     at_work: usize,
 }
 
@@ -56,7 +57,7 @@ impl Queue {
         Arc::new(Self { threads: threads as usize, reads: reads as usize, line: Mutex::default(), runtime })
     }
 
-    /// A new queue of as many threads, which does only so many reads at once.
+    /// A new queue of as many threads, which does only so many short reads at once.
     pub(super) fn reading(&self, reads: u32) -> Arc<Self> {
         Arc::new(Self { threads: self.threads, reads: reads as usize, line: Mutex::default(), runtime: self.runtime() })
     }
@@ -74,20 +75,25 @@ impl Queue {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (tell, mut told) = oneshot::channel();
-        let place = Place(Waiting::new(work, move || {
+        let job = Box::new(move || {
             let _ = tell.send(job()); // nobody listens any more when the caller has gone
-        }));
-        self.line().enqueue(Arc::clone(&place.0));
-        self.wake_thread();
-        let mut done = timeout(patience.min(LONG_ENOUGH), &mut told).await;
-        if done.is_err() && patience > LONG_ENOUGH {
-            self.wake_thread();
-            done = timeout(patience - LONG_ENOUGH, &mut told).await;
-        }
-        let done = match done {
-            Ok(done) => done,
-            Err(_) if place.0.take().is_some() => return Err(StoreError::Busy),
-            Err(_) => told.await,
+        });
+        let place = Place(self.line().enqueue(work, job));
+        let mut left = patience;
+        let done = loop {
+            self.wake_threads();
+            let step = left.min(SHORT); // by then what is being done may have turned out to take long
+            match timeout(step, &mut told).await {
+                Ok(done) => break done,
+                Err(_) if place.0.is_taken() => break told.await,
+                Err(_) => left -= step,
+            }
+            if left.is_zero() {
+                match place.0.take() {
+                    Some(_) => return Err(StoreError::Busy),
+                    None => break told.await,
+                }
+            }
         };
         done.map_err(|_| StoreError::Internal("a database job did not end".to_owned()))
     }
@@ -97,29 +103,33 @@ impl Queue {
         let mut line = self.line();
         (line.at_work < self.threads).then(|| {
             line.at_work += 1;
-            Entered { queue: Arc::clone(self) }
+            Entered { queue: Arc::clone(self), reading: None }
         })
     }
 
-    /// Lets a thread begin with what waits longest, where one is free and something may begin.
-    fn wake_thread(self: &Arc<Self>) {
+    /// Lets as many threads begin as are free and find something that may begin.
+    fn wake_threads(self: &Arc<Self>) {
+        while let Some((mut entered, mut waiting)) = self.begin() {
+            self.runtime.get_or_init(Handle::current).spawn_blocking(move || {
+                loop {
+                    waiting.run();
+                    match entered.next() {
+                        Some(next) => waiting = next,
+                        None => break,
+                    }
+                }
+            });
+        }
+    }
+
+    fn begin(self: &Arc<Self>) -> Option<(Entered, Arc<Waiting>)> {
         let mut line = self.line();
         if line.at_work == self.threads {
-            return;
+            return None;
         }
-        let Some(mut waiting) = line.next(self.reads) else { return };
+        let (waiting, reading) = line.next(self.reads)?;
         line.at_work += 1;
-        drop(line);
-        let entered = Entered { queue: Arc::clone(self) };
-        self.runtime.get_or_init(Handle::current).spawn_blocking(move || {
-            loop {
-                waiting.run();
-                match entered.next_after(&waiting) {
-                    Some(next) => waiting = next,
-                    None => break,
-                }
-            }
-        });
+        Some((Entered { queue: Arc::clone(self), reading }, waiting))
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -128,55 +138,74 @@ impl Queue {
 }
 
 impl Line {
-    fn enqueue(&mut self, waiting: Arc<Waiting>) {
-        match waiting.work {
-            Work::Read => self.reads.push_back(waiting),
-            Work::Other => self.others.push_back(waiting),
+    fn enqueue(&mut self, work: Work, job: Job) -> Arc<Waiting> {
+        let waiting = Arc::new(Waiting { since: Instant::now(), job: Mutex::new(Some(job)) });
+        match work {
+            Work::Read => self.reads.push_back(Arc::clone(&waiting)),
+            Work::Other => self.others.push_back(Arc::clone(&waiting)),
         }
+        waiting
     }
 
-    /// Takes out what is to be done next: of what may begin, what waits longest.
-    fn next(&mut self, reads: usize) -> Option<Arc<Waiting>> {
-        let may_begin = |read: &&Arc<Waiting>| self.reading < reads || read.since.elapsed() >= LONG_ENOUGH;
-        let read = self.reads.front().filter(may_begin).map(|read| read.since);
+    /// Takes out what is to be done next: of what may begin, what waits longest. With the time at which it begins, if it is a read.
+    fn next(&mut self, reads: usize) -> Option<(Arc<Waiting>, Option<Instant>)> {
+        let may_read = self.reading.len() < reads || self.short_reads() < reads;
+        let read = self.reads.front().filter(|_| may_read).map(|read| read.since);
         let other = self.others.front().map(|other| other.since);
         let is_read = match (read, other) {
             (Some(read), Some(other)) => read <= other,
             (read, _) => read.is_some(),
         };
         if !is_read {
-            return self.others.pop_front();
+            return Some((self.others.pop_front()?, None));
         }
-        self.reading += 1;
-        self.reads.pop_front()
+        let (waiting, now) = (self.reads.pop_front()?, Instant::now());
+        self.reading.push(now);
+        Some((waiting, Some(now)))
+    }
+
+    /// Notes the end of a read that began then.
+    fn end(&mut self, reading: Option<Instant>) {
+        if let Some(place) = reading.and_then(|begun| self.reading.iter().position(|other| *other == begun)) {
+            self.reading.swap_remove(place);
+        }
+    }
+
+    fn short_reads(&self) -> usize {
+        self.reading.iter().filter(|begun| begun.elapsed() < SHORT).count()
     }
 }
 
 /// The right of somebody to be at work, given back when it is dropped.
 pub(super) struct Entered {
     queue: Arc<Queue>,
+    /// When the read began that is being done.
+    reading: Option<Instant>,
 }
 
 impl Entered {
-    fn next_after(&self, done: &Waiting) -> Option<Arc<Waiting>> {
+    /// What is to be done after what was done.
+    fn next(&mut self) -> Option<Arc<Waiting>> {
         let mut line = self.queue.line();
-        if done.work == Work::Read {
-            line.reading -= 1;
-        }
-        line.next(self.queue.reads)
+        line.end(self.reading.take());
+        let (waiting, reading) = line.next(self.queue.reads)?;
+        self.reading = reading;
+        Some(waiting)
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.queue.line().at_work -= 1;
-        self.queue.wake_thread(); // what has come in the meantime
+        let mut line = self.queue.line();
+        line.end(self.reading.take());
+        line.at_work -= 1;
+        drop(line);
+        self.queue.wake_threads(); // for what has come in the meantime
     }
 }
 
 /// A job, until somebody takes it: a thread to do it, or its caller to give it up.
 struct Waiting {
-    work: Work,
     since: Instant,
     job: Mutex<Option<Job>>,
 }
@@ -184,12 +213,16 @@ struct Waiting {
 type Job = Box<dyn FnOnce() + Send>;
 
 impl Waiting {
-    fn new(work: Work, job: impl FnOnce() + Send + 'static) -> Arc<Self> {
-        Arc::new(Self { work, since: Instant::now(), job: Mutex::new(Some(Box::new(job))) })
+    fn take(&self) -> Option<Job> {
+        self.job().take()
     }
 
-    fn take(&self) -> Option<Job> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn is_taken(&self) -> bool {
+        self.job().is_none()
+    }
+
+    fn job(&self) -> MutexGuard<'_, Option<Job>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does the job, unless it was given up.

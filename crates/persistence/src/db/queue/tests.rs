@@ -13,6 +13,14 @@ fn queue(threads: u32, reads: u32) -> Arc<Queue> {
     Queue::new(threads, reads, Arc::default())
 }
 
+async fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came to be so");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Work that has begun, and comes to its end once it is let go.
 struct Held {
     let_go: mpsc::Sender<()>,
@@ -66,32 +74,55 @@ async fn everything_is_done_and_never_more_at_once_than_there_are_threads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_wait_for_reads_but_nobody_else_does() {
+async fn short_reads_wait_for_short_reads_but_nobody_else_does() {
     let queue = queue(4, 2);
     let reads = [Held::begun(&queue, Work::Read).await, Held::begun(&queue, Work::Read).await];
 
-    let waiting = Waiting::new(Work::Read, || ());
-    queue.line().enqueue(Arc::clone(&waiting));
-    queue.wake_thread();
+    let waiting = queue.line().enqueue(Work::Read, Box::new(|| ()));
+    queue.wake_threads();
+    let are_short = queue.line().short_reads() == 2;
     queue.run(Work::Other, PATIENT, || ()).await.unwrap();
 
-    assert!(
-        queue.line().reads.iter().any(|read| Arc::ptr_eq(read, &waiting)) || waiting.since.elapsed() >= LONG_ENOUGH
-    );
+    assert!(!waiting.is_taken() || !are_short || queue.line().short_reads() < 2);
     for read in reads {
         read.end().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_that_waited_long_enough_is_done_beside_long_ones() {
+async fn reads_that_take_long_hold_up_no_others() {
     let queue = queue(3, 2);
     let reads = [Held::begun(&queue, Work::Read).await, Held::begun(&queue, Work::Read).await];
 
-    queue.run(Work::Read, PATIENT, || ()).await.unwrap();
+    for _ in 0..3 {
+        queue.run(Work::Read, PATIENT, || ()).await.unwrap();
+    }
 
     for read in reads {
         read.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_is_told_however_long_it_takes() {
+    for (patience, work) in [(SHORT / 5, Work::Other), (SHORT * 2, Work::Read)] {
+        let (queue, (begun, begins), (let_go, goes)) = (queue(1, 1), oneshot::channel(), mpsc::channel::<()>());
+        let job = move || {
+            begun.send(()).unwrap();
+            goes.recv().unwrap();
+            7
+        };
+        let told = spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.run(work, patience, job).await }
+        });
+        if begins.await.is_err() {
+            continue; // this machine took longer than the caller was patient
+        }
+        tokio::time::sleep(patience * 3).await; // so that the caller's patience has come to its end
+        let_go.send(()).unwrap();
+
+        assert_eq!(told.await.unwrap().unwrap(), 7);
     }
 }
 
@@ -107,16 +138,14 @@ async fn what_its_caller_gave_up_is_never_begun() {
         }
     };
 
-    for patience in [LONG_ENOUGH / 10, LONG_ENOUGH * 2] {
+    for patience in [SHORT / 10, SHORT * 2] {
         assert!(matches!(queue.run(Work::Other, patience, job()).await, Err(StoreError::Busy)));
     }
     let gone = spawn({
         let (queue, job) = (Arc::clone(&queue), job());
         async move { queue.run(Work::Read, PATIENT, job).await }
     });
-    while queue.line().reads.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !queue.line().reads.is_empty()).await;
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
     busy.end().await;
@@ -132,6 +161,8 @@ async fn what_panics_fails_alone() {
     let failed = queue.run(Work::Read, PATIENT, || panic!("of a test")).await;
 
     assert!(matches!(failed, Err(StoreError::Internal(_))), "{failed:?}");
+    until(|| queue.line().at_work == 0).await;
+    assert!(queue.line().reading.is_empty());
     queue.run(Work::Read, PATIENT, || ()).await.unwrap();
 }
 
@@ -141,15 +172,11 @@ async fn who_works_outside_the_threads_counts_among_them() {
     let entered = queue.try_enter().unwrap();
     assert!(queue.try_enter().is_none());
 
-    let waiting = spawn({
-        let queue = Arc::clone(&queue);
-        async move { queue.run(Work::Other, PATIENT, || ()).await }
-    });
-    while queue.line().others.is_empty() {
-        tokio::task::yield_now().await;
-    }
-    assert!(queue.try_enter().is_none());
+    // Nobody waits for it who would look again after a while.
+    let waiting = queue.line().enqueue(Work::Other, Box::new(|| ()));
+    queue.wake_threads();
+    assert!(!waiting.is_taken());
     drop(entered);
 
-    waiting.await.unwrap().unwrap();
+    until(|| waiting.is_taken()).await;
 }
