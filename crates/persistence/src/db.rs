@@ -48,7 +48,7 @@ const BACKGROUND: u32 = 2;
 
 /// A part of the connections, one of so many, may do long work at the same time. The others are for what is short, which would
 /// wait for half a second behind sixteen batches.
-const LONG_WORK: u32 = 4;
+const LONG_WORK: usize = 4;
 
 /// How many times longer than others long work waits for its turn.
 const LONG_PATIENCE: u32 = 5;
@@ -106,11 +106,11 @@ impl Db {
             .connection_timeout(options.patience)
             .test_on_check_out(false) // a ping is a round trip; lost connections are dropped by the lender
             .build_unchecked(Sessions::new(url));
-        let long = (options.connections / LONG_WORK).max(1);
+        let connections = options.connections as usize;
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
-            queue: Queue::new(options.connections, options.connections, Arc::default()),
-            long_turns: Arc::new(Semaphore::new(long as usize)),
+            queue: Queue::new(connections, connections, Arc::default()),
+            long_turns: Arc::new(Semaphore::new((connections / LONG_WORK).max(1))),
             is_long: false,
             patience: options.patience,
             clock,
@@ -124,7 +124,8 @@ impl Db {
     /// The same database for background work, which waits for no request.
     #[must_use]
     pub fn in_background(&self) -> Self {
-        Self { queue: Queue::new(BACKGROUND, BACKGROUND, self.queue.runtime()), ..self.clone() }
+        let threads = BACKGROUND as usize;
+        Self { queue: Queue::new(threads, threads, self.queue.runtime()), ..self.clone() }
     }
 
     /// The same database for work that takes long, such as batches and reports: only so many of them are done at the same time that
@@ -140,7 +141,7 @@ impl Db {
         let key = self.secret("cursor_key").await?;
         self.sealer = Some(Sealer::new(&key)?);
         if self.directory(is_on_this_machine).await? {
-            self.queue = self.queue.reading(cores() + 1);
+            self.queue = self.queue.reading(cores() as usize + 1);
         }
         Ok(self)
     }

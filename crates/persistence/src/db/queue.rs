@@ -24,7 +24,6 @@ use crate::StoreError;
 const SHORT: Duration = Duration::from_millis(10);
 
 /// What a thread does.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
     Read,
     Other,
@@ -53,13 +52,13 @@ impl Queue {
     /// The threads are those of a runtime that several queues may share: of the one that asked first, when none is known yet.
     /// Each thread of the server has a runtime with such threads of its own, and so many would keep more memory and find less
     /// in the caches.
-    pub(super) fn new(threads: u32, reads: u32, runtime: Arc<OnceLock<Handle>>) -> Arc<Self> {
-        Arc::new(Self { threads: threads as usize, reads: reads as usize, line: Mutex::default(), runtime })
+    pub(super) fn new(threads: usize, reads: usize, runtime: Arc<OnceLock<Handle>>) -> Arc<Self> {
+        Arc::new(Self { threads, reads, line: Mutex::default(), runtime })
     }
 
     /// A new queue of as many threads, which does only so many short reads at once.
-    pub(super) fn reading(&self, reads: u32) -> Arc<Self> {
-        Arc::new(Self { threads: self.threads, reads: reads as usize, line: Mutex::default(), runtime: self.runtime() })
+    pub(super) fn reading(&self, reads: usize) -> Arc<Self> {
+        Self::new(self.threads, reads, self.runtime())
     }
 
     pub(super) fn runtime(&self) -> Arc<OnceLock<Handle>> {
@@ -88,11 +87,8 @@ impl Queue {
                 Err(_) if place.0.is_taken() => break told.await,
                 Err(_) => left -= step,
             }
-            if left.is_zero() {
-                match place.0.take() {
-                    Some(_) => return Err(StoreError::Busy),
-                    None => break told.await,
-                }
+            if left.is_zero() && place.0.take().is_some() {
+                return Err(StoreError::Busy);
             }
         };
         done.map_err(|_| StoreError::Internal("a database job did not end".to_owned()))

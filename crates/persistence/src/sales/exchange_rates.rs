@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Page, Reader, StoreError, Writer,
+    insert::insert_all,
     journal::{self, BulkEntry, Entry},
     page::{PageRequest, seek},
     schema::exchange_rates,
@@ -122,7 +123,7 @@ fn insert(writer: &mut Writer<'_>, rates: &[ExchangeRate]) -> Result<(), StoreEr
         });
         let entries = entries.collect();
         let rows: Vec<Row> = rates.iter().map(|rate| Row::of(workspace, rate)).collect();
-        diesel::copy_from(exchange_rates::table).from_insertable(rows).execute(writer.pg())?;
+        insert_all!(exchange_rates::table, writer.pg(), rows)?;
         journal::insert(writer.pg(), entries)
     })
 }

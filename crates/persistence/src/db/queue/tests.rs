@@ -9,7 +9,7 @@ use super::*;
 
 const PATIENT: Duration = Duration::from_secs(60);
 
-fn queue(threads: u32, reads: u32) -> Arc<Queue> {
+fn queue(threads: usize, reads: usize) -> Arc<Queue> {
     Queue::new(threads, reads, Arc::default())
 }
 
