@@ -13,6 +13,10 @@ COLUMNS = (
     " external_ids, first_name, last_name, job_title, company_id, birthday, locale, do_not_call, lifecycle_stage, details, match_keys,"
     " search, sort_name, country, latitude, longitude, team_id, custom, folded"
 )
+PLANNED = "-c plan_cache_mode=force_custom_plan -c work_mem=128MB"
+"""Statements are planned for their values."""
+KEPT = "-c plan_cache_mode=force_generic_plan"
+"""One plan of a statement serves all values."""
 THOUSAND = "FROM generate_series(:new::bigint, :new::bigint + 999) AS n"
 
 
@@ -23,8 +27,8 @@ class Operation:
     title: str
     request: Request
     status: int = 200
-    custom_plans: bool = False
-    """Whether the statements are planned for their values, as the server has it there."""
+    settings: str = ""
+    """What the connections of pgbench are set to, as the server has it there."""
     connections: list[int] = field(default_factory=list)
     """Other numbers of connections than usual, where one request is much work."""
     least_seconds: int = 1
@@ -61,10 +65,10 @@ def reads(data: Data) -> dict[str, Operation]:
         "conditional": Operation("conditional get", get(contact, {"If-None-Match": '"1"'}), 304),
         "list": Operation("list 50 of an owner by name", get("/v1/contacts?owner_id=$word&sort=name&limit=50", words=owners())),
         "page": Operation("deep page of 50 by name", get(f"/v1/contacts?sort=name&limit=50&cursor={data.page_cursor}")),
-        "q": Operation("search by a word", get("/v1/contacts?q=$word&limit=50", words=names(data)), custom_plans=True),
+        "q": Operation("search by a word", get("/v1/contacts?q=$word&limit=50", words=names(data)), settings=KEPT),
         "search": Operation(
             "search by a filter tree with a relation",
-            Request("POST", "/v1/contacts/search", tree, records=data.contacts, words=domains(data)), custom_plans=True),
+            Request("POST", "/v1/contacts/search", tree, records=data.contacts, words=domains(data)), settings=PLANNED),
         "feed": Operation("page of 50 of the change feed", get(f"/v1/changes?limit=50&cursor={data.feed_cursor}")),
     }
 

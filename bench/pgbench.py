@@ -18,7 +18,7 @@ class Pgbench:
         self.server, self.folder, self.rounds = server, folder, 0
         self.program = tool("pgbench")
 
-    def round(self, statements: str, clients: int, records: int, custom_plans: bool, amount: str) -> dict[str, Any]:
+    def round(self, statements: str, clients: int, records: int, settings: str, amount: str) -> dict[str, Any]:
         """Runs a script for a time (`--time=…`) or so many times (`--transactions=…`). Fails when one of them did."""
         self.rounds += 1
         script = self.folder / "script.sql"
@@ -30,8 +30,7 @@ class Pgbench:
         command = [self.program, "--no-vacuum", "--protocol=prepared", f"--client={clients}", f"--jobs={min(2, clients)}",
                    f"--file={script}", "--define=i=0", f"--define=step={1000 if 'generate_series' in statements else 1}", amount,
                    "--log", f"--log-prefix={self.folder}/times", self.server.database]
-        plans = "-c plan_cache_mode=force_custom_plan -c work_mem=128MB" if custom_plans else ""
-        done = subprocess.run(command, env={**os.environ, "PGOPTIONS": plans}, capture_output=True, text=True)
+        done = subprocess.run(command, env={**os.environ, "PGOPTIONS": settings}, capture_output=True, text=True)
         if done.returncode or "aborted" in done.stderr:
             raise Failed(f"pgbench failed with {script.read_text()}\n{done.stderr}")
         times = sorted(int(line.split()[2]) for log in self.folder.glob("times.*") for line in log.read_text().splitlines())

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{StoreError, seal::Seal};
+use crate::{StoreError, seal::Seal, search::Likeness};
 
 /// Seals and opens with the key of the installation.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub(crate) struct Position {
     pub(crate) id: Uuid,
     /// How alike words had to be for the search, as the first page decided.
     #[serde(rename = "l")]
-    pub(crate) likeness: f32,
+    pub(crate) likeness: Likeness,
 }
 
 impl Sealer {
@@ -73,7 +73,8 @@ mod tests {
     fn a_cursor_opens_in_its_workspace_and_nowhere_else() {
         let sealer = Sealer::new(&[7; 32]).unwrap();
         let (here, there) = (WorkspaceId::mint(), WorkspaceId::mint());
-        let position = Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7(), likeness: 0.5 };
+        let position =
+            Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7(), likeness: Likeness::Close };
         let cursor = sealer.seal(here, &position).unwrap();
 
         assert_eq!(sealer.open(here, &cursor).unwrap(), position);

@@ -432,7 +432,15 @@ impl Reader<'_> {
         self.with(Settings::Report, work)
     }
 
-    /// Runs a search by words, which resemble each other from this likeness on, from 0 to 1.
+    /// Runs a search by the index of words: one plan serves all of them.
+    pub(crate) fn searching_by_index<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.with(Settings::WordIndex, work)
+    }
+
+    /// Runs a search by parts of words, which resemble each other from this likeness on, from 0 to 1.
     pub(crate) fn searching<T>(
         &mut self,
         likeness: f32,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Reader, StoreError, cursor::Position, search};
+use crate::{Reader, StoreError, cursor::Position, search::Likeness};
 
 /// A part of a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,11 +40,12 @@ impl Page<Uuid> {
 }
 
 /// Which part of a list is wanted.
+#[derive(Clone)]
 pub(crate) struct PageRequest {
     limit: i64,
     binding: String,
     after: Option<(Value, Uuid)>,
-    likeness: f32,
+    likeness: Likeness,
 }
 
 impl PageRequest {
@@ -63,7 +64,7 @@ impl PageRequest {
         }
         let binding = fingerprint(operation, filter)?;
         let (after, likeness) = match cursor {
-            None => (None, search::LIKENESSES[0]),
+            None => (None, Likeness::ALL[0]),
             Some(cursor) => {
                 let position = reader.sealer().open(reader.workspace_id(), cursor)?;
                 if position.binding != binding {
@@ -78,15 +79,16 @@ impl PageRequest {
     }
 
     /// How alike words have to be for a search.
-    pub(crate) fn likeness(&self) -> f32 {
+    pub(crate) fn likeness(&self) -> Likeness {
         self.likeness
     }
 
-    /// The first page of a search that forgives this much. Only the first page may begin anew: later ones go on as it
-    /// ended.
-    pub(crate) fn forgiving(&self, likeness: f32) -> Option<Self> {
-        let anew = Self { limit: self.limit, binding: self.binding.clone(), after: None, likeness };
-        (self.after.is_none() && likeness < self.likeness).then_some(anew)
+    /// The same page of searches that forgive more and more. Only the first page may begin anew: later ones go on as it ended.
+    pub(crate) fn tries(self) -> impl Iterator<Item = Self> {
+        Likeness::ALL.iter().filter_map(move |likeness| {
+            let is_to_be_tried = self.after.is_none() || *likeness == self.likeness;
+            is_to_be_tried.then(|| Self { likeness: *likeness, ..self.clone() })
+        })
     }
 
     /// How many records the page holds at most.

@@ -1,8 +1,8 @@
-//! Finding records by parts of words, forgiving typing errors, on a trigram index.
+//! Finding records by words, by parts of words, and in spite of typing errors.
 //!
-//! A search is first literal: every word has to be a part of a word of the record. Only where that finds nothing, words
-//! that resemble each other are taken for the same. So what was typed right is answered precisely and fast, and what was
-//! typed wrong is answered all the same.
+//! First words of the record have to begin with what is asked for, which an index of words answers, however many records there
+//! are. Only where that finds nothing, words may have it anywhere, and at last only resemble it, which trigrams answer. So what
+//! was typed right is answered precisely and fast, and what was typed wrong is answered all the same.
 
 use diesel::{
     QueryResult,
@@ -10,35 +10,79 @@ use diesel::{
     query_builder::{AstPass, QueryFragment},
     sql_types,
 };
-use rapport_domain::text;
+use rapport_domain::{page::RecordSort, text};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{Page, Reader, StoreError, expression::expression, page::PageRequest, visibility::Within};
 
-/// How alike words have to be, from one try to the next, as the trigrams they share: first they have to be the same,
-/// then `katarina` is `katharina` (0.58), at last `smiht` is `smith` (0.33).
-pub(crate) const LIKENESSES: &[f32] = &[1.0, 0.45, 0.3];
+/// How words of a record have to be like those that are asked for, from one try to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Likeness {
+    /// They begin like that.
+    Beginning,
+    /// They have it somewhere.
+    Part,
+    /// They resemble it: `katharina` has enough of the trigrams of `katarina` (0.58).
+    Close,
+    /// They resemble it from afar: `smith` and `smiht` (0.33).
+    Remote,
+}
 
-/// Searches literally and then ever more forgivingly, until a page holds something. A later page goes on as the first
-/// one ended.
+impl Likeness {
+    /// From the least forgiving to the most.
+    pub(crate) const ALL: &[Self] = &[Self::Beginning, Self::Part, Self::Close, Self::Remote];
+
+    /// How many of its trigrams have to be there for a word to resemble another, from 0 to 1.
+    pub(crate) fn threshold(self) -> f32 {
+        match self {
+            Self::Beginning | Self::Part => 1.0,
+            Self::Close => 0.45,
+            Self::Remote => 0.3,
+        }
+    }
+
+    fn is_literal(self) -> bool {
+        matches!(self, Self::Beginning | Self::Part)
+    }
+}
+
+/// Searches ever more forgivingly, until a page holds something. A later page goes on as the first one ended. The best match
+/// comes first, unless another order is wanted.
 pub(crate) fn until_found<T>(
     reader: &mut Reader<'_>,
     words: &str,
+    sort: Option<&RecordSort>,
     request: PageRequest,
     page: impl Fn(&mut Reader<'_>, &Search, &PageRequest) -> Result<Page<T>, StoreError>,
 ) -> Result<Page<T>, StoreError> {
-    let find = |reader: &mut Reader<'_>, request: &PageRequest| {
-        let search = Search::read(words, request.likeness())?;
-        reader.searching(request.likeness(), |reader| page(reader, &search, request))
-    };
-    let mut found = find(reader, &request)?;
-    for request in LIKENESSES.iter().filter_map(|likeness| request.forgiving(*likeness)) {
+    let mut found = Page { data: Vec::new(), next_cursor: None, total: None };
+    for request in request.tries() {
+        let search = Search::read(words, request.likeness(), sort.is_none())?;
+        if search.says_the_same_as_the_next() {
+            continue;
+        }
+        found = match search.index() {
+            Index::Words => reader.searching_by_index(|reader| page(reader, &search, &request))?,
+            Index::Trigrams => {
+                reader.searching(search.likeness.threshold(), |reader| page(reader, &search, &request))?
+            }
+        };
         if !found.data.is_empty() {
             break;
         }
-        found = find(reader, &request)?;
     }
     Ok(found)
+}
+
+/// Which index finds what is searched for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Index {
+    /// That of words, which is the fastest and whose plan serves all words. The planner takes every word for frequent, which does
+    /// no harm where all that is found is ranked.
+    Words,
+    /// That of trigrams, by which the planner knows whether a word is frequent.
+    Trigrams,
 }
 
 /// A word of a query, in the forms in which it is looked for.
@@ -52,6 +96,10 @@ struct Word {
     whole: String,
     /// Whether it is long enough for an index to find it anywhere.
     is_long: bool,
+    /// For `@@`: words that begin like this one. None where it has no letters: numbers are known by their ends, too.
+    begins: Option<String>,
+    /// Whether a text with such words has this one. What is between letters is no part of words.
+    is_all_of_it: bool,
     /// For `<%`: words that resemble this one. None where a resemblance would say nothing.
     resembles: Option<String>,
 }
@@ -61,12 +109,14 @@ struct Word {
 pub(crate) struct Search {
     words: Vec<Word>,
     text: String,
-    is_literal: bool,
+    likeness: Likeness,
+    /// Whether the best match comes first.
+    is_ranked: bool,
 }
 
 impl Search {
     /// Reads a query for a search in which words have to be this alike.
-    pub(crate) fn read(query: &str, likeness: f32) -> Result<Self, StoreError> {
+    fn read(query: &str, likeness: Likeness, is_ranked: bool) -> Result<Self, StoreError> {
         let words = text::search_words(query);
         if words.iter().all(|word| !word.chars().any(char::is_alphanumeric)) {
             let detail = "Search for at least one letter or digit.";
@@ -74,7 +124,7 @@ impl Search {
         }
         let text = words.join(" ");
         let words = words.iter().map(|word| Word::new(word)).collect();
-        Ok(Self { words, text, is_literal: likeness >= 1.0 })
+        Ok(Self { words, text, likeness, is_ranked })
     }
 
     /// The condition that finds records of a table.
@@ -86,6 +136,25 @@ impl Search {
     pub(crate) fn score(&self, table: &'static str) -> Score {
         Score { search: self.clone(), table, names: Names::Count }
     }
+
+    fn index(&self) -> Index {
+        match self.likeness == Likeness::Beginning && self.is_ranked {
+            true => Index::Words,
+            false => Index::Trigrams,
+        }
+    }
+
+    /// Whether the next try would find the same and more.
+    fn says_the_same_as_the_next(&self) -> bool {
+        self.likeness == Likeness::Beginning && self.telling().all(|word| word.begins.is_none())
+    }
+
+    /// The words that records have to have. Those of one or two letters are in nearly every name of a company and many of people:
+    /// beside longer ones they only count for the order.
+    fn telling(&self) -> impl Iterator<Item = &Word> {
+        let any_long = self.words.iter().any(|word| word.is_long);
+        self.words.iter().filter(move |word| word.is_long || !any_long)
+    }
 }
 
 impl Word {
@@ -93,13 +162,17 @@ impl Word {
         let escaped = escape(word);
         let letters = word.chars().filter(|character| character.is_alphabetic()).count();
         let digits = word.chars().filter(char::is_ascii_digit).count();
+        let runs: Vec<&str> =
+            word.split(|character: char| !character.is_alphanumeric()).filter(|run| !run.is_empty()).collect();
         // Trigrams are those of letters and digits: `@x` has as few as `x`.
-        let is_long = word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3);
+        let is_long = runs.iter().any(|run| run.chars().count() >= 3);
         Self {
             part: if is_long { format!("%{escaped}%") } else { format!("% {escaped}%") },
             beginning: format!("% {escaped}%"),
             whole: format!("% {escaped} %"),
             is_long,
+            begins: (letters > 0).then(|| format!("'{}':*", runs.join("' & '"))),
+            is_all_of_it: is_long && runs == [word],
             resembles: (letters >= 4 && digits == 0).then(|| word.to_owned()),
         }
     }
@@ -143,28 +216,20 @@ impl Finds {
 
 impl QueryFragment<Pg> for Finds {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Words of one or two letters are in nearly every name of a company and many of people. Beside longer words they
-        // only count for the order.
-        let any_long = self.search.words.iter().any(|word| word.is_long);
-        let telling = self.search.words.iter().filter(|word| word.is_long || !any_long);
-        for (index, word) in telling.enumerate() {
-            out.push_sql(if index == 0 { "((" } else { " AND (" });
-            if self.named.is_some() {
-                out.push_sql("(");
-            }
-            out.push_sql(self.table);
-            out.push_sql(".search LIKE ");
-            out.push_bind_param::<sql_types::Text, _>(&word.part)?;
-            if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.is_literal) {
-                out.push_sql(" OR ");
-                out.push_bind_param::<sql_types::Text, _>(resembles)?;
-                out.push_sql(" <% ");
-                out.push_sql(self.table);
-                out.push_sql(".search");
-            }
+        let text = format!("{}.search", self.table);
+        for (index, word) in self.search.telling().enumerate() {
+            out.push_sql(if index == 0 { "((((" } else { " AND (((" });
+            self.push_has(&text, word, out.reborrow())?;
+            out.push_sql(")");
             if let Some(named) = self.named {
-                self.push_name(named, word, out.reborrow())?;
+                // What the index has found has to stand in the name, too.
+                out.push_sql(" AND ");
+                out.push_sql(named);
+                out.push_sql(" AND (");
+                self.push_has(&format!("(' ' || {}.sort_name)", self.table), word, out.reborrow())?;
+                out.push_sql(")");
             }
+            out.push_sql(")");
             if let Some((workspace, visible)) = self.through_company.as_ref().filter(|_| word.is_long) {
                 out.push_sql(" OR ");
                 out.push_sql(self.table);
@@ -175,8 +240,8 @@ impl QueryFragment<Pg> for Finds {
                 out.push_bind_param::<sql_types::Uuid, _>(workspace)?;
                 out.push_sql(" AND ");
                 visible.walk_ast(out.reborrow())?;
-                out.push_sql(" AND companies.search LIKE ");
-                out.push_bind_param::<sql_types::Text, _>(&word.part)?;
+                out.push_sql(" AND ");
+                self.push_literally("companies.search", word, out.reborrow())?;
                 out.push_sql(" LIMIT 201) AS few), '{}'))");
             }
             out.push_sql(")");
@@ -187,24 +252,61 @@ impl QueryFragment<Pg> for Finds {
 }
 
 impl Finds {
-    /// What the index has found has to stand in the name, too.
-    fn push_name<'b>(&'b self, named: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(") AND ");
-        out.push_sql(named);
-        out.push_sql(" AND (' ' || ");
-        out.push_sql(self.table);
-        out.push_sql(".sort_name LIKE ");
-        out.push_bind_param::<sql_types::Text, _>(&word.part)?;
-        if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.is_literal) {
+    /// That a text has a word, or one that is as like it as is asked.
+    fn push_has<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.push_literally(text, word, out.reborrow())?;
+        if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.likeness.is_literal()) {
             out.push_sql(" OR ");
             out.push_bind_param::<sql_types::Text, _>(resembles)?;
             out.push_sql(" <% ");
-            out.push_sql(self.table);
-            out.push_sql(".sort_name");
+            out.push_sql(text);
         }
-        out.push_sql(")");
         Ok(())
     }
+
+    fn push_literally<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let begins = word.begins.as_ref().filter(|_| self.search.likeness == Likeness::Beginning);
+        let push_part = |mut out: AstPass<'_, 'b, Pg>| {
+            out.push_sql(" LIKE ");
+            out.push_bind_param::<sql_types::Text, _>(&word.part)
+        };
+        match (begins, self.search.index()) {
+            (None, _) => {
+                out.push_sql(text);
+                push_part(out)
+            }
+            (Some(begins), Index::Words) => {
+                push_begins(text, begins, out.reborrow())?;
+                if word.is_all_of_it {
+                    return Ok(());
+                }
+                // Not the column itself, which has an index that is not to be used.
+                out.push_sql(" AND (");
+                out.push_sql(text);
+                out.push_sql(" || '')");
+                push_part(out)
+            }
+            (Some(begins), Index::Trigrams) => {
+                out.push_sql(text);
+                push_part(out.reborrow())?;
+                // Without `CASE` the planner would expect a fiftieth of what has the part, and never walk an order.
+                out.push_sql(" AND CASE WHEN ");
+                push_begins(text, begins, out.reborrow())?;
+                out.push_sql(" THEN TRUE ELSE FALSE END");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// That words of a text begin like this.
+fn push_begins<'b>(text: &str, begins: &'b String, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    out.push_sql("words_of(");
+    out.push_sql(text);
+    out.push_sql(") @@ ");
+    out.push_bind_param::<sql_types::Text, _>(begins)?;
+    out.push_sql("::tsquery");
+    Ok(())
 }
 
 /// How well a record fits a search.
@@ -243,7 +345,7 @@ impl Score {
 
 impl QueryFragment<Pg> for Score {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if !self.search.is_literal {
+        if !self.search.likeness.is_literal() {
             out.push_sql("word_similarity(");
             out.push_bind_param::<sql_types::Text, _>(&self.search.text)?;
             out.push_sql(", ");
@@ -290,15 +392,19 @@ expression!(Score, sql_types::Float);
 mod tests {
     use super::*;
 
+    fn read(query: &str, likeness: Likeness) -> Search {
+        Search::read(query, likeness, true).unwrap()
+    }
+
     #[test]
-    fn what_people_type_is_no_pattern() {
-        let search = Search::read("100%_\\", 1.0).unwrap();
-        assert_eq!(search.words[0].part, "%100\\%\\_\\\\%");
+    fn what_people_type_is_no_pattern_and_no_query() {
+        assert_eq!(read("100%_\\", Likeness::Part).words[0].part, "%100\\%\\_\\\\%");
+        assert_eq!(read("o'b & !c:*|d\\", Likeness::Beginning).words[0].begins.as_deref(), Some("'o' & 'b':*"));
     }
 
     #[test]
     fn short_words_are_beginnings_and_numbers_do_not_resemble() {
-        let search = Search::read("li anna +49 30 1", 0.5).unwrap();
+        let search = read("li anna +49 30 1", Likeness::Close);
         let forms: Vec<_> = search.words.iter().map(|word| (word.part.as_str(), word.resembles.as_deref())).collect();
         assert_eq!(
             forms,
@@ -307,8 +413,25 @@ mod tests {
     }
 
     #[test]
+    fn words_begin_with_what_has_letters() {
+        let begins = |word: &str| Word::new(word).begins;
+        assert_eq!(begins("anna").as_deref(), Some("'anna':*"));
+        assert_eq!(begins("a.lindt@example").as_deref(), Some("'a' & 'lindt' & 'example':*"));
+        assert_eq!(begins("901820"), None);
+        assert!(Word::new("anna").is_all_of_it);
+        assert!(!Word::new("a.lindt@").is_all_of_it && !Word::new("an").is_all_of_it);
+    }
+
+    #[test]
+    fn numbers_alone_are_not_tried_as_beginnings() {
+        let tried = |query| !read(query, Likeness::Beginning).says_the_same_as_the_next();
+        assert!(tried("anna 901820") && tried("a"));
+        assert!(!tried("901820") && !tried("a 901820"));
+    }
+
+    #[test]
     fn a_query_without_letters_is_refused() {
-        assert!(Search::read(" @ ", 1.0).is_err());
-        assert!(Search::read("", 1.0).is_err());
+        assert!(Search::read(" @ ", Likeness::Beginning, true).is_err());
+        assert!(Search::read("", Likeness::Beginning, true).is_err());
     }
 }

@@ -297,8 +297,8 @@ impl Note {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct NoteQuery {
-    /// Finds notes by parts of their words, forgiving typing errors. Every word has to be found. Without `sort`, the best
-    /// match comes first.
+    /// Finds notes by how words of their text begin. Where nothing is found so, parts of words count, and then words
+    /// with typing errors. Every word has to be found. Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "budget")]
     pub q: Option<String>,
     /// Only notes about a record of this kind. Goes with `parent_id`.

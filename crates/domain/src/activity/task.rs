@@ -584,8 +584,8 @@ const _: () = assert!(recurrence::LONGEST == 500);
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TaskQuery {
-    /// Finds tasks by parts of name and description, forgiving typing errors. Every word has to be found. Without `sort`,
-    /// the best match comes first.
+    /// Finds tasks by how words of name and description begin. Where nothing is found so, parts of words count, and
+    /// then words with typing errors. Every word has to be found. Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "quarterly call")]
     pub q: Option<String>,
     /// Only tasks of these users. Repeat for several.

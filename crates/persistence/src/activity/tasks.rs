@@ -98,7 +98,7 @@ pub fn list(reader: &mut Reader<'_>, query: &TaskQuery) -> Result<Page<Task>, St
     let Some(words) = &query.q else {
         return whole_page(reader, &wanted, None, &request);
     };
-    search::until_found(reader, words, request, |reader, search, request| {
+    search::until_found(reader, words, query.sort.as_ref(), request, |reader, search, request| {
         whole_page(reader, &wanted, Some(search), request)
     })
 }

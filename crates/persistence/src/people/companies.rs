@@ -99,7 +99,7 @@ pub fn list(reader: &mut Reader<'_>, query: &CompanyQuery) -> Result<Page<Compan
     let Some(words) = &query.q else {
         return whole_page(reader, &wanted, None, &request);
     };
-    search::until_found(reader, words, request, |reader, search, request| {
+    search::until_found(reader, words, query.sort.as_ref(), request, |reader, search, request| {
         whole_page(reader, &wanted, Some(search), request)
     })
 }

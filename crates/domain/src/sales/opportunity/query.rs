@@ -22,8 +22,9 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OpportunityQuery {
-    /// Finds opportunities by parts of their names and next steps, forgiving typing errors. Every word has to be found.
-    /// Without `sort`, the best match comes first.
+    /// Finds opportunities by how words of their names and next steps begin. Where nothing is found so, parts of words
+    /// count, and then words with typing errors. Every word has to be found. Without `sort`, the best match comes
+    /// first.
     #[param(min_length = 1, max_length = 200, example = "packing line")]
     pub q: Option<String>,
     /// Only opportunities of these users. Repeat for several.
