@@ -251,8 +251,8 @@ impl Db {
         F: Fn(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
-        self.on_thread(Work::Read, move || match lender.lend(&work) {
-            Err(StoreError::Lost(_)) => lender.lend(&work),
+        self.on_thread(Work::Read, move |deadline| match lender.lend(deadline, &work) {
+            Err(StoreError::Lost(_)) => lender.lend(deadline, &work),
             done => done,
         })
         .await
@@ -264,23 +264,23 @@ impl Db {
         F: FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
     {
         let lender = self.lender.clone();
-        self.on_thread(Work::Other, move || lender.lend(work)).await
+        self.on_thread(Work::Other, move |deadline| lender.lend(deadline, work)).await
     }
 
-    /// Runs work on a blocking thread once a connection is free for it.
+    /// Runs work on a blocking thread once a connection is free for it, and tells it until when it may wait for that.
     async fn on_thread<T, F>(&self, work: Work, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(Instant) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, turn) = match self.is_long {
             true => (Work::Other, Some(self.long_turn().await?)),
             false => (work, None),
         };
-        let span = Span::current();
+        let (span, deadline) = (Span::current(), Instant::now() + self.patience);
         let job = move || {
             let _turn = turn; // given back when the work ends, not when the client hangs up
-            span.in_scope(job)
+            span.in_scope(|| job(deadline))
         };
         self.queue.run(work, self.patience, job).await?
     }
@@ -305,8 +305,12 @@ struct Lender {
 const SUSPICION: u64 = 60;
 
 impl Lender {
-    fn lend<T>(&self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut session = self.living()?;
+    fn lend<T>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut session = self.living(deadline)?;
         let done = work(&mut session);
         if matches!(done, Err(StoreError::Lost(_))) {
             self.suspicious_until.store(self.since.elapsed().as_secs() + SUSPICION, Ordering::Relaxed);
@@ -315,16 +319,17 @@ impl Lender {
         done
     }
 
-    fn living(&self) -> Result<Lent, StoreError> {
+    fn living(&self, deadline: Instant) -> Result<Lent, StoreError> {
+        let lent = || self.pool.get_timeout(deadline.saturating_duration_since(Instant::now()));
         for _ in 0..self.pool.max_size() {
-            let mut session = self.pool.get()?;
+            let mut session = lent()?;
             let suspicious = self.since.elapsed().as_secs() < self.suspicious_until.load(Ordering::Relaxed);
             if !suspicious || session.is_alive() {
                 return Ok(session);
             }
             session.discard();
         }
-        Ok(self.pool.get()?)
+        Ok(lent()?)
     }
 }
 
@@ -487,7 +492,7 @@ impl<'c> Writer<'c> {
     pub fn beside(&self) -> Option<Beside<'c>> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
         let entered = kernel.queue.try_enter()?;
-        let session = kernel.lender.living().ok()?;
+        let session = kernel.lender.living(Instant::now() + kernel.lender.pool.connection_timeout()).ok()?;
         Some(Beside { session, _entered: entered, scope, kernel })
     }
 }
