@@ -456,7 +456,8 @@ fn outrun(error: StoreError) -> StoreError {
     }
 }
 
-/// The rows of a query, locked until the end of the transaction.
+/// The rows of a query by ids, locked until the end of the transaction. There are few such statements, so they are kept prepared,
+/// although diesel by itself keeps nothing with SQL that is written out.
 pub(crate) struct Locked<S>(pub(crate) S);
 
 impl<S: Query> Query for Locked<S> {
@@ -473,6 +474,10 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Locked<S> {
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(" FOR UPDATE");
         Ok(())
+    }
+
+    fn is_safe_to_cache_prepared(&self, _backend: &Pg) -> QueryResult<bool> {
+        Ok(true)
     }
 }
 
