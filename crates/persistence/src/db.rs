@@ -193,7 +193,7 @@ impl Db {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        idempotency::write(self, scope, terms, work).await
+        idempotency::write(self, scope, terms, Box::new(work)).await
     }
 
     /// Replaces the answer that is kept for a key.

@@ -61,11 +61,13 @@ enum Attempt<T> {
     Running,
 }
 
+/// What a write does. Boxed, so that what surrounds it is compiled once and not for each operation.
+pub(crate) type Work<T> = Box<dyn FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send>;
+
 /// Does a write on its terms.
-pub(crate) async fn write<T, F>(db: &Db, scope: &Scope, terms: Terms, work: F) -> Result<Done<T>, StoreError>
+pub(crate) async fn write<T>(db: &Db, scope: &Scope, terms: Terms, work: Work<T>) -> Result<Done<T>, StoreError>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
-    F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError> + Send + 'static,
 {
     let once = match terms {
         Terms { rehearsal: true, .. } => {
@@ -99,10 +101,9 @@ pub async fn forget(db: &Db) -> Result<bool, StoreError> {
     forgetting::forget(db, "idempotency_keys", "created_at", before, FORGOTTEN_AT_ONCE).await
 }
 
-fn attempt<T, F>(writer: &mut Writer<'_>, once: &Once, work: &Mutex<Option<F>>) -> Result<Attempt<T>, StoreError>
+fn attempt<T>(writer: &mut Writer<'_>, once: &Once, work: &Mutex<Option<Work<T>>>) -> Result<Attempt<T>, StoreError>
 where
     T: Serialize + DeserializeOwned,
-    F: FnOnce(&mut Writer<'_>) -> Result<T, StoreError>,
 {
     writer.single_transaction(|writer| {
         if !claim(writer, once)? {
