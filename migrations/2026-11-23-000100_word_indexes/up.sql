@@ -1,7 +1,7 @@
 -- The words of a text that was folded: runs of letters and digits. Signs become spaces first, or the parser would take mail addresses,
--- numbers with a point and paths for one word each.
+-- numbers with a point and paths for one word each. Of a long text the beginning has to do, for there is a limit of 1 MB.
 CREATE FUNCTION words_of(folded text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT to_tsvector('simple', translate(folded, '.@-_+/,;:()''"&<>\', '                 '))
+    SELECT to_tsvector('simple', translate(left(folded, 100000), '.@-_+/,;:()''"&<>\~’‘“”„«»‹›–—…·、。・', '                                  '))
 $$;
 
 -- Finds words by their beginnings, at the same cost however many records there are. A row costs 15 µs.

@@ -25,9 +25,9 @@ pub(crate) struct Position {
     /// Its id.
     #[serde(rename = "i")]
     pub(crate) id: Uuid,
-    /// How alike words had to be for the search, as the first page decided.
-    #[serde(rename = "l")]
-    pub(crate) likeness: Likeness,
+    /// How alike words had to be for a search, as the first page decided.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) likeness: Option<Likeness>,
 }
 
 impl Sealer {
@@ -74,7 +74,7 @@ mod tests {
         let sealer = Sealer::new(&[7; 32]).unwrap();
         let (here, there) = (WorkspaceId::mint(), WorkspaceId::mint());
         let position =
-            Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7(), likeness: Likeness::Close };
+            Position { binding: "b".into(), key: "Ada".into(), id: Uuid::now_v7(), likeness: Some(Likeness::Close) };
         let cursor = sealer.seal(here, &position).unwrap();
 
         assert_eq!(sealer.open(here, &cursor).unwrap(), position);

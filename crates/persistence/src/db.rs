@@ -252,7 +252,7 @@ impl Db {
     {
         let lender = self.lender.clone();
         self.on_thread(Work::Read, move |deadline| match lender.lend(deadline, &work) {
-            Err(StoreError::Lost(_)) => lender.lend(deadline, &work),
+            Err(StoreError::Lost(_)) => lender.lend(lender.deadline(), &work),
             done => done,
         })
         .await
@@ -277,7 +277,7 @@ impl Db {
             true => (Work::Other, Some(self.long_turn().await?)),
             false => (work, None),
         };
-        let (span, deadline) = (Span::current(), Instant::now() + self.patience);
+        let (span, deadline) = (Span::current(), self.lender.deadline());
         let job = move || {
             let _turn = turn; // given back when the work ends, not when the client hangs up
             span.in_scope(|| job(deadline))
@@ -319,8 +319,17 @@ impl Lender {
         done
     }
 
+    /// Until when whoever asks now may wait for a connection.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.pool.connection_timeout()
+    }
+
     fn living(&self, deadline: Instant) -> Result<Lent, StoreError> {
-        let lent = || self.pool.get_timeout(deadline.saturating_duration_since(Instant::now()));
+        let lent = || match self.pool.try_get() {
+            Some(session) => Ok(session),
+            None if Instant::now() >= deadline => Err(StoreError::Busy),
+            None => Ok(self.pool.get_timeout(deadline.saturating_duration_since(Instant::now()))?),
+        };
         for _ in 0..self.pool.max_size() {
             let mut session = lent()?;
             let suspicious = self.since.elapsed().as_secs() < self.suspicious_until.load(Ordering::Relaxed);
@@ -329,7 +338,7 @@ impl Lender {
             }
             session.discard();
         }
-        Ok(lent()?)
+        lent()
     }
 }
 
@@ -437,21 +446,21 @@ impl Reader<'_> {
         self.with(Settings::Report, work)
     }
 
-    /// Runs a search by the index of words: one plan serves all of them.
-    pub(crate) fn searching_by_index<T>(
+    /// Runs a search by the beginnings of words: one plan serves all of them.
+    pub(crate) fn searching_words<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with(Settings::WordIndex, work)
+        self.with(Settings::Words, work)
     }
 
     /// Runs a search by parts of words, which resemble each other from this likeness on, from 0 to 1.
-    pub(crate) fn searching<T>(
+    pub(crate) fn searching_parts<T>(
         &mut self,
         likeness: f32,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with(Settings::Words(likeness), work)
+        self.with(Settings::Parts(likeness), work)
     }
 
     fn with<T>(
@@ -492,7 +501,7 @@ impl<'c> Writer<'c> {
     pub fn beside(&self) -> Option<Beside<'c>> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
         let entered = kernel.queue.try_enter()?;
-        let session = kernel.lender.living(Instant::now() + kernel.lender.pool.connection_timeout()).ok()?;
+        let session = kernel.lender.living(kernel.lender.deadline()).ok()?;
         Some(Beside { session, _entered: entered, scope, kernel })
     }
 }

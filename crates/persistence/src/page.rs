@@ -45,7 +45,8 @@ pub(crate) struct PageRequest {
     limit: i64,
     binding: String,
     after: Option<(Value, Uuid)>,
-    likeness: Likeness,
+    /// How alike words have to be, where a search goes on or is tried.
+    likeness: Option<Likeness>,
 }
 
 impl PageRequest {
@@ -64,7 +65,7 @@ impl PageRequest {
         }
         let binding = fingerprint(operation, filter)?;
         let (after, likeness) = match cursor {
-            None => (None, Likeness::ALL[0]),
+            None => (None, None),
             Some(cursor) => {
                 let position = reader.sealer().open(reader.workspace_id(), cursor)?;
                 if position.binding != binding {
@@ -78,17 +79,17 @@ impl PageRequest {
         Ok(Self { limit, binding, after, likeness })
     }
 
-    /// How alike words have to be for a search.
-    pub(crate) fn likeness(&self) -> Likeness {
-        self.likeness
+    /// The same page of searches that forgive more and more. Only the first page may begin anew: later ones go on as it ended.
+    pub(crate) fn tries(self) -> impl Iterator<Item = (Likeness, Self)> {
+        Likeness::ALL.iter().filter_map(move |likeness| {
+            let is_to_be_tried = self.after.is_none() || self.likeness.unwrap_or(Likeness::Part) == *likeness;
+            is_to_be_tried.then(|| (*likeness, Self { likeness: Some(*likeness), ..self.clone() }))
+        })
     }
 
-    /// The same page of searches that forgive more and more. Only the first page may begin anew: later ones go on as it ended.
-    pub(crate) fn tries(self) -> impl Iterator<Item = Self> {
-        Likeness::ALL.iter().filter_map(move |likeness| {
-            let is_to_be_tried = self.after.is_none() || *likeness == self.likeness;
-            is_to_be_tried.then(|| Self { likeness: *likeness, ..self.clone() })
-        })
+    /// Whether an index has found all that is to be sorted. To walk the order instead never ends where few are found.
+    pub(crate) fn sorts_what_is_found(&self) -> bool {
+        self.likeness == Some(Likeness::Beginning)
     }
 
     /// How many records the page holds at most.
@@ -201,7 +202,7 @@ macro_rules! rows {
             lanes.push(query);
         }
         let order = crate::page::order!(concat!($table, ".", $key), concat!($table, ".id"), $direction);
-        crate::visibility::Merged::of($reader, lanes, $table, order, $request.fetch())?.load($reader.pg())
+        crate::visibility::Merged::of($reader, $request, lanes, $table, order, $request.fetch())?.load($reader.pg())
     }};
 }
 pub(crate) use rows;

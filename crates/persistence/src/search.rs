@@ -10,11 +10,13 @@ use diesel::{
     query_builder::{AstPass, QueryFragment},
     sql_types,
 };
-use rapport_domain::{page::RecordSort, text};
+use rapport_domain::{page::Count, text};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Page, Reader, StoreError, expression::expression, page::PageRequest, visibility::Within};
+use crate::{
+    Page, Reader, StoreError, expression::expression, filter::Compiled, page::PageRequest, visibility::Within,
+};
 
 /// How words of a record have to be like those that are asked for, from one try to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,40 +35,34 @@ impl Likeness {
     /// From the least forgiving to the most.
     pub(crate) const ALL: &[Self] = &[Self::Beginning, Self::Part, Self::Close, Self::Remote];
 
-    /// How many of its trigrams have to be there for a word to resemble another, from 0 to 1.
-    pub(crate) fn threshold(self) -> f32 {
-        match self {
-            Self::Beginning | Self::Part => 1.0,
-            Self::Close => 0.45,
-            Self::Remote => 0.3,
-        }
-    }
-
     fn is_literal(self) -> bool {
         matches!(self, Self::Beginning | Self::Part)
     }
 }
 
-/// Searches ever more forgivingly, until a page holds something. A later page goes on as the first one ended. The best match
-/// comes first, unless another order is wanted.
+/// The statements of so many words are kept prepared: of more words there are too many.
+const KEPT_WORDS: usize = 2;
+
+/// Searches ever more forgivingly, until a page holds something. A later page goes on as the first one ended.
 pub(crate) fn until_found<T>(
     reader: &mut Reader<'_>,
     words: &str,
-    sort: Option<&RecordSort>,
+    filter: Option<&Compiled>,
     request: PageRequest,
     page: impl Fn(&mut Reader<'_>, &Search, &PageRequest) -> Result<Page<T>, StoreError>,
 ) -> Result<Page<T>, StoreError> {
     let mut found = Page { data: Vec::new(), next_cursor: None, total: None };
-    for request in request.tries() {
-        let search = Search::read(words, request.likeness(), sort.is_none())?;
-        if search.says_the_same_as_the_next() {
-            continue;
-        }
-        found = match search.index() {
-            Index::Words => reader.searching_by_index(|reader| page(reader, &search, &request))?,
-            Index::Trigrams => {
-                reader.searching(search.likeness.threshold(), |reader| page(reader, &search, &request))?
-            }
+    for (likeness, request) in request.tries() {
+        let search = Search::read(words, likeness)?;
+        let page = |reader: &mut Reader<'_>| page(reader, &search, &request);
+        found = match likeness {
+            Likeness::Beginning if !search.has_beginnings() => continue,
+            Likeness::Beginning if filter.is_none() && search.is_kept() => reader.searching_words(page)?,
+            // Planned for its values: a condition that fewer records meet may find them faster.
+            Likeness::Beginning => page(reader)?,
+            Likeness::Part => reader.searching_parts(1.0, page)?,
+            Likeness::Close => reader.searching_parts(0.45, page)?,
+            Likeness::Remote => reader.searching_parts(0.3, page)?,
         };
         if !found.data.is_empty() {
             break;
@@ -75,14 +71,13 @@ pub(crate) fn until_found<T>(
     Ok(found)
 }
 
-/// Which index finds what is searched for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Index {
-    /// That of words, which is the fastest and whose plan serves all words. The planner takes every word for frequent, which does
-    /// no harm where all that is found is ranked.
-    Words,
-    /// That of trigrams, by which the planner knows whether a word is frequent.
-    Trigrams,
+/// How a list is counted. What is found by words is counted where an estimate would do: it has to be found anyway, and the
+/// planner seldom knows how many words begin like one.
+pub(crate) fn count(words: Option<&str>, wanted: Option<Count>) -> Option<Count> {
+    match (words, wanted) {
+        (Some(_), Some(Count::Estimate)) => Some(Count::Exact),
+        _ => wanted,
+    }
 }
 
 /// A word of a query, in the forms in which it is looked for.
@@ -96,7 +91,7 @@ struct Word {
     whole: String,
     /// Whether it is long enough for an index to find it anywhere.
     is_long: bool,
-    /// For `@@`: words that begin like this one. None where it has no letters: numbers are known by their ends, too.
+    /// For `@@`: words that begin like this one. None of what is found by its parts at once, see [`beginnings`].
     begins: Option<String>,
     /// Whether a text with such words has this one. What is between letters is no part of words.
     is_all_of_it: bool,
@@ -110,13 +105,11 @@ pub(crate) struct Search {
     words: Vec<Word>,
     text: String,
     likeness: Likeness,
-    /// Whether the best match comes first.
-    is_ranked: bool,
 }
 
 impl Search {
     /// Reads a query for a search in which words have to be this alike.
-    fn read(query: &str, likeness: Likeness, is_ranked: bool) -> Result<Self, StoreError> {
+    fn read(query: &str, likeness: Likeness) -> Result<Self, StoreError> {
         let words = text::search_words(query);
         if words.iter().all(|word| !word.chars().any(char::is_alphanumeric)) {
             let detail = "Search for at least one letter or digit.";
@@ -124,7 +117,7 @@ impl Search {
         }
         let text = words.join(" ");
         let words = words.iter().map(|word| Word::new(word)).collect();
-        Ok(Self { words, text, likeness, is_ranked })
+        Ok(Self { words, text, likeness })
     }
 
     /// The condition that finds records of a table.
@@ -137,16 +130,14 @@ impl Search {
         Score { search: self.clone(), table, names: Names::Count }
     }
 
-    fn index(&self) -> Index {
-        match self.likeness == Likeness::Beginning && self.is_ranked {
-            true => Index::Words,
-            false => Index::Trigrams,
-        }
+    /// Whether it makes a difference that words have to begin so.
+    fn has_beginnings(&self) -> bool {
+        self.telling().any(|word| word.begins.is_some())
     }
 
-    /// Whether the next try would find the same and more.
-    fn says_the_same_as_the_next(&self) -> bool {
-        self.likeness == Likeness::Beginning && self.telling().all(|word| word.begins.is_none())
+    /// Whether it has a form that is frequent enough for its statement to be kept.
+    fn is_kept(&self) -> bool {
+        self.words.len() <= KEPT_WORDS
     }
 
     /// The words that records have to have. Those of one or two letters are in nearly every name of a company and many of people:
@@ -171,11 +162,31 @@ impl Word {
             beginning: format!("% {escaped}%"),
             whole: format!("% {escaped} %"),
             is_long,
-            begins: (letters > 0).then(|| format!("'{}':*", runs.join("' & '"))),
+            begins: beginnings(word, &runs),
             is_all_of_it: is_long && runs == [word],
             resembles: (letters >= 4 && digits == 0).then(|| word.to_owned()),
         }
     }
+}
+
+/// What words of a record have to begin with, as a query of the index. None of what people know by other parts: numbers, and
+/// words of scripts that put no spaces between words. Nor of what the database may take apart in another way: signs that it may
+/// take for letters, and numbers with an exponent.
+fn beginnings(word: &str, runs: &[&str]) -> Option<String> {
+    let is_unspaced = |character| {
+        matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+            | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}')
+    };
+    let has_exponent = |run: &&str| {
+        let rest = run.trim_start_matches(|character: char| character.is_ascii_digit());
+        let after = rest.strip_prefix('e').filter(|_| rest.len() < run.len());
+        after.is_some_and(|after| after.starts_with(|character: char| character.is_ascii_digit()))
+    };
+    let has_letters = word.chars().any(char::is_alphabetic);
+    let is_plain = word.chars().all(|character| character.is_ascii() || character.is_alphanumeric());
+    let begins = has_letters && is_plain && !word.chars().any(is_unspaced) && !runs.iter().any(has_exponent);
+    begins.then(|| format!("'{}':*", runs.join("' & '")))
 }
 
 /// What people type is text, not a pattern.
@@ -216,6 +227,9 @@ impl Finds {
 
 impl QueryFragment<Pg> for Finds {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if self.search.likeness == Likeness::Beginning && !self.search.is_kept() {
+            out.unsafe_to_cache_prepared();
+        }
         let text = format!("{}.search", self.table);
         for (index, word) in self.search.telling().enumerate() {
             out.push_sql(if index == 0 { "((((" } else { " AND (((" });
@@ -266,47 +280,23 @@ impl Finds {
 
     fn push_literally<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let begins = word.begins.as_ref().filter(|_| self.search.likeness == Likeness::Beginning);
-        let push_part = |mut out: AstPass<'_, 'b, Pg>| {
-            out.push_sql(" LIKE ");
-            out.push_bind_param::<sql_types::Text, _>(&word.part)
-        };
-        match (begins, self.search.index()) {
-            (None, _) => {
-                out.push_sql(text);
-                push_part(out)
+        if let Some(begins) = begins {
+            out.push_sql("words_of(");
+            out.push_sql(text);
+            out.push_sql(") @@ ");
+            out.push_bind_param::<sql_types::Text, _>(begins)?;
+            out.push_sql("::tsquery");
+            if word.is_all_of_it {
+                return Ok(());
             }
-            (Some(begins), Index::Words) => {
-                push_begins(text, begins, out.reborrow())?;
-                if word.is_all_of_it {
-                    return Ok(());
-                }
-                // Not the column itself, which has an index that is not to be used.
-                out.push_sql(" AND (");
-                out.push_sql(text);
-                out.push_sql(" || '')");
-                push_part(out)
-            }
-            (Some(begins), Index::Trigrams) => {
-                out.push_sql(text);
-                push_part(out.reborrow())?;
-                // Without `CASE` the planner would expect a fiftieth of what has the part, and never walk an order.
-                out.push_sql(" AND CASE WHEN ");
-                push_begins(text, begins, out.reborrow())?;
-                out.push_sql(" THEN TRUE ELSE FALSE END");
-                Ok(())
-            }
+            out.push_sql(" AND ");
         }
+        // Where words have been found, not the column itself, which has an index that is not to be used.
+        out.push_sql("(");
+        out.push_sql(text);
+        out.push_sql(if begins.is_some() { " || '') LIKE " } else { ") LIKE " });
+        out.push_bind_param::<sql_types::Text, _>(&word.part)
     }
-}
-
-/// That words of a text begin like this.
-fn push_begins<'b>(text: &str, begins: &'b String, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-    out.push_sql("words_of(");
-    out.push_sql(text);
-    out.push_sql(") @@ ");
-    out.push_bind_param::<sql_types::Text, _>(begins)?;
-    out.push_sql("::tsquery");
-    Ok(())
 }
 
 /// How well a record fits a search.
@@ -393,7 +383,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str, likeness: Likeness) -> Search {
-        Search::read(query, likeness, true).unwrap()
+        Search::read(query, likeness).unwrap()
     }
 
     #[test]
@@ -417,21 +407,25 @@ mod tests {
         let begins = |word: &str| Word::new(word).begins;
         assert_eq!(begins("anna").as_deref(), Some("'anna':*"));
         assert_eq!(begins("a.lindt@example").as_deref(), Some("'a' & 'lindt' & 'example':*"));
-        assert_eq!(begins("901820"), None);
+        assert_eq!(begins("каренин").as_deref(), Some("'каренин':*"));
+        assert_eq!(begins("12e").as_deref(), Some("'12e':*"));
+        for word in ["901820", "+49", "1e5abc", "トヨタ", "株式会社", "d’angelo", "می\u{200c}خواهم"] {
+            assert_eq!(begins(word), None, "{word}");
+        }
         assert!(Word::new("anna").is_all_of_it);
         assert!(!Word::new("a.lindt@").is_all_of_it && !Word::new("an").is_all_of_it);
     }
 
     #[test]
     fn numbers_alone_are_not_tried_as_beginnings() {
-        let tried = |query| !read(query, Likeness::Beginning).says_the_same_as_the_next();
+        let tried = |query| read(query, Likeness::Beginning).has_beginnings();
         assert!(tried("anna 901820") && tried("a"));
         assert!(!tried("901820") && !tried("a 901820"));
     }
 
     #[test]
     fn a_query_without_letters_is_refused() {
-        assert!(Search::read(" @ ", Likeness::Beginning, true).is_err());
-        assert!(Search::read("", Likeness::Beginning, true).is_err());
+        assert!(Search::read(" @ ", Likeness::Beginning).is_err());
+        assert!(Search::read("", Likeness::Beginning).is_err());
     }
 }

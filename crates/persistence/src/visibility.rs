@@ -23,7 +23,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Reader, StoreError, expression::expression, workspace::users};
+use crate::{Reader, StoreError, expression::expression, page::PageRequest, workspace::users};
 
 /// More teams than this are read in one lane, which is sorted then: a lane for each would read too much.
 const MOST_LANES: usize = 16;
@@ -398,6 +398,8 @@ pub(crate) struct Merged<Q> {
     table: &'static str,
     order: &'static str,
     limit: i64,
+    /// Whether each query is done to its end before it is sorted and limited.
+    is_fenced: bool,
     /// Whether it is kept prepared, although there may be any number of texts.
     is_kept: bool,
 }
@@ -414,20 +416,15 @@ impl<Q> RunQueryDsl<PgConnection> for Merged<Q> {}
 impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         if let [only] = self.lanes.as_slice() {
-            only.walk_ast(out.reborrow())?;
-            return self.push_limit(out);
+            return self.push_lane(only, out);
         }
         out.push_sql("SELECT * FROM (");
         for (index, lane) in self.lanes.iter().enumerate() {
             out.push_sql(if index == 0 { "(" } else { ") UNION ALL (" });
-            lane.walk_ast(out.reborrow())?;
-            self.push_limit(out.reborrow())?;
+            self.push_lane(lane, out.reborrow())?;
         }
-        out.push_sql(")) AS ");
-        out.push_sql(self.table);
-        out.push_sql(" ORDER BY ");
-        out.push_sql(self.order);
-        self.push_limit(out)
+        out.push_sql(")");
+        self.push_order(out)
     }
 
     fn is_safe_to_cache_prepared(&self, backend: &Pg) -> QueryResult<bool> {
@@ -436,17 +433,29 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Merged<Q> {
 }
 
 impl<Q: QueryFragment<Pg>> Merged<Q> {
-    /// Takes one query for each lane, the table that they read, under whose name `order` knows the columns, that order, and how
+    /// Takes the request, one query for each lane, the table that they read, under whose name `order` knows the columns, that order, and how
     /// many rows are wanted.
     pub(crate) fn of(
         reader: &Reader<'_>,
+        request: &PageRequest,
         lanes: Vec<Q>,
         table: &'static str,
         order: &'static str,
         limit: i64,
     ) -> Result<Self, StoreError> {
-        let merged = Self { lanes, table, order, limit, is_kept: false };
+        let merged = Self { lanes, table, order, limit, is_fenced: request.sorts_what_is_found(), is_kept: false };
         Ok(Self { is_kept: !merged.are_few(&Pg)? && reader.keeps(&merged)?, ..merged })
+    }
+
+    fn push_lane<'b>(&'b self, lane: &'b Q, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if !self.is_fenced {
+            lane.walk_ast(out.reborrow())?;
+            return self.push_limit(out);
+        }
+        out.push_sql("SELECT * FROM (");
+        lane.walk_ast(out.reborrow())?;
+        out.push_sql(" OFFSET 0"); // which the limit does not reach through
+        self.push_order(out)
     }
 
     /// Whether diesel keeps the statement by itself.
@@ -461,6 +470,15 @@ impl<Q: QueryFragment<Pg>> Merged<Q> {
 }
 
 impl<Q> Merged<Q> {
+    /// Ends a query around another.
+    fn push_order<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(") AS ");
+        out.push_sql(self.table);
+        out.push_sql(" ORDER BY ");
+        out.push_sql(self.order);
+        self.push_limit(out)
+    }
+
     /// The limits of usual pages are a part of the text. Of one that it is not told, the planner thinks that it is a tenth of
     /// the table, and so it would plan the statement each time.
     fn push_limit<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

@@ -225,6 +225,18 @@ fn words_of_the_text_are_found_whole_words_first() {
 }
 
 #[test]
+fn a_text_of_any_length_is_kept_and_found() {
+    let (_, admin) = workspace();
+    let about = company(&admin, "Engines");
+    // Each sign becomes six letters when it is folded: 1.1 MB of words, and one of 3,000 bytes.
+    let words: Vec<_> = (0..560).map(|number| format!("{}w{number}", "㌖".repeat(112))).collect();
+    note(&admin, &about, &format!("first {} last", words.join(" ")));
+    note(&admin, &about, &format!("{} behind", "long".repeat(750)));
+    let found = |query: &str| admin.all(&format!("/v1/notes?q={query}&fields=pinned")).len();
+    assert_eq!((found("first"), found("last"), found("behind"), found("longlong")), (1, 1, 1, 1));
+}
+
+#[test]
 fn a_batch_and_an_upsert_judge_parents_and_mentions_each_by_itself() {
     let (_, admin) = workspace();
     let about = company(&admin, "Engines");

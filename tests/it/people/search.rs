@@ -102,6 +102,8 @@ fn parts_of_words_are_found_where_no_word_begins_so() {
     }
     let found = |query: &str, parameters: &str| {
         let answer = admin.get(&format!("/v1/contacts?q={}&count=exact{parameters}", encoded(query)));
+        let estimate = admin.get(&format!("/v1/contacts?q={}&count=estimate{parameters}", encoded(query)));
+        assert_eq!(estimate.body["total"], answer.body["total"], "{query}: what is found is counted");
         let names: Vec<_> = answer.names().iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(answer.body["total"]["value"], names.len(), "{query}: {}", answer.text);
         names
@@ -128,6 +130,56 @@ fn parts_of_words_are_found_where_no_word_begins_so() {
         ranked.sort();
         sorted.sort();
         assert_eq!(sorted, ranked, "{query}");
+    }
+}
+
+#[test]
+fn pages_go_on_as_the_first_was_found() {
+    let (_, admin) = workspace();
+    for number in 0..7 {
+        admin.create("/v1/contacts", &json!({"first_name": format!("Eva{number}"), "last_name": "Obermeier"}));
+    }
+    for query in ["obermeier", "bermei", "obermeir"] {
+        for sort in ["", "&sort=name", "&sort=-created_at"] {
+            let listed = admin.all(&format!("/v1/contacts?q={query}&limit=3{sort}"));
+            let mut ids: Vec<_> = listed.iter().map(|contact| contact["id"].to_string()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!((listed.len(), ids.len()), (7, 7), "{query}{sort}");
+        }
+    }
+    // Who begins so comes later than the first page of those who have it somewhere, and changes nothing for the second.
+    let first = admin.get("/v1/contacts?q=bermei&limit=3&sort=name");
+    admin.create("/v1/contacts", &json!({"first_name": "Ada", "last_name": "Bermeier"}));
+    let cursor = first.body["next_cursor"].as_str().unwrap();
+    let second = admin.get(&format!("/v1/contacts?q=bermei&limit=3&sort=name&cursor={cursor}"));
+    assert_eq!(second.names().len(), 3, "{}", second.text);
+    assert_eq!(admin.get("/v1/contacts?q=bermei&limit=3&sort=name").names(), ["Ada Bermeier"]);
+}
+
+#[test]
+fn words_without_spaces_between_them_are_found_anywhere() {
+    let (_, admin) = workspace();
+    for name in ["株式会社トヨタ", "トヨタ紡織", "บริษัทกรุงเทพ", "กรุงเทพ"]
+    {
+        admin.create("/v1/companies", &json!({"name": name}));
+    }
+    for (query, count) in [("トヨタ", 2), ("กรุงเทพ", 2), ("株式", 1)] {
+        for sort in ["", "&sort=name"] {
+            let found = admin.get(&format!("/v1/companies?q={}{sort}", encoded(query)));
+            assert_eq!(found.names().len(), count, "{query}: {}", found.text);
+        }
+    }
+}
+
+#[test]
+fn numbers_are_found_by_any_part_beside_words_that_begin_so() {
+    let admin = sample();
+    for sort in ["", "&sort=name"] {
+        let found = |query: &str| admin.get(&format!("/v1/contacts?q={}{sort}", encoded(query)));
+        assert_eq!(found("katha 1821").names(), ["Katharina Schmidt"]);
+        assert_eq!(found("schm größen").names(), ["Katharina Schmidt"], "the company is one that begins so");
+        assert_eq!(found("katha 1820").names(), Vec::<&str>::new());
     }
 }
 

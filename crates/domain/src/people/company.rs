@@ -583,9 +583,9 @@ fn revenue_with_currency(company: &Company) -> Result<(), ValidationError> {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CompanyQuery {
-    /// Finds companies by how words of name, domain, e-mail address or telephone number begin. Where nothing is found
-    /// so, parts of words count, and then words with typing errors. Every word has to be found. Without `sort`, the
-    /// best match comes first.
+    /// Finds companies by how words of name, domain and e-mail address begin, and by parts of telephone numbers. Where
+    /// nothing is found so, parts of words count, and then words with typing errors. Every word has to be found.
+    /// Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "lindt")]
     pub q: Option<String>,
     /// Only companies of these users. Repeat for several.

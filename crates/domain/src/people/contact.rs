@@ -539,9 +539,9 @@ pub(crate) fn list<T: Clone>(patched: Option<Option<Vec<T>>>, current: &[T]) -> 
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ContactQuery {
-    /// Finds people by how words of name, e-mail address, telephone number or company begin. Where nothing is found so,
-    /// parts of words count, and then words with typing errors. Every word has to be found. Without `sort`, the best
-    /// match comes first.
+    /// Finds people by how words of name, e-mail address and company begin, and by parts of telephone numbers. Where
+    /// nothing is found so, parts of words count, and then words with typing errors. Every word has to be found.
+    /// Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "anna lindt")]
     pub q: Option<String>,
     /// Only contacts of these users. Repeat for several.

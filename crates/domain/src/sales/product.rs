@@ -439,8 +439,9 @@ impl Product {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ProductQuery {
-    /// Finds products by how words of name, code or category begin. Where nothing is found so, parts of words count,
-    /// and then words with typing errors. Every word has to be found. Without `sort`, the best match comes first.
+    /// Finds products by how words of name, code and category begin, and by parts of numbers. Where nothing is found
+    /// so, parts of words count, and then words with typing errors. Every word has to be found. Without `sort`, the
+    /// best match comes first.
     #[param(min_length = 1, max_length = 200, example = "dark chocolate")]
     pub q: Option<String>,
     /// Only products of these users. Repeat for several.

@@ -1,6 +1,6 @@
 //! Where work waits for one of a few blocking threads.
 //!
-//! There are never more of them at work than there are connections, so none ever waits for one. A thread that has done
+//! There are never more of them at work than there are connections, so none waits for one that another has. A thread that has done
 //! something goes on with what waits longest: to wake another thread for each request costs more than many a statement.
 //!
 //! Reads of a database on the same machine have only its cores to wait for, and get in each other's way when they are more than

@@ -34,12 +34,12 @@ const REPORT: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_
                       SET parallel_tuple_cost = 0.0001";
 const AFTER_REPORT: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem; \
                             RESET max_parallel_workers_per_gather; RESET parallel_setup_cost; RESET parallel_tuple_cost; ";
-/// Said before a search by the index of words. Left to itself, the database would plan most of them anew, for it expects few of
-/// the words that it is told and more of others, and find the same plan.
-const WORD_INDEX: &str = "SET plan_cache_mode = force_generic_plan";
-const AFTER_WORD_INDEX: &str = "RESET plan_cache_mode; ";
+/// Said before a search by the beginnings of words. Left to itself, the database would plan many of them anew and find the same
+/// plan, because it expects different numbers of them.
+const WORDS: &str = "SET plan_cache_mode = force_generic_plan";
+const AFTER_WORDS: &str = "RESET plan_cache_mode; ";
 /// What takes back the settings of a search by parts of words.
-const AFTER_WORDS: &str = "RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold; ";
+const AFTER_PARTS: &str = "RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold; ";
 
 /// What a connection is set to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,11 +51,11 @@ pub(super) enum Settings {
     Search,
     /// For a report: the same, and two processes where that helps.
     Report,
-    /// For a search by the index of words: one plan serves all of them.
-    WordIndex,
-    /// For a search by parts of words: each statement is planned for its own words (a cached plan can be 20 times slower), and words
-    /// resemble each other from this likeness on, from 0 to 1.
-    Words(f32),
+    /// For a search by the beginnings of words: one plan serves all of them.
+    Words,
+    /// For a search by parts of words: each statement is planned for its own words (a cached plan can be 20 times slower), and
+    /// words resemble each other from this likeness on, from 0 to 1.
+    Parts(f32),
 }
 
 impl Settings {
@@ -65,15 +65,15 @@ impl Settings {
             Self::Usual => "",
             Self::Search => AFTER_SEARCH,
             Self::Report => AFTER_REPORT,
-            Self::WordIndex => AFTER_WORD_INDEX,
-            Self::Words(_) => AFTER_WORDS,
+            Self::Words => AFTER_WORDS,
+            Self::Parts(_) => AFTER_PARTS,
         };
         match to {
             Self::Usual => back.to_owned(),
             Self::Search => format!("{back}{SEARCH}"),
             Self::Report => format!("{back}{REPORT}"),
-            Self::WordIndex => format!("{back}{WORD_INDEX}"),
-            Self::Words(likeness) => format!(
+            Self::Words => format!("{back}{WORDS}"),
+            Self::Parts(likeness) => format!(
                 "{back}SET plan_cache_mode = force_custom_plan; SET pg_trgm.word_similarity_threshold = {likeness}"
             ),
         }

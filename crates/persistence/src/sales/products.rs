@@ -88,13 +88,13 @@ pub fn list(reader: &mut Reader<'_>, query: &ProductQuery) -> Result<Page<Produc
         filter: filter::of_parameters(reader, Entity::Product, query.filter_nodes())?,
         deleted: query.deleted,
         sort: query.sort.as_ref(),
-        count: query.count,
+        count: search::count(query.q.as_deref(), query.count),
         expand: &query.expand,
     };
     let Some(words) = &query.q else {
         return whole_page(reader, &wanted, None, &request);
     };
-    search::until_found(reader, words, query.sort.as_ref(), request, |reader, search, request| {
+    search::until_found(reader, words, wanted.filter.as_ref(), request, |reader, search, request| {
         whole_page(reader, &wanted, Some(search), request)
     })
 }
@@ -309,7 +309,7 @@ fn sorted(
     request: &PageRequest,
 ) -> Result<Page<Product>, StoreError> {
     let policy = Policy::reading(reader, RESOURCE);
-    // What an index of words has found is few: it is filtered as a whole.
+    // What is searched for is found by an index of its own, and filtered as a whole.
     let lanes = if search.is_some() { vec![policy.whole()] } else { policy.lanes() };
     let lane = |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select()));
     let direction = sort.direction;

@@ -76,12 +76,14 @@ impl CustomOrder {
         let (mut found, mut blank) = (Vec::new(), after.clone());
         if !matches!(after, Some((None, _))) {
             blank = None;
-            let valued = Lane { order: self, among, part: Part::Valued, after, limit: request.fetch() };
+            let (part, limit) = (Part::Valued, request.fetch());
+            let valued = Lane { order: self, among, part, after, limit, is_fenced: request.sorts_what_is_found() };
             found = valued.load::<Position>(reader.pg())?;
         }
         let left = request.fetch() - found.len() as i64;
         if left > 0 {
-            let blank = Lane { order: self, among, part: Part::Blank, after: blank, limit: left };
+            let (part, after) = (Part::Blank, blank);
+            let blank = Lane { order: self, among, part, after, limit: left, is_fenced: request.sorts_what_is_found() };
             found.extend(blank.load::<Position>(reader.pg())?);
         }
         request.page(reader, found, Clone::clone, |(_, id)| Ok(id))
@@ -89,7 +91,7 @@ impl CustomOrder {
 
     /// How the database would find the first page.
     pub(crate) fn plan(&self, reader: &mut Reader<'_>, among: &Among, limit: i64) -> Result<Value, StoreError> {
-        let lane = Lane { order: self, among, part: Part::Valued, after: None, limit };
+        let lane = Lane { order: self, among, part: Part::Valued, after: None, limit, is_fenced: false };
         Ok(Explained(lane).get_result(reader.pg())?)
     }
 }
@@ -108,6 +110,8 @@ struct Lane<'o> {
     part: Part,
     after: Option<Position>,
     limit: i64,
+    /// Whether all of it is found before it is sorted and limited.
+    is_fenced: bool,
 }
 
 impl Query for Lane<'_> {
@@ -126,6 +130,9 @@ impl QueryFragment<Pg> for Lane<'_> {
             Direction::Ascending => (">", ""),
             Direction::Descending => ("<", " DESC"),
         };
+        if self.is_fenced {
+            out.push_sql("SELECT * FROM (");
+        }
         match self.part {
             Part::Valued => {
                 out.push_sql("SELECT kept.sort_key, kept.record_id FROM custom_field_values AS kept INNER JOIN ");
@@ -143,7 +150,7 @@ impl QueryFragment<Pg> for Lane<'_> {
             Part::Blank => {
                 out.push_sql("SELECT NULL::text, ");
                 out.push_sql(table);
-                out.push_sql(".id FROM ");
+                out.push_sql(".id AS record_id FROM ");
                 out.push_sql(table);
                 out.push_sql(" WHERE ");
                 out.push_sql(table);
@@ -177,7 +184,11 @@ impl QueryFragment<Pg> for Lane<'_> {
                 }
             }
         }
+        if self.is_fenced {
+            out.push_sql(" OFFSET 0) AS kept");
+        }
         out.push_sql(&match self.part {
+            Part::Blank if self.is_fenced => format!(" ORDER BY kept.record_id{order} LIMIT "),
             Part::Valued => format!(" ORDER BY kept.sort_key{order}, kept.record_id{order} LIMIT "),
             Part::Blank => format!(" ORDER BY {table}.id{order} LIMIT "),
         });

@@ -34,9 +34,9 @@ impl ToSchema for LeadStatusKey {}
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LeadQuery {
-    /// Finds leads by how words of name, company's name, e-mail address or telephone number begin. Where nothing is
-    /// found so, parts of words count, and then words with typing errors. Every word has to be found. Without `sort`,
-    /// the best match comes first.
+    /// Finds leads by how words of name, company's name and e-mail address begin, and by parts of telephone numbers.
+    /// Where nothing is found so, parts of words count, and then words with typing errors. Every word has to be found.
+    /// Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "anna lindt")]
     pub q: Option<String>,
     /// Only leads of these users. Repeat for several.

@@ -22,9 +22,8 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct OpportunityQuery {
-    /// Finds opportunities by how words of their names and next steps begin. Where nothing is found so, parts of words
-    /// count, and then words with typing errors. Every word has to be found. Without `sort`, the best match comes
-    /// first.
+    /// Finds opportunities by how words of name and next step begin. Where nothing is found so, parts of words count,
+    /// and then words with typing errors. Every word has to be found. Without `sort`, the best match comes first.
     #[param(min_length = 1, max_length = 200, example = "packing line")]
     pub q: Option<String>,
     /// Only opportunities of these users. Repeat for several.

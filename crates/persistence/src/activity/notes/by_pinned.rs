@@ -52,7 +52,7 @@ pub(super) fn page<L: Clone>(
         });
         let lanes = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("notes.created_at", "notes.id", direction);
-        rows.extend(Merged::of(reader, lanes, "notes", order, left)?.load::<Row>(reader.pg())?);
+        rows.extend(Merged::of(reader, request, lanes, "notes", order, left)?.load::<Row>(reader.pg())?);
     }
     request.page(reader, rows, |row| ((row.pinned, row.created_at), row.id), Row::into_note)
 }

@@ -61,7 +61,7 @@ pub(super) fn page<L: Clone>(
         });
         let queries = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("tasks.due_at", "tasks.id", direction);
-        let merged = Merged::of(reader, queries, "tasks", order, left)?;
+        let merged = Merged::of(reader, request, queries, "tasks", order, left)?;
         let rows: Vec<Row> = merged.load(reader.pg())?;
         found.extend(rows.into_iter().map(|row| (index, row)));
     }

@@ -36,7 +36,7 @@ pub(super) fn page<L: Clone>(
         });
         let queries = queries.collect::<Result<Vec<_>, StoreError>>()?;
         let order = order!("leads.score", "leads.id", direction);
-        let merged = Merged::of(reader, queries, "leads", order, left)?;
+        let merged = Merged::of(reader, request, queries, "leads", order, left)?;
         found.extend(merged.load::<Row>(reader.pg())?);
     }
     request.page(reader, found, |row| (row.score, row.id), Row::into_lead)
