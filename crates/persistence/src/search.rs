@@ -230,42 +230,92 @@ impl QueryFragment<Pg> for Finds {
         if self.search.likeness == Likeness::Beginning && !self.search.is_kept() {
             out.unsafe_to_cache_prepared();
         }
-        let text = format!("{}.search", self.table);
-        for (index, word) in self.search.telling().enumerate() {
-            out.push_sql(if index == 0 { "((((" } else { " AND (((" });
-            self.push_has(&text, word, out.reborrow())?;
+        let words: Vec<&Word> = self.search.telling().collect();
+        out.push_sql("((");
+        push_each(&words, " AND ", out.reborrow(), |word, out| self.push_own(word, out))?;
+        out.push_sql(")");
+        if let Some((workspace, visible)) =
+            self.through_company.as_ref().filter(|_| words.iter().all(|word| word.is_long))
+        {
+            let push_company = |word, out: AstPass<'_, 'b, Pg>| self.push_company(word, workspace, visible, out);
+            out.push_sql(" OR (");
+            push_each(&words, " OR ", out.reborrow(), push_company)?;
             out.push_sql(")");
-            if let Some(named) = self.named {
-                // What the index has found has to stand in the name, too.
+            if words.len() > 1 {
+                // What is said of the words of the record alone is one look into the index, and of those with such a company there
+                // are few to be looked at.
                 out.push_sql(" AND ");
-                out.push_sql(named);
-                out.push_sql(" AND (");
-                self.push_has(&format!("(' ' || {}.sort_name)", self.table), word, out.reborrow())?;
-                out.push_sql(")");
+                push_each(&words, " AND ", out.reborrow(), |word, mut out| {
+                    out.push_sql("(");
+                    self.push_own(word, out.reborrow())?;
+                    out.push_sql(" OR ");
+                    push_company(word, out.reborrow())?;
+                    out.push_sql(")");
+                    Ok(())
+                })?;
             }
-            out.push_sql(")");
-            if let Some((workspace, visible)) = self.through_company.as_ref().filter(|_| word.is_long) {
-                out.push_sql(" OR ");
-                out.push_sql(self.table);
-                out.push_sql(
-                    ".company_id = ANY(coalesce((SELECT CASE WHEN count(*) <= 200 THEN array_agg(few.id) END FROM (\
-                     SELECT companies.id FROM companies WHERE companies.deleted_at IS NULL AND companies.workspace_id = ",
-                );
-                out.push_bind_param::<sql_types::Uuid, _>(workspace)?;
-                out.push_sql(" AND ");
-                visible.walk_ast(out.reborrow())?;
-                out.push_sql(" AND ");
-                self.push_literally("companies.search", word, out.reborrow())?;
-                out.push_sql(" LIMIT 201) AS few), '{}'))");
-            }
-            out.push_sql(")");
         }
         out.push_sql(")");
         Ok(())
     }
 }
 
+/// Pushes something for each word.
+fn push_each<'a, 'b>(
+    words: &[&'b Word],
+    between: &str,
+    mut out: AstPass<'a, 'b, Pg>,
+    push: impl Fn(&'b Word, AstPass<'_, 'b, Pg>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            out.push_sql(between);
+        }
+        push(word, out.reborrow())?;
+    }
+    Ok(())
+}
+
 impl Finds {
+    /// That the record has a word itself.
+    fn push_own<'b>(&'b self, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("((");
+        self.push_has(&format!("{}.search", self.table), word, out.reborrow())?;
+        out.push_sql(")");
+        if let Some(named) = self.named {
+            // What the index has found has to stand in the name, too.
+            out.push_sql(" AND ");
+            out.push_sql(named);
+            out.push_sql(" AND (");
+            self.push_has(&format!("(' ' || {}.sort_name)", self.table), word, out.reborrow())?;
+            out.push_sql(")");
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+
+    /// That the record is of a company whose name has a word, of those that may be seen.
+    fn push_company<'b>(
+        &'b self,
+        word: &'b Word,
+        workspace: &'b Uuid,
+        visible: &'b Within,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
+        out.push_sql(self.table);
+        out.push_sql(
+            ".company_id = ANY(coalesce((SELECT CASE WHEN count(*) <= 200 THEN array_agg(few.id) END FROM (\
+             SELECT companies.id FROM companies WHERE companies.deleted_at IS NULL AND companies.workspace_id = ",
+        );
+        out.push_bind_param::<sql_types::Uuid, _>(workspace)?;
+        out.push_sql(" AND ");
+        visible.walk_ast(out.reborrow())?;
+        out.push_sql(" AND ");
+        self.push_literally("companies.search", word, out.reborrow())?;
+        out.push_sql(" LIMIT 201) AS few), '{}'))");
+        Ok(())
+    }
+
     /// That a text has a word, or one that is as like it as is asked.
     fn push_has<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.push_literally(text, word, out.reborrow())?;

@@ -70,6 +70,13 @@ fn people_are_found_by_their_company() {
         found = admin.get(&format!("/v1/contacts?q={}", encoded("größenwahn"))).names().join(", ");
     }
     assert!(found.contains("Zoë") && found.contains("Katharina") && !found.contains("Søren"), "{found}");
+    let names = |query: &str| {
+        let answer = admin.get(&format!("/v1/contacts?q={}&sort=name", encoded(query)));
+        answer.names().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("größenwahn söhne"), ["Zoë Müller-Lüdenscheid", "Katharina Schmidt"]);
+    assert_eq!(names("söhne zoë größenwahn"), ["Zoë Müller-Lüdenscheid"]);
+    assert_eq!(names("öhne ößenw"), ["Zoë Müller-Lüdenscheid", "Katharina Schmidt"], "parts of words");
 }
 
 #[test]
