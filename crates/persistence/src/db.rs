@@ -87,7 +87,6 @@ pub struct Db {
     /// For work that takes long, before it joins the queue.
     long_turns: Arc<Semaphore>,
     is_long: bool,
-    patience: Duration,
     clock: Clock,
     sealer: Option<Sealer>,
     /// Rings after each write of this process.
@@ -112,7 +111,6 @@ impl Db {
             queue: Queue::new(connections, connections, Arc::default()),
             long_turns: Arc::new(Semaphore::new((connections / LONG_WORK).max(1))),
             is_long: false,
-            patience: options.patience,
             clock,
             sealer: None,
             bell: Arc::default(),
@@ -282,11 +280,11 @@ impl Db {
             let _turn = turn; // given back when the work ends, not when the client hangs up
             span.in_scope(|| job(deadline))
         };
-        self.queue.run(work, self.patience, job).await?
+        self.queue.run(work, self.lender.patience(), job).await?
     }
 
     async fn long_turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
-        let turn = timeout(self.patience * LONG_PATIENCE, Arc::clone(&self.long_turns).acquire_owned()).await;
+        let turn = timeout(self.lender.patience() * LONG_PATIENCE, Arc::clone(&self.long_turns).acquire_owned()).await;
         turn.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Busy)
     }
 }
@@ -319,16 +317,20 @@ impl Lender {
         done
     }
 
-    /// Until when whoever asks now may wait for a connection.
+    /// How long somebody may wait for a connection, in line and in the pool together.
+    fn patience(&self) -> Duration {
+        self.pool.connection_timeout()
+    }
+
+    /// Until when whoever asks now may wait.
     fn deadline(&self) -> Instant {
-        Instant::now() + self.pool.connection_timeout()
+        Instant::now() + self.patience()
     }
 
     fn living(&self, deadline: Instant) -> Result<Lent, StoreError> {
-        let lent = || match self.pool.try_get() {
-            Some(session) => Ok(session),
-            None if Instant::now() >= deadline => Err(StoreError::Busy),
-            None => Ok(self.pool.get_timeout(deadline.saturating_duration_since(Instant::now()))?),
+        let lent = || match deadline.checked_duration_since(Instant::now()) {
+            Some(left) => Ok(self.pool.get_timeout(left)?),
+            None => self.pool.try_get().ok_or(StoreError::Busy),
         };
         for _ in 0..self.pool.max_size() {
             let mut session = lent()?;
@@ -454,13 +456,13 @@ impl Reader<'_> {
         self.with(Settings::Words, work)
     }
 
-    /// Runs a search by parts of words, which resemble each other from this likeness on, from 0 to 1.
-    pub(crate) fn searching_parts<T>(
+    /// Runs a search by trigrams: words resemble each other from this likeness on, from 0 to 1.
+    pub(crate) fn searching_trigrams<T>(
         &mut self,
         likeness: f32,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with(Settings::Parts(likeness), work)
+        self.with(Settings::Trigrams(likeness), work)
     }
 
     fn with<T>(
