@@ -64,16 +64,19 @@ pub(crate) fn folded<'a>(
     texts.into_iter().filter_map(|(field, text)| text.map(|text| (field.to_owned(), fold(text)))).collect()
 }
 
+/// Whether a word of a query is long enough to be looked for anywhere in words. What counts are letters and digits that stand
+/// together, as trigrams do: `@x` has as few as `x`.
+pub fn is_long(word: &str) -> bool {
+    word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3)
+}
+
 /// What has to stand in the search text of a record for a query to find it literally: parts of words, or their beginnings
 /// where they are too short to tell much. Beside longer words, short ones do not count.
 pub fn sought_parts(query: &str) -> Vec<String> {
-    let is_long = |word: &String| {
-        word.split(|character: char| !character.is_alphanumeric()).any(|part| part.chars().count() >= 3)
-    };
     let mut words = search_words(query);
     words.retain(|word| word.chars().any(char::is_alphanumeric));
-    if words.iter().any(is_long) {
-        words.retain(is_long);
+    if words.iter().any(|word| is_long(word)) {
+        words.retain(|word| is_long(word));
         return words;
     }
     words.iter().map(|word| format!(" {word}")).collect()

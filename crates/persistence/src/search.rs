@@ -60,9 +60,9 @@ pub(crate) fn until_found<T>(
             Likeness::Beginning if filter.is_none() && search.is_kept() => reader.searching_words(page)?,
             // Planned for its values: a condition that fewer records meet may find them faster.
             Likeness::Beginning => page(reader)?,
-            Likeness::Part => reader.searching_parts(1.0, page)?,
-            Likeness::Close => reader.searching_parts(0.45, page)?,
-            Likeness::Remote => reader.searching_parts(0.3, page)?,
+            Likeness::Part => reader.searching_trigrams(1.0, page)?,
+            Likeness::Close => reader.searching_trigrams(0.45, page)?,
+            Likeness::Remote => reader.searching_trigrams(0.3, page)?,
         };
         if !found.data.is_empty() {
             break;
@@ -93,7 +93,7 @@ struct Word {
     is_long: bool,
     /// For `@@`: words that begin like this one. None of what is found by its parts at once, see [`beginnings`].
     begins: Option<String>,
-    /// Whether a text with such words has this one. What is between letters is no part of words.
+    /// Whether a text with words that begin so has this one: it has no signs in it, and need not stand after a space.
     is_all_of_it: bool,
     /// For `<%`: words that resemble this one. None where a resemblance would say nothing.
     resembles: Option<String>,
@@ -155,8 +155,7 @@ impl Word {
         let digits = word.chars().filter(char::is_ascii_digit).count();
         let runs: Vec<&str> =
             word.split(|character: char| !character.is_alphanumeric()).filter(|run| !run.is_empty()).collect();
-        // Trigrams are those of letters and digits: `@x` has as few as `x`.
-        let is_long = runs.iter().any(|run| run.chars().count() >= 3);
+        let is_long = text::is_long(word);
         Self {
             part: if is_long { format!("%{escaped}%") } else { format!("% {escaped}%") },
             beginning: format!("% {escaped}%"),

@@ -38,8 +38,8 @@ const AFTER_REPORT: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode
 /// plan, because it expects different numbers of them.
 const WORDS: &str = "SET plan_cache_mode = force_generic_plan";
 const AFTER_WORDS: &str = "RESET plan_cache_mode; ";
-/// What takes back the settings of a search by parts of words.
-const AFTER_PARTS: &str = "RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold; ";
+/// What takes back the settings of a search by trigrams.
+const AFTER_TRIGRAMS: &str = "RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold; ";
 
 /// What a connection is set to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,9 +53,9 @@ pub(super) enum Settings {
     Report,
     /// For a search by the beginnings of words: one plan serves all of them.
     Words,
-    /// For a search by parts of words: each statement is planned for its own words (a cached plan can be 20 times slower), and
-    /// words resemble each other from this likeness on, from 0 to 1.
-    Parts(f32),
+    /// For a search by trigrams: each statement is planned for its own words (a cached plan can be 20 times slower), and words
+    /// resemble each other from this likeness on, from 0 to 1.
+    Trigrams(f32),
 }
 
 impl Settings {
@@ -66,14 +66,14 @@ impl Settings {
             Self::Search => AFTER_SEARCH,
             Self::Report => AFTER_REPORT,
             Self::Words => AFTER_WORDS,
-            Self::Parts(_) => AFTER_PARTS,
+            Self::Trigrams(_) => AFTER_TRIGRAMS,
         };
         match to {
             Self::Usual => back.to_owned(),
             Self::Search => format!("{back}{SEARCH}"),
             Self::Report => format!("{back}{REPORT}"),
             Self::Words => format!("{back}{WORDS}"),
-            Self::Parts(likeness) => format!(
+            Self::Trigrams(likeness) => format!(
                 "{back}SET plan_cache_mode = force_custom_plan; SET pg_trgm.word_similarity_threshold = {likeness}"
             ),
         }

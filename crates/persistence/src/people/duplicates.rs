@@ -218,7 +218,7 @@ pub(crate) fn resembling(reader: &mut Reader<'_>, person: &Person) -> Result<Vec
     let sees_all = Contact::SEARCHED.iter().all(|field| may_read(reader, RESOURCE, field));
     let has_name = (!sees_all).then_some("coalesce(contacts.first_name, contacts.last_name) IS NOT NULL");
     let resemblance = Resemblance::of(person, ("contacts.search", "contacts.sort_name"), has_name);
-    let rows: Vec<(Row, f32)> = reader.searching_parts(ALIKE, |reader| {
+    let rows: Vec<(Row, f32)> = reader.searching_trigrams(ALIKE, |reader| {
         Ok(contacts::visible(reader, Deleted::Exclude)
             .filter(resemblance.condition())
             .order(resemblance.likeness().desc())

@@ -74,16 +74,15 @@ impl CustomOrder {
     ) -> Result<Page<Uuid>, StoreError> {
         let after: Option<Position> = request.after()?;
         let (mut found, mut blank) = (Vec::new(), after.clone());
+        let is_fenced = request.sorts_what_is_found();
         if !matches!(after, Some((None, _))) {
             blank = None;
-            let (part, limit) = (Part::Valued, request.fetch());
-            let valued = Lane { order: self, among, part, after, limit, is_fenced: request.sorts_what_is_found() };
+            let valued = Lane { order: self, among, part: Part::Valued, after, limit: request.fetch(), is_fenced };
             found = valued.load::<Position>(reader.pg())?;
         }
         let left = request.fetch() - found.len() as i64;
         if left > 0 {
-            let (part, after) = (Part::Blank, blank);
-            let blank = Lane { order: self, among, part, after, limit: left, is_fenced: request.sorts_what_is_found() };
+            let blank = Lane { order: self, among, part: Part::Blank, after: blank, limit: left, is_fenced };
             found.extend(blank.load::<Position>(reader.pg())?);
         }
         request.page(reader, found, Clone::clone, |(_, id)| Ok(id))
@@ -188,9 +187,8 @@ impl QueryFragment<Pg> for Lane<'_> {
             out.push_sql(" OFFSET 0) AS kept");
         }
         out.push_sql(&match self.part {
-            Part::Blank if self.is_fenced => format!(" ORDER BY kept.record_id{order} LIMIT "),
-            Part::Valued => format!(" ORDER BY kept.sort_key{order}, kept.record_id{order} LIMIT "),
-            Part::Blank => format!(" ORDER BY {table}.id{order} LIMIT "),
+            Part::Valued => format!(" ORDER BY sort_key{order}, record_id{order} LIMIT "),
+            Part::Blank => format!(" ORDER BY record_id{order} LIMIT "),
         });
         out.push_bind_param::<BigInt, _>(&self.limit)
     }

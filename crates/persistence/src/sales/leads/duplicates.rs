@@ -93,7 +93,7 @@ fn resembling(reader: &mut Reader<'_>, person: &Person) -> Result<Vec<DuplicateC
     let sees_all = Lead::SEARCHED.iter().all(|field| may_read(reader, RESOURCE, field));
     let has_name = (!sees_all).then_some(HAS_NAME);
     let resemblance = Resemblance::of(person, ("leads.search", "leads.sort_name"), has_name);
-    let rows: Vec<(Row, f32)> = reader.searching_parts(ALIKE, |reader| {
+    let rows: Vec<(Row, f32)> = reader.searching_trigrams(ALIKE, |reader| {
         Ok(super::visible(reader, Deleted::Exclude)
             .filter(resemblance.condition())
             .order(resemblance.likeness().desc())
