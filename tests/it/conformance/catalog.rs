@@ -138,6 +138,21 @@ fn every_sort_of_every_list_has_an_index() {
     }
 }
 
+#[test]
+fn what_is_found_by_words_has_an_index_of_words_and_one_of_their_parts() {
+    let searched = "SELECT table_name::text AS line FROM information_schema.columns \
+                    WHERE table_schema = 'public' AND column_name = 'search'";
+    let searched = lines(&database_url(), searched);
+    assert!(searched.len() >= 2);
+    for table in searched {
+        let query = format!("SELECT indexdef AS line FROM pg_indexes WHERE tablename = '{table}'");
+        let indexes = lines(&database_url(), &query);
+        for wanted in ["USING gin (workspace_id, words_of(search))", "USING gin (workspace_id, search gin_trgm_ops)"] {
+            assert!(indexes.iter().any(|index| index.contains(wanted)), "{table}: {wanted}");
+        }
+    }
+}
+
 /// Everything that makes up a schema, as text.
 const SCHEMA: &str = "
 SELECT format('column %s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default) AS line
@@ -146,6 +161,7 @@ UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public
 UNION ALL SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
            WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT 'extension ' || extname FROM pg_extension
+UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 ORDER BY 1";
 
 #[test]
