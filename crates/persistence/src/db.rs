@@ -108,7 +108,7 @@ impl Db {
         let connections = options.connections as usize;
         Self {
             lender: Lender { pool, since: Instant::now(), suspicious_until: Arc::default() },
-            queue: Queue::new(connections, connections, Arc::default()),
+            queue: Queue::new(connections, connections),
             long_turns: Arc::new(Semaphore::new((connections / LONG_WORK).max(1))),
             is_long: false,
             clock,
@@ -123,7 +123,7 @@ impl Db {
     #[must_use]
     pub fn in_background(&self) -> Self {
         let threads = BACKGROUND as usize;
-        Self { queue: Queue::new(threads, threads, self.queue.runtime()), ..self.clone() }
+        Self { queue: Queue::new(threads, threads), ..self.clone() }
     }
 
     /// The same database for work that takes long, such as batches and reports: only so many of them are done at the same time that

@@ -1,7 +1,8 @@
 //! Where work waits for one of a few blocking threads.
 //!
 //! There are never more of them at work than there are connections, so none waits for one that another has. A thread that has done
-//! something goes on with what waits longest: to wake another thread for each request costs more than many a statement.
+//! something goes on with what waits longest: to wake another thread for each request costs more than many a statement. They
+//! are threads of its own, since those of a runtime take turns at a lock that makes them give up their core.
 //!
 //! Reads of a database on the same machine have only its cores to wait for, and get in each other's way when they are more than
 //! those. So only a few short ones are done at once. Whoever writes waits for the disk, best together.
@@ -11,17 +12,22 @@ mod tests;
 
 use std::{
     collections::VecDeque,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::StoreError;
 
 /// A read that has taken so long is no short one, and does not count among those any more.
 const SHORT: Duration = Duration::from_millis(10);
+
+/// How long a thread waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// What a thread does.
 pub(super) enum Work {
@@ -35,8 +41,8 @@ pub(super) struct Queue {
     /// How many short reads are done at once.
     reads: usize,
     line: Mutex<Line>,
-    /// The runtime whose threads these are.
-    runtime: Arc<OnceLock<Handle>>,
+    /// Rings for a thread that has nothing to do.
+    bell: Condvar,
 }
 
 #[derive(Default)]
@@ -46,23 +52,23 @@ struct Line {
     /// When the reads that are being done began.
     reading: Vec<Instant>,
     at_work: usize,
+    /// What threads are about to do.
+    begun: VecDeque<Begun>,
+    /// How many threads have nothing to do, less those that are about to do something.
+    idle: isize,
 }
 
+/// What has left the line, and when it began if it is a short read.
+type Begun = (Arc<Waiting>, Option<Instant>);
+
 impl Queue {
-    /// The threads are those of a runtime that several queues may share: of the one that asked first, when none is known yet.
-    /// Each thread of the server has a runtime with such threads of its own, and so many would keep more memory and find less
-    /// in the caches.
-    pub(super) fn new(threads: usize, reads: usize, runtime: Arc<OnceLock<Handle>>) -> Arc<Self> {
-        Arc::new(Self { threads, reads, line: Mutex::default(), runtime })
+    pub(super) fn new(threads: usize, reads: usize) -> Arc<Self> {
+        Arc::new(Self { threads, reads, line: Mutex::default(), bell: Condvar::new() })
     }
 
     /// A new queue of as many threads, which does only so many short reads at once.
     pub(super) fn reading(&self, reads: usize) -> Arc<Self> {
-        Self::new(self.threads, reads, self.runtime())
-    }
-
-    pub(super) fn runtime(&self) -> Arc<OnceLock<Handle>> {
-        Arc::clone(&self.runtime)
+        Self::new(self.threads, reads)
     }
 
     /// Does work on one of the threads. It is never begun when it would have to wait for longer, nor for a caller who has gone;
@@ -105,27 +111,59 @@ impl Queue {
 
     /// Lets as many threads begin as are free and find something that may begin.
     fn wake_threads(self: &Arc<Self>) {
-        while let Some((mut entered, mut waiting)) = self.begin() {
-            self.runtime.get_or_init(Handle::current).spawn_blocking(move || {
-                loop {
-                    waiting.run();
-                    match entered.next() {
-                        Some(next) => waiting = next,
-                        None => break,
-                    }
-                }
-            });
+        loop {
+            let mut line = self.line();
+            if line.at_work == self.threads {
+                return;
+            }
+            let Some(begun) = line.next(self.reads) else { return };
+            if line.idle <= 0
+                && let Err(error) = self.spawn_thread()
+            {
+                tracing::error!(%error, "there is no thread for the database");
+                return line.put_back(begun); // who waits for it tries again
+            }
+            line.at_work += 1;
+            line.idle -= 1;
+            line.begun.push_back(begun);
+            drop(line);
+            self.bell.notify_one();
         }
     }
 
-    fn begin(self: &Arc<Self>) -> Option<(Entered, Arc<Waiting>)> {
-        let mut line = self.line();
-        if line.at_work == self.threads {
-            return None;
+    fn spawn_thread(self: &Arc<Self>) -> io::Result<()> {
+        let queue = Arc::clone(self);
+        thread::Builder::new().name("database".to_owned()).spawn(move || queue.work()).map(drop)
+    }
+
+    /// What a thread does, until there has been nothing to do for a while.
+    fn work(self: Arc<Self>) {
+        while let Some((mut waiting, reading)) = self.begun() {
+            let mut entered = Entered { queue: Arc::clone(&self), reading };
+            loop {
+                waiting.run();
+                match entered.next() {
+                    Some(next) => waiting = next,
+                    None => break,
+                }
+            }
         }
-        let (waiting, reading) = line.next(self.reads)?;
-        line.at_work += 1;
-        Some((Entered { queue: Arc::clone(self), reading }, waiting))
+    }
+
+    fn begun(&self) -> Option<Begun> {
+        let mut line = self.line();
+        line.idle += 1;
+        loop {
+            if let Some(begun) = line.begun.pop_front() {
+                return Some(begun);
+            }
+            let (rung, waited) = self.bell.wait_timeout(line, IDLE).unwrap_or_else(PoisonError::into_inner);
+            line = rung;
+            if waited.timed_out() && line.begun.is_empty() {
+                line.idle -= 1;
+                return None;
+            }
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -144,7 +182,7 @@ impl Line {
     }
 
     /// Takes out what is to be done next: of what may begin, what waits longest. With the time at which it begins, if it is a read.
-    fn next(&mut self, reads: usize) -> Option<(Arc<Waiting>, Option<Instant>)> {
+    fn next(&mut self, reads: usize) -> Option<Begun> {
         let may_read = self.reading.len() < reads || self.short_reads() < reads;
         let read = self.reads.front().filter(|_| may_read).map(|read| read.since);
         let other = self.others.front().map(|other| other.since);
@@ -158,6 +196,15 @@ impl Line {
         let (waiting, now) = (self.reads.pop_front()?, Instant::now());
         self.reading.push(now);
         Some((waiting, Some(now)))
+    }
+
+    /// Gives what was to be done next its place again.
+    fn put_back(&mut self, (waiting, reading): Begun) {
+        match reading {
+            Some(_) => self.reads.push_front(waiting),
+            None => self.others.push_front(waiting),
+        }
+        self.end(reading);
     }
 
     /// Notes the end of a read that began then.

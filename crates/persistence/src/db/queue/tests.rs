@@ -10,7 +10,7 @@ use super::*;
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn queue(threads: usize, reads: usize) -> Arc<Queue> {
-    Queue::new(threads, reads, Arc::default())
+    Queue::new(threads, reads)
 }
 
 async fn until(holds: impl Fn() -> bool) {
