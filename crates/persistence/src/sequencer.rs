@@ -13,7 +13,7 @@ use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, 
 use uuid::Uuid;
 
 use self::order::Waiting;
-use crate::{Db, StoreError};
+use crate::{Db, StoreError, prepared::Prepared};
 
 /// How many entries are numbered in one short transaction.
 const BATCH: i32 = 2_000;
@@ -110,7 +110,7 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
     if !try_lock(pg)? {
         return Ok(None);
     }
-    let mut batch: Vec<Waiting> = sql_query(CHOOSE).bind::<sql_types::Integer, _>(BATCH).load(pg)?;
+    let mut batch: Vec<Waiting> = Prepared(sql_query(CHOOSE).bind::<sql_types::Integer, _>(BATCH)).load(pg)?;
     if was_full(batch.len()) {
         take_along(pg, &mut batch)?;
     }
@@ -132,7 +132,7 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
         .bind::<sql_types::Array<sql_types::Uuid>, _>(workspaces)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
         .bind::<sql_types::Array<sql_types::BigInt>, _>(positions);
-    Ok(Some(number.execute(pg)?))
+    Ok(Some(Prepared(number).execute(pg)?))
 }
 
 /// Takes earlier versions of the records in a full batch along, which clocks of servers that are apart may have given later
@@ -160,10 +160,10 @@ fn advance(pg: &mut PgConnection, batch: &[Waiting]) -> Result<HashMap<Uuid, i64
         Some((first.workspace_id, entries.len() as i64))
     });
     let (workspaces, steps): (Vec<Uuid>, Vec<i64>) = of_workspaces.unzip();
-    let heads: Vec<Head> = sql_query(ADVANCE)
+    let advance = sql_query(ADVANCE)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(&workspaces)
-        .bind::<sql_types::Array<sql_types::BigInt>, _>(&steps)
-        .load(pg)?;
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(&steps);
+    let heads: Vec<Head> = Prepared(advance).load(pg)?;
     let steps: HashMap<Uuid, i64> = workspaces.into_iter().zip(steps).collect();
     let first = |head: Head| Some((head.workspace_id, head.position - steps.get(&head.workspace_id)? + 1));
     Ok(heads.into_iter().filter_map(first).collect())
@@ -195,8 +195,6 @@ fn retire_step(pg: &mut PgConnection, before: DateTime<Utc>) -> Result<Option<bo
 
 /// Takes the lock for the time of the transaction, unless somebody else has it.
 fn try_lock(pg: &mut PgConnection) -> Result<bool, StoreError> {
-    let lock: Locked = sql_query("SELECT pg_try_advisory_xact_lock($1) AS locked")
-        .bind::<sql_types::BigInt, _>(LOCK)
-        .get_result(pg)?;
-    Ok(lock.locked)
+    let lock = sql_query("SELECT pg_try_advisory_xact_lock($1) AS locked").bind::<sql_types::BigInt, _>(LOCK);
+    Ok(Prepared(lock).get_result::<Locked>(pg)?.locked)
 }

@@ -22,6 +22,7 @@ use crate::{
     Db, Reader, Scope, StoreError, Writer, codes,
     feed::{self, Parcel},
     forgetting,
+    prepared::Prepared,
     schema::{webhook_deliveries, webhook_states},
 };
 
@@ -108,7 +109,7 @@ pub async fn claim(db: &Db, most: usize) -> Result<Vec<Claim>, StoreError> {
             .bind::<sql_types::BigInt, _>(most as i64)
             .bind::<sql_types::Timestamptz, _>(now + LEASE)
             .bind::<sql_types::BigInt, _>(AT_ONCE);
-        Ok(claim.load(pg)?)
+        Ok(Prepared(claim).load(pg)?)
     })
     .await
 }
