@@ -1,14 +1,14 @@
 //! The journal: what happened to which record, when, and by whom.
 
-use std::borrow::Cow;
+mod fields;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use serde_with::{DeserializeAs, Same};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use self::fields::Fields;
 use crate::{access::ActorKind, id::JournalEntryId, record::RecordKind};
 
 /// Fields that every write moves: to list them as changes would say nothing.
@@ -16,6 +16,9 @@ const BOOKKEEPING: &[&str] = &["version", "created_at", "created_by", "updated_a
 
 /// What the names of custom fields begin with.
 const CUSTOM: &str = "custom.";
+
+/// The name of the field that names the record itself, as JSON.
+const ID: &str = r#""id""#;
 
 /// One change of one record. A record's history and the change feed list the same entries.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -151,51 +154,24 @@ pub struct FieldChange {
 #[serde(transparent)]
 pub struct Changes(Box<RawValue>);
 
-/// A [`FieldChange`] that is yet to be written.
-#[derive(Serialize)]
-struct Change<'t> {
-    field: Cow<'t, str>,
-    from: &'t RawValue,
-    to: &'t RawValue,
-}
-
 impl Changes {
     /// Compares two versions of a record in the words of the API.
     pub fn between<T: Serialize>(before: &T, after: &T) -> Self {
-        let (before, after) = (text(before), text(after));
-        let (before, after) = (fields(&before), fields(&after));
+        let (before, after) = (Fields::of(before), Fields::of(after));
         // Every version has all fields but the custom ones, which come and go.
-        let gone: Vec<_> = before
-            .iter()
-            .filter(|(name, _)| name.starts_with(CUSTOM) && !after.iter().any(|(field, _)| field == name))
-            .map(|(name, from)| Change { field: name.clone(), from, to: RawValue::NULL })
-            .collect();
-        let changes = after.into_iter().filter_map(|(field, to)| {
-            let from = before.iter().find(|(name, _)| *name == field).map_or(RawValue::NULL, |(_, from)| *from);
-            (from.get() != to.get()).then_some(Change { field, from, to })
+        let gone = before.iter().filter(|(name, _)| is_custom(name) && after.get(name).is_none());
+        let changes = after.iter().filter_map(|(name, to)| {
+            let from = before.get(name).unwrap_or("null");
+            (from != to).then(|| change(name, from, to))
         });
-        Self::of(changes.chain(gone))
+        Self::of(changes.chain(gone.map(|(name, from)| change(name, from, "null"))))
     }
 
     /// All fields of a new record that have a value.
     pub fn of_new<T: Serialize>(after: &T) -> Self {
-        let after = text(after);
-        let says_something = |field: &str, to: &RawValue| field != "id" && !matches!(to.get(), "null" | "[]");
-        Self::of_values(fields(&after).into_iter().filter(|(field, to)| says_something(field, to)))
-    }
-
-    fn of_values<'t>(values: impl Iterator<Item = (Cow<'t, str>, &'t RawValue)>) -> Self {
-        let mut text = String::from("[");
-        for (field, to) in values {
-            if text.len() > 1 {
-                text.push(',');
-            }
-            text.push_str(&serde_json::to_string(&field).unwrap_or_default());
-            text.push(',');
-            text.push_str(to.get());
-        }
-        text.push(']');
-        Self(RawValue::from_string(text).unwrap_or_default())
+        let after = Fields::of(after);
+        let said = after.iter().filter(|(name, to)| *name != ID && !matches!(*to, "null" | "[]"));
+        Self::of(said.map(|(name, to)| format!("{name},{to}")))
     }
 
     /// What was kept.
@@ -215,56 +191,50 @@ impl Changes {
         Ok(changes)
     }
 
-    fn of<'t>(changes: impl Iterator<Item = Change<'t>>) -> Self {
-        Self(to_raw_value(&changes.collect::<Vec<_>>()).unwrap_or_default())
-    }
-
     /// All fields of a record that is gone for good.
     pub fn of_deleted<T: Serialize>(before: &T) -> Self {
-        let before = text(before);
-        let said = fields(&before).into_iter().filter(|(field, from)| field != "id" && from.get() != "null");
-        Self::of(said.map(|(field, from)| Change { field, from, to: RawValue::NULL }))
+        let before = Fields::of(before);
+        let said = before.iter().filter(|(name, from)| *name != ID && *from != "null");
+        Self::of(said.map(|(name, from)| change(name, from, "null")))
     }
 
     /// One field that was not there before.
     pub fn of_field(field: &str, to: impl Serialize) -> Self {
-        let to = to_raw_value(&to).unwrap_or_default();
-        Self::of_values(std::iter::once((field.into(), &*to)))
+        Self(to_raw_value(&(field, to)).unwrap_or_default())
     }
 
     pub fn is_empty(&self) -> bool {
         self.0.get() == "[]"
     }
-}
 
-fn text<T: Serialize>(record: &T) -> String {
-    serde_json::to_string(record).unwrap_or_default()
-}
-
-/// The fields of a record in their order, each with its value as text. Custom fields are fields like others.
-fn fields(record: &str) -> Vec<(Cow<'_, str>, &RawValue)> {
-    let mut fields = Vec::new();
-    for (name, value) in members(record) {
-        if name == "custom" {
-            fields
-                .extend(members(value.get()).into_iter().map(|(key, value)| (format!("{CUSTOM}{key}").into(), value)));
-        } else if !BOOKKEEPING.contains(&name) {
-            fields.push((Cow::Borrowed(name), value));
+    fn of(changes: impl Iterator<Item = String>) -> Self {
+        let mut text = String::from("[");
+        for change in changes {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&change);
         }
+        text.push(']');
+        Self(RawValue::from_string(text).unwrap_or_default())
     }
-    fields
 }
 
-/// The members of an object in their order, each with its value as text.
-fn members(object: &str) -> Vec<(&str, &RawValue)> {
-    let mut object = serde_json::Deserializer::from_str(object);
-    serde_with::Map::<Same, Same>::deserialize_as(&mut object).unwrap_or_default()
+/// A [`FieldChange`] as JSON, of a name and values as JSON.
+fn change(name: &str, from: &str, to: &str) -> String {
+    format!(r#"{{"field":{name},"from":{from},"to":{to}}}"#)
+}
+
+/// Whether a name as JSON is that of a custom field.
+fn is_custom(name: &str) -> bool {
+    name.strip_prefix('"').is_some_and(|name| name.starts_with(CUSTOM))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     #[test]
@@ -300,6 +270,50 @@ mod tests {
     fn a_new_record_lists_what_it_has() {
         let changes = Changes::of_new(&json!({"id": 1, "name": "Ada", "tags": [], "title": null, "call": false}));
         assert_eq!(serde_json::to_value(changes).unwrap(), json!(["name", "Ada", "call", false]));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(json!(null)),
+            Just(json!([])),
+            any::<bool>().prop_map(Value::from),
+            ".*".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| {
+            let name = prop_oneof!["id", "custom", "name", ".*"];
+            let object = prop::collection::vec((name, inner.clone()), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_new_record_everything_that_says_something_is_kept(
+            fields in prop::collection::vec((prop_oneof!["id", "version", "name", "tags", ".*"], value()), 0..6),
+            custom in prop::collection::vec((prop_oneof!["id", "custom", ".*"], value()), 0..4),
+        ) {
+            let mut record: serde_json::Map<String, Value> = fields.into_iter().collect();
+            record.insert("custom".to_owned(), Value::Object(custom.into_iter().collect()));
+            let kept = Changes::of_new(&record);
+
+            let says_something = |value: &&Value| !matches!(value, Value::Null) && **value != json!([]);
+            let mut expected = Vec::new();
+            for (name, value) in &record {
+                if name == "custom" {
+                    let custom = value.as_object().unwrap().iter().filter(|(_, value)| says_something(value));
+                    expected.extend(custom.map(|(key, value)| (format!("custom.{key}"), value.clone())));
+                } else if name != "id" && !BOOKKEEPING.contains(&name.as_str()) && says_something(&value) {
+                    expected.push((name.clone(), value.clone()));
+                }
+            }
+            let read = Changes::read(&kept.0).unwrap().into_iter();
+            let read: Vec<(String, Value)> =
+                read.map(|change| (change.field, serde_json::from_str(change.to.get()).unwrap())).collect();
+            prop_assert_eq!(read, expected);
+        }
     }
 
     #[test]
