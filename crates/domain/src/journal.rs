@@ -14,6 +14,9 @@ use crate::{access::ActorKind, id::JournalEntryId, record::RecordKind};
 /// Fields that every write moves: to list them as changes would say nothing.
 const BOOKKEEPING: &[&str] = &["version", "created_at", "created_by", "updated_at", "updated_by", "expanded"];
 
+/// Room for the text of most records, which would grow several times otherwise.
+const ROOM: usize = 1024;
+
 /// What the names of custom fields begin with.
 const CUSTOM: &str = "custom.";
 
@@ -162,7 +165,7 @@ impl Changes {
         let gone = before.iter().filter(|(name, _)| is_custom(name) && after.get(name).is_none());
         let changes = after.iter().filter_map(|(name, to)| {
             let from = before.get(name).unwrap_or("null");
-            (from != to).then(|| change(name, from, to))
+            (from != to).then_some(change(name, from, to))
         });
         Self::of(changes.chain(gone.map(|(name, from)| change(name, from, "null"))))
     }
@@ -171,7 +174,7 @@ impl Changes {
     pub fn of_new<T: Serialize>(after: &T) -> Self {
         let after = Fields::of(after);
         let said = after.iter().filter(|(name, to)| *name != ID && !matches!(*to, "null" | "[]"));
-        Self::of(said.map(|(name, to)| format!("{name},{to}")))
+        Self::of(said.map(|(name, to)| [name, ",", to]))
     }
 
     /// What was kept.
@@ -207,13 +210,15 @@ impl Changes {
         self.0.get() == "[]"
     }
 
-    fn of(changes: impl Iterator<Item = String>) -> Self {
-        let mut text = String::from("[");
+    /// Of the parts of the text of each change.
+    fn of<'t, const PARTS: usize>(changes: impl Iterator<Item = [&'t str; PARTS]>) -> Self {
+        let mut text = String::with_capacity(ROOM);
+        text.push('[');
         for change in changes {
             if text.len() > 1 {
                 text.push(',');
             }
-            text.push_str(&change);
+            text.extend(change);
         }
         text.push(']');
         Self(RawValue::from_string(text).unwrap_or_default())
@@ -221,8 +226,8 @@ impl Changes {
 }
 
 /// A [`FieldChange`] as JSON, of a name and values as JSON.
-fn change(name: &str, from: &str, to: &str) -> String {
-    format!(r#"{{"field":{name},"from":{from},"to":{to}}}"#)
+fn change<'t>(name: &'t str, from: &'t str, to: &'t str) -> [&'t str; 7] {
+    [r#"{"field":"#, name, r#","from":"#, from, r#","to":"#, to, "}"]
 }
 
 /// Whether a name as JSON is that of a custom field.

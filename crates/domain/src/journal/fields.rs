@@ -8,7 +8,7 @@ use serde::{
     ser::{Error, Impossible, SerializeMap, SerializeStruct, Serializer},
 };
 
-use super::{BOOKKEEPING, CUSTOM};
+use super::{BOOKKEEPING, CUSTOM, ROOM};
 
 /// Fields that say what changes, and no others. Custom fields are fields like others.
 #[derive(Default)]
@@ -26,7 +26,8 @@ struct Place {
 impl Fields {
     /// Those of a record; what is no record has none.
     pub(super) fn of(record: &impl Serialize) -> Self {
-        let mut writing = Writing::default();
+        let mut writing =
+            Writing { text: Vec::with_capacity(ROOM), places: Vec::with_capacity(64), ..Writing::default() };
         match record.serialize(&mut writing).map(|()| String::from_utf8(writing.text)) {
             Ok(Ok(text)) => Self { text, places: writing.places },
             _ => Self::default(),
