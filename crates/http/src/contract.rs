@@ -1,13 +1,11 @@
 //! The published document at work: which operations there are, what they take, and who may call them.
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use actix_web::{http::Method, web::Bytes};
-use jsonschema::Validator;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
 use rapport_domain::{access::Permission, problem::FieldProblem};
@@ -18,7 +16,7 @@ use crate::{
     openapi::Published,
     problem::ApiError,
     problems,
-    schemas::{self, Components, Schemas},
+    schemas::{Components, Schema, Schemas},
     terms::DRY_RUN_PARAMETER,
 };
 
@@ -69,13 +67,13 @@ struct Parameter {
     is_required: bool,
     is_list: bool,
     kind: String,
-    schema: Arc<Validator>,
+    schema: Arc<Schema>,
 }
 
 /// The schemas of parameters. Many parameters have the same one, which is compiled once.
 struct Parameters {
-    components: Components,
-    compiled: HashMap<String, Arc<Validator>>,
+    components: Arc<Components>,
+    known: HashMap<String, Arc<Schema>>,
 }
 
 /// What is found at an address.
@@ -88,29 +86,15 @@ pub(crate) enum Found<'c> {
 
 impl Contract {
     /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
-    pub(crate) fn new(published: Published) -> Result<Self, String> {
+    pub(crate) fn new(published: &Published) -> Result<Self, String> {
         let document = &published.document;
-        let mut parameters = Parameters { components: Components::of(document), compiled: HashMap::new() };
-        let mut paths = Router::new();
-        for (template, item) in document["paths"].as_object().into_iter().flatten() {
-            let mut operations = BTreeMap::new();
-            for method in METHODS {
-                if let Some(operation) = item.get(*method) {
-                    operations.insert(method.to_uppercase(), Operation::new(document, operation, &mut parameters)?);
-                }
-            }
-            let mut allow: Vec<&str> = operations.keys().map(String::as_str).collect();
-            if allow.contains(&"GET") {
-                allow.push("HEAD");
-            }
-            allow.push("OPTIONS");
-            let allow = allow.join(", ");
-            paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
-        }
+        let components = Components::of(published)?;
+        let mut parameters = Parameters::new(&components);
+        let paths = paths(document, &mut parameters)?;
         Ok(Self {
-            schemas: Schemas::of_bodies(document),
-            text: bytes(published.text),
-            compatible_text: bytes(published.compatible_text),
+            schemas: Schemas::of_bodies_with(document, &components),
+            text: Bytes::from_static(published.text.as_bytes()),
+            compatible_text: Bytes::from_static(published.compatible_text.as_bytes()),
             fields: DocumentedFields::of(document),
             paths,
         })
@@ -130,11 +114,24 @@ impl Contract {
     }
 }
 
-fn bytes(text: Cow<'static, str>) -> Bytes {
-    match text {
-        Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
-        Cow::Owned(text) => text.into(),
+fn paths(document: &Value, parameters: &mut Parameters) -> Result<Router<Path>, String> {
+    let mut paths = Router::new();
+    for (template, item) in document["paths"].as_object().into_iter().flatten() {
+        let mut operations = BTreeMap::new();
+        for method in METHODS {
+            if let Some(operation) = item.get(*method) {
+                operations.insert(method.to_uppercase(), Operation::new(document, operation, parameters)?);
+            }
+        }
+        let mut allow: Vec<&str> = operations.keys().map(String::as_str).collect();
+        if allow.contains(&"GET") {
+            allow.push("HEAD");
+        }
+        allow.push("OPTIONS");
+        let allow = allow.join(", ");
+        paths.insert(template, Path { operations, allow }).map_err(|error| format!("{template}: {error}"))?;
     }
+    Ok(paths)
 }
 
 impl Operation {
@@ -194,11 +191,13 @@ fn access(operation: &Value) -> Option<Access> {
 }
 
 impl Parameters {
-    fn compiled(&mut self, schema: &Value) -> Result<Arc<Validator>, String> {
-        match self.compiled.entry(schema.to_string()) {
-            Entry::Occupied(known) => Ok(Arc::clone(known.get())),
-            Entry::Vacant(new) => Ok(Arc::clone(new.insert(Arc::new(self.components.compile(schema)?)))),
-        }
+    fn new(components: &Arc<Components>) -> Self {
+        Self { components: Arc::clone(components), known: HashMap::new() }
+    }
+
+    fn schema(&mut self, schema: &Value) -> Arc<Schema> {
+        let new = || Arc::new(Schema::new(schema, &self.components));
+        Arc::clone(self.known.entry(schema.to_string()).or_insert_with(new))
     }
 }
 
@@ -214,7 +213,7 @@ impl Parameter {
         };
         let kind = kind.as_str().unwrap_or("string").to_owned();
         let is_required = parameter["required"] == true;
-        Ok(Self { is_required, is_list, kind, schema: parameters.compiled(schema)?, name })
+        Ok(Self { is_required, is_list, kind, schema: parameters.schema(schema), name })
     }
 
     /// What is wrong with the values given.
@@ -229,7 +228,7 @@ impl Parameter {
             return vec![FieldProblem::parameter(&self.name, "repeated", detail)];
         }
         let value = if self.is_list { Value::Array(typed) } else { typed.pop().unwrap_or_default() };
-        let problems = schemas::violations(&self.schema, &value);
+        let problems = self.schema.violations(&value);
         problems.into_iter().map(|problem| FieldProblem::parameter(&self.name, &problem.code, problem.detail)).collect()
     }
 
@@ -240,6 +239,26 @@ impl Parameter {
             "number" => text.parse::<f64>().map_or_else(|_| json!(text), Value::from),
             "boolean" => text.parse::<bool>().map_or_else(|_| json!(text), Value::from),
             _ => json!(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi;
+
+    /// As those of bodies, they are compiled when they are needed.
+    #[test]
+    fn each_schema_of_a_parameter_can_be_compiled() {
+        let published = openapi::published().unwrap_or_else(|why| panic!("{why}"));
+        let mut parameters = Parameters::new(&Components::of(&published).unwrap_or_else(|why| panic!("{why}")));
+        paths(&published.document, &mut parameters).unwrap_or_else(|why| panic!("{why}"));
+        assert!(parameters.known.len() > 50, "only {} schemas", parameters.known.len());
+        for (text, schema) in &parameters.known {
+            if let Err(why) = schema.compiled() {
+                panic!("{text}: {why}");
+            }
         }
     }
 }

@@ -4,8 +4,6 @@ mod compatible;
 mod normalise;
 pub(crate) mod responses;
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 use utoipa::{
     __dev::{SchemaReferences, Tags},
@@ -161,8 +159,8 @@ impl Modify for Messages {
 /// The document as it is published, in OpenAPI 3.1 and in 3.0.3.
 pub struct Published {
     pub document: Value,
-    pub text: Cow<'static, str>,
-    pub compatible_text: Cow<'static, str>,
+    pub text: &'static str,
+    pub compatible_text: &'static str,
 }
 
 /// The document that a release was built with: what is checked in, which a test holds equal to what the annotations say. A server
@@ -172,15 +170,17 @@ pub fn published() -> Result<Published, String> {
     const TEXT: &str = include_str!("../../../openapi/openapi.json");
     const COMPATIBLE: &str = include_str!("../../../openapi/openapi-3.0.json");
     let document = serde_json::from_str(TEXT).map_err(|error| format!("openapi/openapi.json: {error}"))?;
-    Ok(Published { document, text: TEXT.into(), compatible_text: COMPATIBLE.into() })
+    Ok(Published { document, text: TEXT, compatible_text: COMPATIBLE })
 }
 
 /// The document as the annotations say by now, so that nobody who tries a change meets the one of before.
 #[cfg(debug_assertions)]
 pub fn published() -> Result<Published, String> {
+    static TEXTS: std::sync::OnceLock<[String; 2]> = std::sync::OnceLock::new();
     let document = document();
     let pretty = |value: &Value| serde_json::to_string_pretty(value).map_err(|error| error.to_string());
-    let (text, compatible_text) = (pretty(&document)?.into(), pretty(&compatible(&document))?.into());
+    let texts = [pretty(&document)?, pretty(&compatible(&document))?];
+    let [text, compatible_text] = TEXTS.get_or_init(|| texts);
     Ok(Published { document, text, compatible_text })
 }
 

@@ -10,7 +10,10 @@ use jsonschema::{
     error::{TypeKind, ValidationErrorKind},
 };
 use rapport_domain::{problem::FieldProblem, standards};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::openapi::Published;
 
 /// The code of what does not match a pattern.
 const WRONG_FORM: &str = "wrong_form";
@@ -20,17 +23,16 @@ const MOST_PROBLEMS: usize = 100;
 
 /// Schemas of request bodies, by name.
 #[derive(Clone)]
-pub struct Schemas(Arc<Bodies>);
-
-struct Bodies {
-    components: Components,
-    /// Compiled when a body is first checked: all of them together take long, and more memory than everything else.
-    compiled: HashMap<String, OnceLock<Result<Validator, String>>>,
-}
+pub struct Schemas(Arc<HashMap<String, Schema>>);
 
 impl Schemas {
     /// The schemas that request bodies of a document name.
-    pub fn of_bodies(document: &Value) -> Self {
+    pub fn of_bodies(published: &Published) -> Result<Self, String> {
+        Ok(Self::of_bodies_with(&published.document, &Components::of(published)?))
+    }
+
+    /// The same, where the named schemas of the document are at hand.
+    pub(crate) fn of_bodies_with(document: &Value, components: &Arc<Components>) -> Self {
         let mut names = HashSet::new();
         for operation in operations(document) {
             let contents = operation.pointer("/requestBody/content").and_then(Value::as_object);
@@ -40,11 +42,9 @@ impl Schemas {
             }
         }
         // Each operation of a batch is checked by itself.
-        let components = document.pointer("/components/schemas").and_then(Value::as_object);
-        let all = components.into_iter().flat_map(|components| components.keys());
-        names.extend(all.map(String::as_str).filter(|name| name.ends_with("Operation")));
-        let compiled = names.into_iter().map(|name| (name.to_owned(), OnceLock::new())).collect();
-        Self(Arc::new(Bodies { components: Components::of(document), compiled }))
+        names.extend(components.0.keys().filter(|name| name.ends_with("Operation")));
+        let schema = |name: &str| Schema::new(&json!({"$ref": format!("{COMPONENTS}{name}")}), components);
+        Self(Arc::new(names.into_iter().map(|name| (name.to_owned(), schema(name))).collect()))
     }
 
     /// Everything that is wrong with a value, by JSON Pointer. Numbers such as `2.0` become integers on the way, as the
@@ -52,44 +52,80 @@ impl Schemas {
     pub fn check(&self, name: &str, value: &mut Value) -> Vec<FieldProblem> {
         let mut problems = Vec::new();
         tidy(value, &mut String::new(), &mut problems);
-        match self.compiled(name) {
-            Ok(schema) => problems.extend(violations(schema, value)),
-            Err(why) => problems.push(FieldProblem::at("", "no_schema", why)),
+        match self.0.get(name) {
+            Some(schema) => problems.extend(schema.violations(value)),
+            None => problems.push(no_schema(format!("The document has no schema {name}."))),
         }
         problems
     }
+}
 
-    fn compiled(&self, name: &str) -> Result<&Validator, String> {
-        let Bodies { components, compiled } = &*self.0;
-        let schema = compiled.get(name).ok_or_else(|| format!("The document has no schema {name}."))?;
-        let compile = || components.compile(&json!({"$ref": format!("{COMPONENTS}{name}")}));
-        schema.get_or_init(compile).as_ref().map_err(Clone::clone)
+/// A schema that is compiled when a value is first checked against it: all of them together take long, and more memory than
+/// everything else.
+pub(crate) struct Schema {
+    text: String,
+    components: Arc<Components>,
+    compiled: OnceLock<Result<Validator, String>>,
+}
+
+impl Schema {
+    pub(crate) fn new(schema: &Value, components: &Arc<Components>) -> Self {
+        Self { text: schema.to_string(), components: Arc::clone(components), compiled: OnceLock::new() }
     }
+
+    /// Everything that is wrong with a value.
+    pub(crate) fn violations(&self, value: &Value) -> Vec<FieldProblem> {
+        match self.compiled() {
+            Ok(schema) => violations(schema, value),
+            Err(why) => vec![no_schema(why.clone())],
+        }
+    }
+
+    pub(crate) fn compiled(&self) -> &Result<Validator, String> {
+        self.compiled.get_or_init(|| {
+            let schema = serde_json::from_str(&self.text).map_err(|error| error.to_string())?;
+            self.components.compile(&schema)
+        })
+    }
+}
+
+fn no_schema(why: String) -> FieldProblem {
+    FieldProblem::at("", "no_schema", why)
 }
 
 /// Where schemas are that have a name.
 const COMPONENTS: &str = "#/components/schemas/";
 
-/// The named schemas of a document, as texts: as values they would take ten times the memory.
-pub(crate) struct Components(HashMap<String, String>);
+/// The named schemas of a document, as parts of its text: as values they would take ten times the memory.
+pub(crate) struct Components(HashMap<&'static str, &'static RawValue>);
 
 impl Components {
-    pub(crate) fn of(document: &Value) -> Self {
-        let named = document["components"]["schemas"].as_object().into_iter().flatten();
-        Self(named.map(|(name, schema)| (name.clone(), schema.to_string())).collect())
+    pub(crate) fn of(published: &Published) -> Result<Arc<Self>, String> {
+        #[derive(Deserialize)]
+        struct Document<'t> {
+            #[serde(borrow)]
+            components: Named<'t>,
+        }
+        #[derive(Deserialize)]
+        struct Named<'t> {
+            #[serde(borrow)]
+            schemas: HashMap<&'t str, &'t RawValue>,
+        }
+        let document: Document<'_> = serde_json::from_str(published.text).map_err(|error| error.to_string())?;
+        Ok(Arc::new(Self(document.components.schemas)))
     }
 
     /// Compiles one schema with those that it names, and they name in turn: all of them would cost each schema of the
     /// document the time that one takes.
-    pub(crate) fn compile(&self, schema: &Value) -> Result<Validator, String> {
+    fn compile(&self, schema: &Value) -> Result<Validator, String> {
         let (mut named, mut waiting) = (Map::new(), Vec::new());
         references(schema, &mut waiting);
         while let Some(name) = waiting.pop() {
             if named.contains_key(&name) {
                 continue;
             }
-            let text = self.0.get(&name).ok_or_else(|| format!("The document has no schema {name}."))?;
-            let mut schema = serde_json::from_str(text).map_err(|error| error.to_string())?;
+            let text = self.0.get(name.as_str()).ok_or_else(|| format!("The document has no schema {name}."))?;
+            let mut schema = serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
             decide_by_discriminator(&mut schema);
             references(&schema, &mut waiting);
             named.insert(name, schema);
@@ -151,8 +187,7 @@ fn references(schema: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// Everything that is wrong with a value.
-pub(crate) fn violations(schema: &Validator, value: &Value) -> Vec<FieldProblem> {
+fn violations(schema: &Validator, value: &Value) -> Vec<FieldProblem> {
     if schema.is_valid(value) {
         return Vec::new(); // found out in less time than what is wrong
     }
@@ -300,9 +335,10 @@ mod tests {
     /// A server compiles them one by one when they are needed, and would start with one that can't be.
     #[test]
     fn each_schema_of_a_body_can_be_compiled() {
-        let schemas = Schemas::of_bodies(&openapi::document());
-        for name in schemas.0.compiled.keys() {
-            if let Err(why) = schemas.compiled(name) {
+        let published = openapi::published().unwrap_or_else(|why| panic!("{why}"));
+        let schemas = Schemas::of_bodies(&published).unwrap_or_else(|why| panic!("{why}"));
+        for (name, schema) in &*schemas.0 {
+            if let Err(why) = schema.compiled() {
                 panic!("{name}: {why}");
             }
         }

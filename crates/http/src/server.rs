@@ -91,7 +91,7 @@ impl Running {
 
 /// Starts to serve. Fails when an address is taken or the document does not say who may call an operation.
 pub async fn start(options: HttpOptions, db: Db) -> Result<Running, String> {
-    let contract = web::Data::new(Contract::new(openapi::published()?)?);
+    let contract = web::Data::new(Contract::new(&openapi::published()?)?);
     let tokens = web::Data::new(Tokens::open(db.clone()).await.map_err(|error| error.to_string())?);
     let outside = options.outside.map(|outside| Outside::new(outside, db.clock().clone())).transpose()?;
     let authenticator = web::Data::new(Authenticator::new(db.clone(), tokens.clone(), outside));
