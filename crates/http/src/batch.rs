@@ -1,9 +1,9 @@
 //! Bodies and answers of batches. Each operation is checked against the schema of its own, so that one that does not fit
 //! keeps the others from nothing.
 
-use std::{borrow::Cow, future::Future, pin::Pin, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, future::Future, pin::Pin, rc::Rc};
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, http::StatusCode};
 use rapport_domain::{
     access::Resource,
     activity::{
@@ -28,7 +28,7 @@ use rapport_persistence::{
     batch::{Operation, Outcome, Results, Upsert},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
@@ -136,9 +136,9 @@ impl Batched for Product {
     }
 }
 
-/// An operation as it is sent.
+/// An operation as it is sent, under its `op`: were that a tag, everything would be read twice.
 #[derive(Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Sent<New, Patch> {
     Create {
         #[serde(default)]
@@ -196,20 +196,21 @@ impl<R: Batched + 'static> FromRequest for Batch<R> {
     type Future = Pin<Box<dyn Future<Output = ApiResult<Self>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let value = body::json(request, payload);
+        let text = body::json_text(request, payload);
         let contract = body::contract(request);
         let caller = request.extensions().get::<Rc<Caller>>().cloned();
         Box::pin(async move {
-            let (value, contract) = (value.await?, contract?);
+            let (text, contract) = (text.await?, contract?);
             let caller = caller.ok_or_else(|| ApiError::internal("a batch of nobody"))?;
-            Self::read(value, &contract, &caller)
+            Self::read(&text, &contract, &caller)
         })
     }
 }
 
 impl<R: Batched> Batch<R> {
-    fn read(value: Value, contract: &web::Data<Contract>, caller: &Caller) -> ApiResult<Self> {
-        let (atomic, items) = outline(value)?;
+    /// Operations become values one by one: as values, all together would take more memory than anything else.
+    fn read(text: &[u8], contract: &Contract, caller: &Caller) -> ApiResult<Self> {
+        let (atomic, items) = outline(text)?;
         let mut batch = Self {
             atomic,
             operations: Vec::with_capacity(items.len()),
@@ -219,6 +220,7 @@ impl<R: Batched> Batch<R> {
         };
         let mut failed = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
+            let Ok(item) = serde_json::from_str::<Value>(item.get()) else { return Err(refused(text, Vec::new())) };
             let reference = item.get("ref").and_then(Value::as_str).map(ToOwned::to_owned);
             match Self::operation(item, contract, caller) {
                 Ok(operation) => {
@@ -234,24 +236,24 @@ impl<R: Batched> Batch<R> {
     }
 
     fn operation(mut item: Value, contract: &Contract, caller: &Caller) -> ApiResult<Operation<R::New, R::Patch>> {
-        let schema = match item.get("op").and_then(Value::as_str) {
-            Some("create") => format!("Create{}Operation", R::name()),
-            Some("update") => format!("Update{}Operation", R::name()),
-            Some("upsert") => format!("Upsert{}Operation", R::name()),
-            Some("delete") => format!("Delete{}Operation", R::name()),
+        let (op, verb) = match item.get("op").and_then(Value::as_str) {
+            Some("create") => ("create", "Create"),
+            Some("update") => ("update", "Update"),
+            Some("upsert") => ("upsert", "Upsert"),
+            Some("delete") => ("delete", "Delete"),
             _ => {
                 let detail = "This has to be one of \"create\", \"update\", \"upsert\", \"delete\".";
                 return Err(ApiError::fields(vec![FieldProblem::at("/op", "unknown_value", detail)]));
             }
         };
-        let problems = contract.schemas.check(&schema, &mut item);
+        let problems = contract.schemas.check(&format!("{verb}{}Operation", R::name()), &mut item);
         if !problems.is_empty() {
             return Err(ApiError::fields(problems));
         }
         if let Some(data) = item.get("data") {
             body::check_written(caller, R::RECORDS, data).map_err(|error| error.below("/data"))?;
         }
-        let sent: Sent<R::New, R::Patch> = serde_json::from_value(item)
+        let sent: Sent<R::New, R::Patch> = serde_json::from_value(Value::from_iter([(op, item)]))
             .map_err(|error| ApiError::new("validation_failed", format!("The operation does not fit: {error}.")))?;
         Ok(sent.into())
     }
@@ -302,7 +304,12 @@ impl<R: Batched> Batch<R> {
     }
 }
 
-fn done<R: Batched>(index: usize, reference: Option<String>, outcome: &Outcome<R>, is_rehearsal: bool) -> BatchResult {
+fn done<R: Batched>(
+    index: usize,
+    reference: Option<String>,
+    outcome: &Outcome<Rc<R>>,
+    is_rehearsal: bool,
+) -> BatchResult {
     let status = match outcome.result {
         WriteResult::Created => StatusCode::CREATED,
         WriteResult::Updated | WriteResult::Unchanged => StatusCode::OK,
@@ -322,34 +329,37 @@ fn done<R: Batched>(index: usize, reference: Option<String>, outcome: &Outcome<R
 }
 
 /// What a batch is, before its operations are looked at.
-fn outline(value: Value) -> ApiResult<(bool, Vec<Value>)> {
-    let Value::Object(mut fields) = value else {
-        return Err(ApiError::fields(vec![FieldProblem::at("", "wrong_type", "This has to be of type object.")]));
+fn outline(text: &[u8]) -> ApiResult<(bool, Vec<&RawValue>)> {
+    let Ok(mut fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(text) else {
+        return Err(refused(text, vec![FieldProblem::at("", "wrong_type", "This has to be of type object.")]));
     };
     let mut problems = Vec::new();
-    let atomic = match fields.remove("atomic") {
-        None => false,
-        Some(Value::Bool(atomic)) => atomic,
-        Some(_) => {
+    let atomic = fields.remove("atomic").is_some_and(|atomic| {
+        serde_json::from_str(atomic.get()).unwrap_or_else(|_| {
             problems.push(FieldProblem::at("/atomic", "wrong_type", "This has to be of type boolean."));
             false
-        }
-    };
-    let items = operations(&mut fields, &mut problems);
+        })
+    });
+    let items = operations(fields.remove("operations"), &mut problems);
     let unknown = fields.keys().map(|name| {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         FieldProblem::at(pointer, "unknown_field", "There is no such field. Leave it out.")
     });
     problems.extend(unknown);
-    if problems.is_empty() { Ok((atomic, items)) } else { Err(ApiError::fields(problems)) }
+    if problems.is_empty() { Ok((atomic, items)) } else { Err(refused(text, problems)) }
 }
 
-fn operations(fields: &mut Map<String, Value>, problems: &mut Vec<FieldProblem>) -> Vec<Value> {
-    let (code, detail) = match fields.remove("operations") {
-        Some(Value::Array(items)) if (1..=MOST).contains(&items.len()) => return items,
-        Some(Value::Array(items)) if items.is_empty() => ("too_few", "At least 1 is needed.".to_owned()),
-        Some(Value::Array(_)) => ("too_many", format!("At most {MOST} are allowed. Send several batches.")),
-        Some(_) => ("wrong_type", "This has to be of type array.".to_owned()),
+/// Why a batch is refused as a whole: because it is no JSON, down to its last value, or else for what is wrong with it.
+fn refused(text: &[u8], problems: Vec<FieldProblem>) -> ApiError {
+    body::read_json(text).err().unwrap_or_else(|| ApiError::fields(problems))
+}
+
+fn operations<'t>(given: Option<&'t RawValue>, problems: &mut Vec<FieldProblem>) -> Vec<&'t RawValue> {
+    let (code, detail) = match given.map(|given| serde_json::from_str::<Vec<&RawValue>>(given.get())) {
+        Some(Ok(items)) if (1..=MOST).contains(&items.len()) => return items,
+        Some(Ok(items)) if items.is_empty() => ("too_few", "At least 1 is needed.".to_owned()),
+        Some(Ok(_)) => ("too_many", format!("At most {MOST} are allowed. Send several batches.")),
+        Some(Err(_)) => ("wrong_type", "This has to be of type array.".to_owned()),
         None => ("required", "This field is required.".to_owned()),
     };
     problems.push(FieldProblem::at("/operations", code, detail));

@@ -49,12 +49,21 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Json<T> {
 
 /// A JSON body as it comes, of which nothing is known but that it is JSON.
 pub(crate) fn json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = ApiResult<Value>> + use<> {
+    let text = json_text(request, payload);
+    async move { read_json(&text.await?) }
+}
+
+/// The text of a JSON body, not read yet.
+pub(crate) fn json_text(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = ApiResult<web::Bytes>> + use<> {
     let (readable, bytes, asked) = (require_json(request), arrival(request, payload), Asked::of(request));
     async move {
         readable?;
         let bytes = bytes.await?;
         Asked::note_body(asked, &bytes);
-        read_json(&bytes)
+        Ok(bytes)
     }
 }
 
@@ -79,7 +88,7 @@ fn larger_than(most: usize) -> ApiError {
     ApiError::new("payload_too_large", format!("The body is larger than {} KiB. Send less.", most / 1024))
 }
 
-fn read_json(bytes: &[u8]) -> ApiResult<Value> {
+pub(crate) fn read_json(bytes: &[u8]) -> ApiResult<Value> {
     serde_json::from_slice(bytes)
         .map_err(|error| ApiError::new("malformed_request", format!("The body is not JSON in UTF-8: {error}.")))
 }

@@ -7,7 +7,7 @@ mod codes;
 mod names;
 mod step;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use diesel::connection::SimpleConnection;
 use rapport_domain::{
@@ -79,8 +79,11 @@ pub struct Outcome<R> {
     pub record: R,
 }
 
-/// What came of each operation, in their order.
-pub type Results<R> = Vec<Result<Outcome<R>, StoreError>>;
+/// What came of each operation, in their order. Records are shared: most of the memory of a batch is theirs.
+pub type Results<R> = Vec<Judged<R>>;
+
+/// What came of one operation.
+type Judged<R> = Result<Outcome<Rc<R>>, StoreError>;
 
 /// Does the operations in one transaction; with `atomic`, all of them or none.
 pub(crate) fn apply<R: Bulk>(
@@ -111,15 +114,17 @@ pub(crate) fn upsert<R: Bulk>(
         return Ok(outcome);
     }
     let mut results = batch(writer, &[Operation::Upsert(upsert)])?;
-    results.pop().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))
+    let outcome = results.pop().unwrap_or_else(|| Err(StoreError::Internal("a batch without results".to_owned())))?;
+    let Outcome { result, is_late, record } = outcome;
+    Ok(Outcome { result, is_late, record: Rc::unwrap_or_clone(record) })
 }
 
-struct Batch<R: Bulk> {
-    steps: Vec<Step<R>>,
+struct Batch<'o, R: Bulk> {
+    steps: Vec<Step<'o, R>>,
     stamp: Stamp,
     context: R::Context,
     /// The records that are meant, as the operations so far have left them, and whether they may be changed.
-    records: HashMap<Uuid, (R, bool)>,
+    records: HashMap<Uuid, (Rc<R>, bool)>,
     /// By connection and external id.
     named: HashMap<(String, String), Named>,
     /// Who has a match key.
@@ -131,19 +136,19 @@ struct Batch<R: Bulk> {
     versions: Vec<(String, String, i64)>,
 }
 
-impl<R: Bulk> Batch<R> {
-    fn prepare(writer: &mut Writer<'_>, operations: &[Operation<R::New, R::Patch>]) -> Result<Self, StoreError> {
+impl<'o, R: Bulk> Batch<'o, R> {
+    fn prepare(writer: &mut Writer<'_>, operations: &'o [Operation<R::New, R::Patch>]) -> Result<Self, StoreError> {
         if operations.len() > 1 {
             // A plan made while a table was empty would read all of it for each operation by the time it is full.
             writer.pg().batch_execute("SET LOCAL plan_cache_mode = force_custom_plan")?;
         }
         let (stamp, context) = (writer.stamp(), R::context(writer, operations)?);
-        let steps: Vec<Step<R>> =
+        let steps: Vec<Step<'o, R>> =
             operations.iter().map(|operation| Step::of(writer, operation, stamp, &context)).collect();
         let mut batch = Self {
             stamp,
             context,
-            records: HashMap::new(),
+            records: HashMap::with_capacity(operations.len()),
             named: HashMap::new(),
             holders: HashMap::new(),
             codes: Codes::default(),
@@ -187,7 +192,7 @@ impl<R: Bulk> Batch<R> {
             self.steps.iter().filter_map(Step::id).chain(self.named.values().filter_map(|n| n.record)).collect();
         if !ids.is_empty() {
             let found = R::to_change(writer, &ids)?;
-            self.records = found.into_iter().map(|(record, may)| (record.id(), (record, may))).collect();
+            self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (Rc::new(record), may))));
         }
         let mut named = References::default();
         for of_step in self.steps.iter().map(Step::references) {
@@ -210,7 +215,7 @@ impl<R: Bulk> Batch<R> {
 
     /// The keys that nobody else may have.
     fn keys(&self) -> Vec<String> {
-        let is_new = |step: &&Step<R>| match step {
+        let is_new = |step: &&Step<'_, R>| match step {
             Step::Upsert { upsert, .. } => {
                 let name = (upsert.connection.clone(), upsert.external_id.clone());
                 self.named.get(&name).is_none_or(|named| named.record.is_none())
@@ -222,7 +227,7 @@ impl<R: Bulk> Batch<R> {
         fresh.filter_map(|fresh| fresh.record.as_ref().ok()).flat_map(R::match_keys).collect()
     }
 
-    fn external_ids(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn external_ids(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
         self.steps.iter().filter_map(|step| match step {
             Step::Upsert { upsert, .. } => Some((upsert.connection.as_str(), upsert.external_id.as_str())),
             _ => None,
@@ -230,14 +235,14 @@ impl<R: Bulk> Batch<R> {
     }
 
     /// Judges an operation and notes what it writes. The inner error is its own, the outer one that of the whole batch.
-    fn step(&mut self, writer: &mut Writer<'_>, step: Step<R>) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+    fn step(&mut self, writer: &mut Writer<'_>, step: Step<'_, R>) -> Result<Judged<R>, StoreError> {
         match step {
             Step::Create(fresh) => {
                 self.make_way(writer, fresh.record.as_ref().ok())?;
                 Ok(self.create(writer, fresh, None))
             }
-            Step::Update { id, version, patch } => self.update(writer, id, version, &patch, None),
-            Step::Upsert { upsert, fresh } => self.upsert(writer, &upsert, fresh),
+            Step::Update { id, version, patch } => self.update(writer, id, version, patch, None),
+            Step::Upsert { upsert, fresh } => self.upsert(writer, upsert, fresh),
             Step::Delete { id, version } => self.delete(writer, id, version),
         }
     }
@@ -247,7 +252,7 @@ impl<R: Bulk> Batch<R> {
         writer: &Writer<'_>,
         fresh: Fresh<R>,
         name: Option<(&Upsert<R::Patch>, Option<Uuid>)>,
-    ) -> Result<Outcome<R>, StoreError> {
+    ) -> Judged<R> {
         visibility::require_right(writer, R::RESOURCE, Right::Create)?;
         let mut record = fresh.record?;
         self.pending.judge_new(&mut record)?;
@@ -277,7 +282,8 @@ impl<R: Bulk> Batch<R> {
         if let Some(candidate) = record.candidate(&keys) {
             self.holders.extend(keys.into_iter().map(|key| (key, candidate.clone())));
         }
-        self.records.insert(record.id(), (record.clone(), true));
+        let record = Rc::new(record);
+        self.records.insert(record.id(), (Rc::clone(&record), true));
         Ok(Outcome { result: WriteResult::Created, is_late: false, record })
     }
 
@@ -288,7 +294,7 @@ impl<R: Bulk> Batch<R> {
         version: Option<i64>,
         patch: &R::Patch,
         origin: Option<Uuid>,
-    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+    ) -> Result<Judged<R>, StoreError> {
         let (before, after) = match self.patched(writer, id, version, patch) {
             Ok(Some(changed)) => changed,
             Ok(None) => return Ok(self.unchanged(id, false)),
@@ -311,7 +317,7 @@ impl<R: Bulk> Batch<R> {
         id: Uuid,
         version: Option<i64>,
         patch: &R::Patch,
-    ) -> Result<Option<(R, R)>, StoreError> {
+    ) -> Result<Option<(Rc<R>, R)>, StoreError> {
         visibility::require_right(writer, R::RESOURCE, Right::Write)?;
         let before = self.to_change(id, version)?;
         let mut after = before.patched(patch.clone(), self.stamp, &self.context)?;
@@ -322,7 +328,7 @@ impl<R: Bulk> Batch<R> {
         }
         let mut patch = patch.clone();
         let (names_owner, names_team) = named(R::place_of_patch(&mut patch));
-        let owner_before = before.clone().owner_and_team().0;
+        let owner_before = R::clone(before).owner_and_team().0;
         let (owner, team) = after.owner_and_team();
         if names_owner
             && !names_team
@@ -331,19 +337,14 @@ impl<R: Bulk> Batch<R> {
         {
             *team = Some(main);
         }
-        Ok((after != *before).then(|| (before.clone(), after)))
+        Ok((after != **before).then(|| (Rc::clone(before), after)))
     }
 
-    fn delete(
-        &mut self,
-        writer: &mut Writer<'_>,
-        id: Uuid,
-        version: Option<i64>,
-    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+    fn delete(&mut self, writer: &mut Writer<'_>, id: Uuid, version: Option<i64>) -> Result<Judged<R>, StoreError> {
         let before = match visibility::require_right(writer, R::RESOURCE, Right::Delete)
             .and_then(|()| self.to_change(id, version))
         {
-            Ok(before) => before.clone(),
+            Ok(before) => Rc::clone(before),
             Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = before.require_deletable() {
@@ -361,7 +362,7 @@ impl<R: Bulk> Batch<R> {
         writer: &mut Writer<'_>,
         upsert: &Upsert<R::Patch>,
         fresh: Fresh<R>,
-    ) -> Result<Result<Outcome<R>, StoreError>, StoreError> {
+    ) -> Result<Judged<R>, StoreError> {
         let key = (upsert.connection.clone(), upsert.external_id.clone());
         let Some(named) = self.named.get_mut(&key) else { return Ok(Err(StoreError::Missing(RecordKind::Connection))) };
         if let Some(refusal) = named.refusal {
@@ -396,7 +397,7 @@ impl<R: Bulk> Batch<R> {
     }
 
     /// A record that an operation names by its id.
-    fn to_change(&self, id: Uuid, version: Option<i64>) -> Result<&R, StoreError> {
+    fn to_change(&self, id: Uuid, version: Option<i64>) -> Result<&Rc<R>, StoreError> {
         match self.records.get(&id) {
             Some((record, _)) if record.is_deleted() => Err(StoreError::Missing(R::kind())),
             Some((record, true)) if version.is_some_and(|version| version != record.version()) => {
@@ -427,9 +428,9 @@ impl<R: Bulk> Batch<R> {
         }
     }
 
-    fn unchanged(&self, id: Uuid, is_late: bool) -> Result<Outcome<R>, StoreError> {
+    fn unchanged(&self, id: Uuid, is_late: bool) -> Judged<R> {
         let (record, _) = self.records.get(&id).ok_or(StoreError::Missing(R::kind()))?;
-        Ok(Outcome { result: WriteResult::Unchanged, is_late, record: record.clone() })
+        Ok(Outcome { result: WriteResult::Unchanged, is_late, record: Rc::clone(record) })
     }
 
     /// Makes a record its next version.
@@ -440,7 +441,7 @@ impl<R: Bulk> Batch<R> {
         before: &R,
         mut after: R,
         origin: Option<Uuid>,
-    ) -> Result<Outcome<R>, StoreError> {
+    ) -> Result<Outcome<Rc<R>>, StoreError> {
         if self.pending.holds(before.id()) {
             self.pending.flush(writer)?;
         }
@@ -448,14 +449,15 @@ impl<R: Bulk> Batch<R> {
         self.codes.note(Some(before), &after);
         after.advance(self.stamp);
         self.pending.update(writer, verb, (before, &after), self.stamp, origin);
-        self.records.insert(after.id(), (after.clone(), true));
-        let changes_hands = before.clone().owner_and_team() != after.clone().owner_and_team();
+        let changes_hands = before.clone().owner_and_team() != after.owner_and_team();
+        let after = Rc::new(after);
+        self.records.insert(after.id(), (Rc::clone(&after), true));
         if changes_hands || before.assignee() != after.assignee() {
             // Who gave it away may not change it any more.
             self.pending.flush(writer)?;
             self.records.remove(&after.id());
             let found = R::to_change(writer, &[after.id()])?;
-            self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (record, may))));
+            self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (Rc::new(record), may))));
         }
         Ok(Outcome { result: WriteResult::Updated, is_late: false, record: after })
     }

@@ -138,6 +138,15 @@ fn what_is_no_batch_is_refused_as_a_whole() {
         refused.expect_problem(422, "validation_failed");
         refused.expect_errors(&[(place, code)]);
     }
+    // What is no JSON further inside is told before anything is done, too.
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for wrong in [r#""\ud800""#, "1e999999", &deep, "tru"] {
+        let good = r#"{"op": "create", "data": {"first_name": "Ada"}}"#;
+        let body = format!(r#"{{"operations": [{good}, {{"op": "create", "data": {{"first_name": {wrong}}}}}]}}"#);
+        let json = ("Content-Type", "application/json");
+        let refused = admin.send("POST", "/v1/contacts/batch", &[json], Some(body.into_bytes()));
+        refused.expect_problem(400, "malformed_request");
+    }
     assert!(admin.all("/v1/contacts").is_empty());
 }
 

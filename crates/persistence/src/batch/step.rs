@@ -13,10 +13,10 @@ use crate::{
 
 /// An operation on its way: what it would create is worked out, because its keys have to be locked before anything is
 /// looked at.
-pub(super) enum Step<R: Bulk> {
+pub(super) enum Step<'o, R: Bulk> {
     Create(Fresh<R>),
-    Update { id: Uuid, version: Option<i64>, patch: R::Patch },
-    Upsert { upsert: Upsert<R::Patch>, fresh: Fresh<R> },
+    Update { id: Uuid, version: Option<i64>, patch: &'o R::Patch },
+    Upsert { upsert: &'o Upsert<R::Patch>, fresh: Fresh<R> },
     Delete { id: Uuid, version: Option<i64> },
 }
 
@@ -27,24 +27,24 @@ pub(super) struct Fresh<R> {
     pub(super) on_duplicate: OnDuplicate,
 }
 
-impl<R: Bulk> Step<R> {
+impl<'o, R: Bulk> Step<'o, R> {
     pub(super) fn of(
         writer: &Writer<'_>,
-        operation: &Operation<R::New, R::Patch>,
+        operation: &'o Operation<R::New, R::Patch>,
         stamp: Stamp,
         context: &R::Context,
     ) -> Self {
-        match operation.clone() {
+        match operation {
             Operation::Create { new, on_duplicate } => {
-                Self::Create(Fresh::of(writer, new, on_duplicate, stamp, context))
+                Self::Create(Fresh::of(writer, new.clone(), *on_duplicate, stamp, context))
             }
-            Operation::Update { id, version, patch } => Self::Update { id, version, patch },
+            Operation::Update { id, version, patch } => Self::Update { id: *id, version: *version, patch },
             Operation::Upsert(upsert) => {
                 let new = R::new_of(upsert.patch.clone());
                 let fresh = Fresh::of(writer, new, upsert.on_duplicate, stamp, context);
                 Self::Upsert { upsert, fresh }
             }
-            Operation::Delete { id, version } => Self::Delete { id, version },
+            Operation::Delete { id, version } => Self::Delete { id: *id, version: *version },
         }
     }
 

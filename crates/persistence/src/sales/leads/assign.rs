@@ -1,5 +1,7 @@
 //! Leads get their owners by the rules of the workspace.
 
+use std::rc::Rc;
+
 use rapport_domain::{
     id::{LeadId, TeamId, UserId},
     problem::FieldProblem,
@@ -94,7 +96,7 @@ pub(super) fn settle_batch(
             && outcome.record.owner_id.is_none()
             && let Some(lead) = settle(writer, &outcome.record, named)?
         {
-            outcome.record = lead;
+            outcome.record = Rc::new(lead);
         }
     }
     Ok(())
