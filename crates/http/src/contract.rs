@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use actix_web::{http::Method, web::Bytes};
@@ -13,14 +13,15 @@ use serde_json::{Value, json};
 
 use crate::{
     fields::DocumentedFields,
-    openapi::Published,
+    openapi::{
+        Published,
+        outline::{Described, Outline},
+    },
     problem::ApiError,
     problems,
     schemas::{Components, Schema, Schemas},
     terms::DRY_RUN_PARAMETER,
 };
-
-const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
 /// What the document promises, compiled.
 pub(crate) struct Contract {
@@ -30,8 +31,7 @@ pub(crate) struct Contract {
     pub(crate) text: Bytes,
     /// The same in OpenAPI 3.0, for generators that do not read 3.1.
     pub(crate) compatible_text: Bytes,
-    /// The fields that records have in every workspace.
-    pub(crate) fields: DocumentedFields,
+    fields: OnceLock<DocumentedFields>,
     paths: Router<Path>,
 }
 
@@ -87,17 +87,21 @@ pub(crate) enum Found<'c> {
 impl Contract {
     /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
     pub(crate) fn new(published: &Published) -> Result<Self, String> {
-        let document = &published.document;
-        let components = Components::of(published)?;
-        let mut parameters = Parameters::new(&components);
-        let paths = paths(document, &mut parameters)?;
+        let outline = Outline::of(published)?;
+        let components = Components::of(&outline);
         Ok(Self {
-            schemas: Schemas::of_bodies_with(document, &components),
+            schemas: Schemas::of_bodies(&outline, &components),
+            paths: paths(&outline, &mut Parameters::new(&components))?,
             text: Bytes::from_static(published.text.as_bytes()),
             compatible_text: Bytes::from_static(published.compatible_text.as_bytes()),
-            fields: DocumentedFields::of(document),
-            paths,
+            fields: OnceLock::new(),
         })
+    }
+
+    /// The fields that records have in every workspace. Few ask for them, and they take a value of the whole document, which was
+    /// found to be JSON at the start.
+    pub(crate) fn fields(&self) -> &DocumentedFields {
+        self.fields.get_or_init(|| DocumentedFields::of(&serde_json::from_slice(&self.text).unwrap_or_default()))
     }
 
     /// What is at this address, and whether the ids in it can be ids at all.
@@ -114,14 +118,12 @@ impl Contract {
     }
 }
 
-fn paths(document: &Value, parameters: &mut Parameters) -> Result<Router<Path>, String> {
+fn paths(outline: &Outline, parameters: &mut Parameters) -> Result<Router<Path>, String> {
     let mut paths = Router::new();
-    for (template, item) in document["paths"].as_object().into_iter().flatten() {
+    for (template, described) in &outline.operations {
         let mut operations = BTreeMap::new();
-        for method in METHODS {
-            if let Some(operation) = item.get(*method) {
-                operations.insert(method.to_uppercase(), Operation::new(document, operation, parameters)?);
-            }
+        for (method, described) in described {
+            operations.insert(method.to_uppercase(), Operation::new(described, parameters)?);
         }
         let mut allow: Vec<&str> = operations.keys().map(String::as_str).collect();
         if allow.contains(&"GET") {
@@ -135,17 +137,17 @@ fn paths(document: &Value, parameters: &mut Parameters) -> Result<Router<Path>, 
 }
 
 impl Operation {
-    fn new(document: &Value, operation: &Value, parameters: &mut Parameters) -> Result<Self, String> {
-        let id = operation["operationId"].as_str().ok_or("an operation has no id")?.to_owned();
+    fn new(described: &Described, parameters: &mut Parameters) -> Result<Self, String> {
+        let id = described.operation_id.clone().ok_or("an operation has no id")?;
         let (mut query, mut path) = (Vec::new(), Vec::new());
-        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        for parameter in &described.parameters {
             match parameter["in"].as_str() {
-                Some("query") => query.push(Parameter::new(document, parameter, parameters)?),
-                Some("path") => path.push(Parameter::new(document, parameter, parameters)?),
+                Some("query") => query.push(Parameter::new(parameter, parameters)?),
+                Some("path") => path.push(Parameter::new(parameter, parameters)?),
                 _ => {}
             }
         }
-        let access = access(operation).ok_or_else(|| format!("{id} does not say who may call it"))?;
+        let access = access(described).ok_or_else(|| format!("{id} does not say who may call it"))?;
         let has_terms = query.iter().any(|parameter| parameter.name == DRY_RUN_PARAMETER);
         Ok(Self { id, access, has_terms, query, path })
     }
@@ -179,8 +181,8 @@ impl Operation {
     }
 }
 
-fn access(operation: &Value) -> Option<Access> {
-    let alternatives = operation.get("security")?.as_array()?;
+fn access(described: &Described) -> Option<Access> {
+    let alternatives = described.security.as_ref()?;
     let Some(first) = alternatives.first() else { return Some(Access::Public) };
     let scopes = first.get("bearer")?.as_array()?;
     match scopes.as_slice() {
@@ -202,16 +204,16 @@ impl Parameters {
 }
 
 impl Parameter {
-    fn new(document: &Value, parameter: &Value, parameters: &mut Parameters) -> Result<Self, String> {
+    fn new(parameter: &Value, parameters: &mut Parameters) -> Result<Self, String> {
         let name = parameter["name"].as_str().ok_or("a parameter has no name")?.to_owned();
         let schema = &parameter["schema"];
         let is_list = schema["type"] == "array";
         let value = if is_list { &schema["items"] } else { schema };
         let kind = match value.get("$ref").and_then(Value::as_str) {
-            Some(reference) => document.pointer(&reference[1..]).map_or(&Value::Null, |target| &target["type"]),
-            None => &value["type"],
+            Some(reference) => parameters.components.kind(reference),
+            None => value["type"].as_str().map(ToOwned::to_owned),
         };
-        let kind = kind.as_str().unwrap_or("string").to_owned();
+        let kind = kind.unwrap_or_else(|| "string".to_owned());
         let is_required = parameter["required"] == true;
         Ok(Self { is_required, is_list, kind, schema: parameters.schema(schema), name })
     }
@@ -252,8 +254,9 @@ mod tests {
     #[test]
     fn each_schema_of_a_parameter_can_be_compiled() {
         let published = openapi::published().unwrap_or_else(|why| panic!("{why}"));
-        let mut parameters = Parameters::new(&Components::of(&published).unwrap_or_else(|why| panic!("{why}")));
-        paths(&published.document, &mut parameters).unwrap_or_else(|why| panic!("{why}"));
+        let outline = Outline::of(&published).unwrap_or_else(|why| panic!("{why}"));
+        let mut parameters = Parameters::new(&Components::of(&outline));
+        paths(&outline, &mut parameters).unwrap_or_else(|why| panic!("{why}"));
         assert!(parameters.known.len() > 50, "only {} schemas", parameters.known.len());
         for (text, schema) in &parameters.known {
             if let Err(why) = schema.compiled() {

@@ -10,10 +10,9 @@ use jsonschema::{
     error::{TypeKind, ValidationErrorKind},
 };
 use rapport_domain::{problem::FieldProblem, standards};
-use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::openapi::Published;
+use crate::openapi::{Published, outline::Outline};
 
 /// The code of what does not match a pattern.
 const WRONG_FORM: &str = "wrong_form";
@@ -27,20 +26,13 @@ pub struct Schemas(Arc<HashMap<String, Schema>>);
 
 impl Schemas {
     /// The schemas that request bodies of a document name.
-    pub fn of_bodies(published: &Published) -> Result<Self, String> {
-        Ok(Self::of_bodies_with(&published.document, &Components::of(published)?))
+    pub fn of(published: &Published) -> Result<Self, String> {
+        let outline = Outline::of(published)?;
+        Ok(Self::of_bodies(&outline, &Components::of(&outline)))
     }
 
-    /// The same, where the named schemas of the document are at hand.
-    pub(crate) fn of_bodies_with(document: &Value, components: &Arc<Components>) -> Self {
-        let mut names = HashSet::new();
-        for operation in operations(document) {
-            let contents = operation.pointer("/requestBody/content").and_then(Value::as_object);
-            for content in contents.into_iter().flat_map(|contents| contents.values()) {
-                let reference = content.pointer("/schema/$ref").and_then(Value::as_str);
-                names.extend(reference.and_then(|reference| reference.rsplit('/').next()));
-            }
-        }
+    pub(crate) fn of_bodies(outline: &Outline, components: &Arc<Components>) -> Self {
+        let mut names: HashSet<&str> = outline.bodies().collect();
         // Each operation of a batch is checked by itself.
         names.extend(components.0.keys().filter(|name| name.ends_with("Operation")));
         let schema = |name: &str| Schema::new(&json!({"$ref": format!("{COMPONENTS}{name}")}), components);
@@ -83,8 +75,11 @@ impl Schema {
 
     pub(crate) fn compiled(&self) -> &Result<Validator, String> {
         self.compiled.get_or_init(|| {
-            let schema = serde_json::from_str(&self.text).map_err(|error| error.to_string())?;
-            self.components.compile(&schema)
+            let schema = serde_json::from_str(&self.text).map_err(|error| error.to_string());
+            let compiled = schema.and_then(|schema| self.components.compile(&schema));
+            compiled.inspect_err(
+                |error| tracing::error!(%error, schema = self.text, "the document has a schema that is none"),
+            )
         })
     }
 }
@@ -100,19 +95,15 @@ const COMPONENTS: &str = "#/components/schemas/";
 pub(crate) struct Components(HashMap<&'static str, &'static RawValue>);
 
 impl Components {
-    pub(crate) fn of(published: &Published) -> Result<Arc<Self>, String> {
-        #[derive(Deserialize)]
-        struct Document<'t> {
-            #[serde(borrow)]
-            components: Named<'t>,
-        }
-        #[derive(Deserialize)]
-        struct Named<'t> {
-            #[serde(borrow)]
-            schemas: HashMap<&'t str, &'t RawValue>,
-        }
-        let document: Document<'_> = serde_json::from_str(published.text).map_err(|error| error.to_string())?;
-        Ok(Arc::new(Self(document.components.schemas)))
+    pub(crate) fn of(outline: &Outline) -> Arc<Self> {
+        Arc::new(Self(outline.schemas.clone()))
+    }
+
+    /// The type of the values of a named schema.
+    pub(crate) fn kind(&self, reference: &str) -> Option<String> {
+        let text = self.0.get(reference.strip_prefix(COMPONENTS)?)?;
+        let schema: Value = serde_json::from_str(text.get()).ok()?;
+        schema["type"].as_str().map(ToOwned::to_owned)
     }
 
     /// Compiles one schema with those that it names, and they name in turn: all of them would cost each schema of the
@@ -200,15 +191,6 @@ fn violations(schema: &Validator, value: &Value) -> Vec<FieldProblem> {
         problems.iter().filter(|problem| problem.code != WRONG_FORM).map(|problem| problem.pointer.clone()).collect();
     problems.retain(|problem| problem.code != WRONG_FORM || !told.contains(&problem.pointer));
     problems
-}
-
-fn operations(document: &Value) -> impl Iterator<Item = &Value> {
-    document["paths"]
-        .as_object()
-        .into_iter()
-        .flat_map(|paths| paths.values())
-        .filter_map(Value::as_object)
-        .flat_map(|item| item.values())
 }
 
 /// Refuses what Postgres can't keep, and writes whole numbers as integers.
@@ -336,7 +318,7 @@ mod tests {
     #[test]
     fn each_schema_of_a_body_can_be_compiled() {
         let published = openapi::published().unwrap_or_else(|why| panic!("{why}"));
-        let schemas = Schemas::of_bodies(&published).unwrap_or_else(|why| panic!("{why}"));
+        let schemas = Schemas::of(&published).unwrap_or_else(|why| panic!("{why}"));
         for (name, schema) in &*schemas.0 {
             if let Err(why) = schema.compiled() {
                 panic!("{name}: {why}");

@@ -43,7 +43,7 @@ pub(crate) async fn get_schema(
 
     let custom = db.read(&auth.scope(), move |reader| custom_fields::of(reader, resource)).await?;
 
-    let fields = contract.fields.all(resource, custom.live());
+    let fields = contract.fields().all(resource, custom.live());
     let fields = fields.map(|field| field.for_caller(auth.grants(), resource)).collect();
     Ok(web::Json(ResourceSchema { resource, fields }))
 }

@@ -55,7 +55,7 @@ fn wanted(options: &ImportOptions) -> Options {
 /// Rows are held to the same schema as the bodies of requests.
 fn check(kind: PeopleResource) -> Result<Check, Failure> {
     let published = openapi::published().map_err(Failure::said)?;
-    let schemas = Schemas::of_bodies(&published).map_err(Failure::said)?;
+    let schemas = Schemas::of(&published).map_err(Failure::said)?;
     let name = match kind {
         PeopleResource::Contacts => "NewContact",
         PeopleResource::Companies => "NewCompany",
