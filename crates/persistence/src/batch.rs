@@ -32,6 +32,9 @@ use crate::{
     visibility,
 };
 
+/// So many records are written at once: as rows, all of a batch would take more memory than as records.
+const MOST_PENDING: usize = 250;
+
 /// Each key is a lock, and the locks of all who write share one table of the database.
 const MOST_KEYS: usize = 5_000;
 
@@ -236,6 +239,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
 
     /// Judges an operation and notes what it writes. The inner error is its own, the outer one that of the whole batch.
     fn step(&mut self, writer: &mut Writer<'_>, step: Step<'_, R>) -> Result<Judged<R>, StoreError> {
+        if self.pending.count() >= MOST_PENDING {
+            self.pending.flush(writer)?;
+        }
         match step {
             Step::Create(fresh) => {
                 self.make_way(writer, fresh.record.as_ref().ok())?;

@@ -381,6 +381,11 @@ impl<R: Bulk> Pending<R> {
         Ok(())
     }
 
+    /// How many records wait to be written.
+    pub(crate) fn count(&self) -> usize {
+        self.records.len()
+    }
+
     /// Whether this record waits to be written.
     pub(crate) fn holds(&self, id: Uuid) -> bool {
         self.records.contains(&id)
