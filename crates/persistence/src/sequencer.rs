@@ -128,11 +128,12 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
             positions.push(position);
         }
     }
+    // Planned each time: a plan of the first minute would read the whole journal once a file has been imported.
     let number = sql_query(NUMBER)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(workspaces)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
         .bind::<sql_types::Array<sql_types::BigInt>, _>(positions);
-    Ok(Some(Prepared(number).execute(pg)?))
+    Ok(Some(number.execute(pg)?))
 }
 
 /// Takes earlier versions of the records in a full batch along, which clocks of servers that are apart may have given later

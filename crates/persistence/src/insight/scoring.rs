@@ -20,7 +20,7 @@ use rapport_domain::{
 use uuid::Uuid;
 
 use super::score_definitions::{self, Counting};
-use crate::{Db, Scope, StoreError, Writer, codes, prepared::Prepared, schema::scorings};
+use crate::{Db, Scope, StoreError, Writer, codes, schema::scorings};
 
 /// How many leads are scored in one transaction, and how many where that took too long.
 const CHUNK: i64 = 500;
@@ -52,9 +52,8 @@ struct Waiting {
 /// Does a step in each workspace where there is something to be done, and says whether there may be more.
 pub async fn advance(db: &Db) -> Result<bool, StoreError> {
     let now = db.clock().now();
-    let waiting: Vec<Waiting> = db
-        .directory(move |pg| Ok(Prepared(sql_query(WAITING).bind::<sql_types::Timestamptz, _>(now)).load(pg)?))
-        .await?;
+    let waiting: Vec<Waiting> =
+        db.directory(move |pg| Ok(sql_query(WAITING).bind::<sql_types::Timestamptz, _>(now).load(pg)?)).await?;
     let mut is_more = false;
     for Waiting { workspace_id, country } in waiting {
         let scope = Scope::of_system(WorkspaceId::from_uuid(workspace_id), Source::Automation, country);
