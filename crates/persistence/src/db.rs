@@ -144,6 +144,11 @@ impl Db {
         Ok(self)
     }
 
+    /// Waits for what was begun for callers who have gone meanwhile. Says whether it came to its end in that time.
+    pub async fn at_rest(&self, most: Duration) -> bool {
+        timeout(most, self.queue.at_rest()).await.is_ok()
+    }
+
     /// 32 random bytes that all servers of this installation share, by name.
     pub async fn secret(&self, name: &'static str) -> Result<Vec<u8>, StoreError> {
         self.directory(move |pg| secrets::get_or_make(pg, name)).await

@@ -67,6 +67,7 @@ impl Writing {
 
     fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), serde_json::Error> {
         let name = self.text.get(self.name.start + 1..self.name.end.saturating_sub(1)).unwrap_or_default();
+        // An object of values by the names of their fields.
         if !self.is_custom && name == b"custom" {
             self.is_custom = true;
             value.serialize(&mut *self)?;

@@ -14,12 +14,16 @@ use std::{
     collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::timeout,
+};
 
 use crate::StoreError;
 
@@ -43,6 +47,8 @@ pub(super) struct Queue {
     line: Mutex<Line>,
     /// Rings for a thread that has nothing to do.
     bell: Condvar,
+    /// Rings when nothing is being done.
+    rest: Notify,
 }
 
 #[derive(Default)]
@@ -56,6 +62,8 @@ struct Line {
     begun: VecDeque<Begun>,
     /// How many threads have nothing to do, less those that are about to do something.
     idle: isize,
+    /// When it was last said that there is no thread to be had.
+    complained: Option<Instant>,
 }
 
 /// What has left the line, and when it began if it is a short read.
@@ -63,7 +71,7 @@ type Begun = (Arc<Waiting>, Option<Instant>);
 
 impl Queue {
     pub(super) fn new(threads: usize, reads: usize) -> Arc<Self> {
-        Arc::new(Self { threads, reads, line: Mutex::default(), bell: Condvar::new() })
+        Arc::new(Self { threads, reads, line: Mutex::default(), bell: Condvar::new(), rest: Notify::new() })
     }
 
     /// A new queue of as many threads, which does only so many short reads at once.
@@ -109,6 +117,17 @@ impl Queue {
         })
     }
 
+    /// Waits until nothing is being done, even for callers who have gone.
+    pub(super) async fn at_rest(&self) {
+        loop {
+            let rest = pin!(self.rest.notified());
+            if self.line().at_work == 0 {
+                return;
+            }
+            rest.await;
+        }
+    }
+
     /// Lets as many threads begin as are free and find something that may begin.
     fn wake_threads(self: &Arc<Self>) {
         loop {
@@ -120,8 +139,13 @@ impl Queue {
             if line.idle <= 0
                 && let Err(error) = self.spawn_thread()
             {
-                tracing::error!(%error, "there is no thread for the database");
-                return line.put_back(begun); // who waits for it tries again
+                line.put_back(begun); // who waits for it tries again
+                if line.complained.is_none_or(|last| last.elapsed() > IDLE) {
+                    line.complained = Some(Instant::now());
+                    drop(line);
+                    tracing::error!(%error, "there is no thread for the database");
+                }
+                return;
             }
             line.at_work += 1;
             line.idle -= 1;
@@ -242,7 +266,11 @@ impl Drop for Entered {
         let mut line = self.queue.line();
         line.end(self.reading.take());
         line.at_work -= 1;
+        let is_rest = line.at_work == 0;
         drop(line);
+        if is_rest {
+            self.queue.rest.notify_waiters();
+        }
         self.queue.wake_threads(); // for what has come in the meantime
     }
 }

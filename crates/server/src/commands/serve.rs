@@ -21,7 +21,7 @@ use crate::{
     terminal,
 };
 
-/// How long requests that are under way may take when the server stops.
+/// How long requests that are under way may take when the server stops, and after them what goes on for callers who have hung up.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Serves until it is asked to stop, then lets everything under way come to its end.
@@ -58,6 +58,9 @@ async fn serve(options: &ServeOptions, database: &Database) -> Result<(), Failur
     running.stop().await;
     if let Some(worker) = worker {
         worker.await.map_err(|error| Failure::said(format!("the worker failed: {error}")))?;
+    }
+    if !db.at_rest(GRACE).await {
+        tracing::warn!("a write took too long to wait for it; it will be as if it had not been sent");
     }
     Ok(())
 }

@@ -74,6 +74,20 @@ async fn everything_is_done_and_never_more_at_once_than_there_are_threads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn there_is_rest_once_all_is_done_even_for_callers_who_have_gone() {
+    let queue = queue(2, 2);
+    queue.at_rest().await;
+    let held = Held::begun(&queue, Work::Other).await;
+    held.done.abort();
+    until(|| held.done.is_finished()).await;
+
+    let mut rest = std::pin::pin!(queue.at_rest());
+    assert!(timeout(SHORT, &mut rest).await.is_err(), "somebody is still at work");
+    held.let_go.send(()).unwrap();
+    rest.await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn short_reads_wait_for_short_reads_but_nobody_else_does() {
     let queue = queue(4, 2);
     let reads = [Held::begun(&queue, Work::Read).await, Held::begun(&queue, Work::Read).await];
