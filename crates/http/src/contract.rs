@@ -88,10 +88,9 @@ impl Contract {
     /// Compiles a document. Fails when an operation does not say who may call it: such a server does not start.
     pub(crate) fn new(published: &Published) -> Result<Self, String> {
         let outline = Outline::of(published)?;
-        let components = Components::of(&outline);
         Ok(Self {
-            schemas: Schemas::of_bodies(&outline, &components),
-            paths: paths(&outline, &mut Parameters::new(&components))?,
+            schemas: Schemas::of_bodies(&outline),
+            paths: paths(&outline, &mut Parameters::new(&outline))?,
             text: Bytes::from_static(published.text.as_bytes()),
             compatible_text: Bytes::from_static(published.compatible_text.as_bytes()),
             fields: OnceLock::new(),
@@ -193,13 +192,13 @@ fn access(described: &Described) -> Option<Access> {
 }
 
 impl Parameters {
-    fn new(components: &Arc<Components>) -> Self {
-        Self { components: Arc::clone(components), known: HashMap::new() }
+    fn new(outline: &Outline) -> Self {
+        Self { components: Arc::clone(&outline.components), known: HashMap::new() }
     }
 
     fn schema(&mut self, schema: &Value) -> Arc<Schema> {
-        let new = || Arc::new(Schema::new(schema, &self.components));
-        Arc::clone(self.known.entry(schema.to_string()).or_insert_with(new))
+        let new = |text: &String| Arc::new(Schema::new(text.clone(), &self.components));
+        Arc::clone(self.known.entry(schema.to_string()).or_insert_with_key(new))
     }
 }
 
@@ -255,7 +254,7 @@ mod tests {
     fn each_schema_of_a_parameter_can_be_compiled() {
         let published = openapi::published().unwrap_or_else(|why| panic!("{why}"));
         let outline = Outline::of(&published).unwrap_or_else(|why| panic!("{why}"));
-        let mut parameters = Parameters::new(&Components::of(&outline));
+        let mut parameters = Parameters::new(&outline);
         paths(&outline, &mut parameters).unwrap_or_else(|why| panic!("{why}"));
         assert!(parameters.known.len() > 50, "only {} schemas", parameters.known.len());
         for (text, schema) in &parameters.known {

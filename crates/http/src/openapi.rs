@@ -157,6 +157,9 @@ impl Modify for Messages {
     }
 }
 
+/// The methods of operations, as the document names them.
+const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
+
 /// The document as it is published, in OpenAPI 3.1 and in 3.0.3.
 pub struct Published {
     pub text: &'static str,

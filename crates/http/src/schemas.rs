@@ -27,15 +27,15 @@ pub struct Schemas(Arc<HashMap<String, Schema>>);
 impl Schemas {
     /// The schemas that request bodies of a document name.
     pub fn of(published: &Published) -> Result<Self, String> {
-        let outline = Outline::of(published)?;
-        Ok(Self::of_bodies(&outline, &Components::of(&outline)))
+        Outline::of(published).map(|outline| Self::of_bodies(&outline))
     }
 
-    pub(crate) fn of_bodies(outline: &Outline, components: &Arc<Components>) -> Self {
+    pub(crate) fn of_bodies(outline: &Outline) -> Self {
+        let components = &outline.components;
         let mut names: HashSet<&str> = outline.bodies().collect();
         // Each operation of a batch is checked by itself.
         names.extend(components.0.keys().filter(|name| name.ends_with("Operation")));
-        let schema = |name: &str| Schema::new(&json!({"$ref": format!("{COMPONENTS}{name}")}), components);
+        let schema = |name: &str| Schema::new(json!({"$ref": format!("{COMPONENTS}{name}")}).to_string(), components);
         Self(Arc::new(names.into_iter().map(|name| (name.to_owned(), schema(name))).collect()))
     }
 
@@ -61,8 +61,8 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    pub(crate) fn new(schema: &Value, components: &Arc<Components>) -> Self {
-        Self { text: schema.to_string(), components: Arc::clone(components), compiled: OnceLock::new() }
+    pub(crate) fn new(text: String, components: &Arc<Components>) -> Self {
+        Self { text, components: Arc::clone(components), compiled: OnceLock::new() }
     }
 
     /// Everything that is wrong with a value.
@@ -92,13 +92,9 @@ fn no_schema(why: String) -> FieldProblem {
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// The named schemas of a document, as parts of its text: as values they would take ten times the memory.
-pub(crate) struct Components(HashMap<&'static str, &'static RawValue>);
+pub(crate) struct Components(pub(crate) HashMap<&'static str, &'static RawValue>);
 
 impl Components {
-    pub(crate) fn of(outline: &Outline) -> Arc<Self> {
-        Arc::new(Self(outline.schemas.clone()))
-    }
-
     /// The type of the values of a named schema.
     pub(crate) fn kind(&self, reference: &str) -> Option<String> {
         let text = self.0.get(reference.strip_prefix(COMPONENTS)?)?;

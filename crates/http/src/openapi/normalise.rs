@@ -6,9 +6,8 @@ use serde_json::{Map, Value, json};
 
 use rapport_domain::access::ALWAYS;
 
+use super::METHODS;
 use crate::{limits, terms};
-
-const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
 
 /// The document as it is published.
 pub(crate) fn normalise(mut document: Value) -> Value {

@@ -1,20 +1,21 @@
 //! What a server has to know of the published document when it starts. As values, all of it would take ten times its size, and
 //! what stays would lie scattered among what goes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::Published;
-
-const METHODS: &[&str] = &["get", "post", "put", "patch", "delete"];
+use super::{METHODS, Published};
+use crate::schemas::Components;
 
 pub(crate) struct Outline {
     /// By their addresses and methods.
     pub(crate) operations: BTreeMap<String, BTreeMap<&'static str, Described>>,
-    /// The named schemas, as parts of the text.
-    pub(crate) schemas: HashMap<&'static str, &'static RawValue>,
+    pub(crate) components: Arc<Components>,
 }
 
 /// An operation, as far as it concerns requests.
@@ -51,10 +52,10 @@ impl Outline {
             #[serde(borrow)]
             paths: BTreeMap<String, BTreeMap<String, &'t RawValue>>,
             #[serde(borrow)]
-            components: Components<'t>,
+            components: Named<'t>,
         }
         #[derive(Deserialize)]
-        struct Components<'t> {
+        struct Named<'t> {
             #[serde(borrow)]
             schemas: HashMap<&'t str, &'t RawValue>,
         }
@@ -69,7 +70,7 @@ impl Outline {
             let described = described.collect::<Result<_, _>>()?;
             operations.insert(address, described);
         }
-        Ok(Self { operations, schemas: document.components.schemas })
+        Ok(Self { operations, components: Arc::new(Components(document.components.schemas)) })
     }
 
     /// The names of the schemas of request bodies.
