@@ -128,7 +128,7 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
             positions.push(position);
         }
     }
-    // Planned each time: a plan of the first minute would read the whole journal once a file has been imported.
+    // Planned each time: a plan made for a small journal reads all of it, and would be kept until the next ANALYZE.
     let number = sql_query(NUMBER)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(workspaces)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
