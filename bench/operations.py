@@ -129,7 +129,7 @@ def statements(name: str, workspace: str, data: Data) -> str:
     common = {"workspace": workspace, "columns": COLUMNS}
     one, many = ({part: written(f"part-{part}", **common, number=number) for part in ("contact", "created")} for number in (":new", "n"))
     return written(
-        name, **common, **one, contacts=f"{many['contact']}\n{THOUSAND}", entries=f"{many['created']}\n{THOUSAND}",
+        name, **common, **one, contacts=f"{many['contact']}\n{THOUSAND}", entries=f"{many['created']}\n{THOUSAND}", thousand=THOUSAND,
         change=written("part-change", **common), lookup=written("part-lookup", **common), get=written("get", **common),
         owners=quoted(owners()), names=quoted(names(data)), domains=quoted(domains(data)), page_key=data.page_key, page_id=data.page_id,
         feed_position=str(data.feed_position), low_lead=str(FIRST + data.leads // 2), high_lead=str(FIRST + data.leads - 1),

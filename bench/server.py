@@ -99,6 +99,10 @@ class Server:
         while self.sql("SELECT EXISTS (SELECT FROM journal WHERE position IS NULL)") == "t":
             time.sleep(0.05)
 
+    def written(self) -> int:
+        """How many journal entries have their places in the change feed: one for each change, those of pgbench not among them."""
+        return int(self.sql(f"SELECT position FROM feed_heads WHERE workspace_id = '{self.workspace}'"))
+
     def cold_start(self) -> float:
         """Seconds from the start of a second server to its first good answer, with a database that is up."""
         url, begun = f"http://127.0.0.1:{free_port()}", time.monotonic()

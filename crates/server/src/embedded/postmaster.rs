@@ -36,7 +36,7 @@ const SETTINGS: [&str; 13] = [
     "log_destination=stderr",
     "logging_collector=off",
     "log_startup_progress_interval=10s",
-    "max_connections=50",
+    "max_connections=100",
     // Batches lock thousands of keys, and all locks share one table.
     "max_locks_per_transaction=256",
     "work_mem=16MB",
