@@ -96,7 +96,7 @@ class Server:
 
     def settle(self) -> None:
         """Waits until all that was written has its place in the change feed, so that no round pays for the one before."""
-        while self.sql("SELECT EXISTS (SELECT FROM journal WHERE position IS NULL)") == "t":
+        while self.sql("SELECT EXISTS (SELECT FROM feed_waiting)") == "t":
             time.sleep(0.05)
 
     def written(self) -> int:

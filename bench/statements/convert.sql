@@ -34,8 +34,8 @@ INSERT INTO lead_status_history (workspace_id, lead_id, version, from_status, to
 VALUES ('$workspace', ('01900000-0000-7000-8002-' || :lead)::uuid, :version + 1, 'new', 'converted', 'won', now(), 'api_key');
 INSERT INTO lead_conversions (workspace_id, lead_id, version, converted_at, reverted_at, status, status_entered_at, details)
 VALUES ('$workspace', ('01900000-0000-7000-8002-' || :lead)::uuid, :version + 1, now(), now(), 'new', now(), '{}');
-INSERT INTO journal (workspace_id, id, position, event, record_kind, record_id, version, changes, actor_kind, request_id, at, is_audit)
-SELECT '$workspace', (new.place || :new)::uuid, nextval('bench.positions'), new.kind || new.verb, new.kind,
+INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, request_id, at, is_audit)
+SELECT '$workspace', (new.place || :new)::uuid, new.kind || new.verb, new.kind,
        (new.prefix || new.number)::uuid, 1, '["source", "conversion", "name", "Lead"]', 'api_key', 'request', now(), false
   FROM (VALUES ('01a00000-0000-7000-8109-', 'company', '.created', '01a00000-0000-7000-8001-', :new::bigint),
                ('01a00000-0000-7000-8209-', 'contact', '.created', '01a00000-0000-7000-8000-', :new::bigint),

@@ -4,8 +4,8 @@ UPDATE contacts SET version = version + 1, updated_at = now(), updated_by = '$wo
        folded = jsonb_set(folded, '{job_title}', to_jsonb('title ' || :i))
  WHERE workspace_id = '$workspace' AND id = ('01900000-0000-7000-8000-' || :n)::uuid AND version = :version
 RETURNING $columns;
-INSERT INTO journal (workspace_id, id, position, event, record_kind, record_id, version, changes, actor_kind, actor_id, request_id, at,
+INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, actor_id, request_id, at,
                      is_audit)
-VALUES ('$workspace', ('01a00000-0000-7000-8009-' || :new)::uuid, nextval('bench.positions'), 'contact.updated', 'contact',
+VALUES ('$workspace', ('01a00000-0000-7000-8009-' || :new)::uuid, 'contact.updated', 'contact',
         ('01900000-0000-7000-8000-' || :n)::uuid, :version + 1, '[{"field": "job_title", "from": "Buyer", "to": "Title"}]',
         'api_key', '$workspace', 'request', now(), false);

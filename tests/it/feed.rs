@@ -6,6 +6,11 @@ mod retention;
 mod soak;
 mod stream;
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
 use serde_json::Value;
 
 use crate::harness::{Caller, wait_for_positions};
@@ -31,4 +36,12 @@ fn events(changes: &[Value]) -> Vec<&str> {
 
 fn id(record: &Value) -> &str {
     record["id"].as_str().unwrap()
+}
+
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_millis(50));
+    }
 }

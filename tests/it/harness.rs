@@ -213,13 +213,13 @@ impl Workspace {
         let mut pg = PgConnection::establish(&database_url()).unwrap();
         let tables = "SELECT to_jsonb(table_name::text) AS line FROM information_schema.columns \
                       WHERE table_schema = 'public' AND column_name = 'workspace_id' \
-                      AND table_name NOT IN ('feed_heads', 'scorings', 'lead_scores', 'lead_score_changes', \
+                      AND table_name NOT IN ('feed_heads', 'feed_positions', 'feed_waiting', 'scorings', 'lead_scores', 'lead_score_changes', \
                       'webhook_states', 'webhook_deliveries') \
                       ORDER BY table_name";
         let tables = sql_query(tables).load::<Line>(&mut pg).unwrap();
         let rows = |table: &str| {
             format!(
-                "SELECT jsonb_build_object('{table}', to_jsonb(t) - ARRAY['position', 'last_used_at', 'score']) AS line \
+                "SELECT jsonb_build_object('{table}', to_jsonb(t) - ARRAY['last_used_at', 'score']) AS line \
                  FROM {table} AS t WHERE workspace_id = '{}'",
                 self.id.uuid()
             )

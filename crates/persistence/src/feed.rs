@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::{dsl::min, pg::Pg, prelude::*};
+use diesel::prelude::*;
 use rapport_domain::{
     access::{Resource, Right},
     feed::{ChangePage, ChangeQuery, FeedStart},
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     Reader, StoreError, journal as entries,
     page::PageRequest,
-    schema::{feed_heads, journal},
+    schema::{feed_heads, feed_positions, feed_waiting, journal},
     visibility::{self, Policy},
 };
 
@@ -161,7 +161,7 @@ impl Part {
             return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries, head });
         }
         let found: Vec<Found> = fitting
-            .select((journal::position.assume_not_null(), journal::record_kind, journal::record_id))
+            .select((feed_positions::position, journal::record_kind, journal::record_id))
             .limit(ASKED)
             .load(reader.pg())?;
         let examined = match found.last() {
@@ -188,11 +188,12 @@ fn ends(reader: &mut Reader<'_>) -> Result<(i64, i64), StoreError> {
 
 /// How long the oldest entry without a position has been waiting for one, in milliseconds.
 fn lag(reader: &mut Reader<'_>) -> Result<i64, StoreError> {
-    let oldest: Option<DateTime<Utc>> = journal::table
-        .select(min(journal::at))
-        .filter(journal::workspace_id.eq(reader.workspace()))
-        .filter(journal::position.is_null())
-        .get_result(reader.pg())?;
+    let oldest: Option<DateTime<Utc>> = feed_waiting::table
+        .select(feed_waiting::at)
+        .filter(feed_waiting::workspace_id.eq(reader.workspace()))
+        .order(feed_waiting::entry_id) // ids grow with time
+        .first(reader.pg())
+        .optional()?;
     Ok(oldest.map_or(0, |oldest| (reader.now() - oldest).num_milliseconds().max(1)))
 }
 
@@ -230,12 +231,12 @@ fn fitting(
     query: &ChangeQuery,
     resources: &[Resource],
     (after, until): (i64, i64),
-) -> journal::BoxedQuery<'static, Pg> {
+) -> entries::Placed {
     let kinds: Vec<&str> = resources.iter().map(|resource| resource.kind().as_str()).collect();
-    let mut select = journal::table
-        .filter(journal::workspace_id.eq(reader.workspace()))
-        .filter(journal::position.gt(after))
-        .filter(journal::position.le(until))
+    let mut select = entries::placed()
+        .filter(feed_positions::workspace_id.eq(reader.workspace()))
+        .filter(feed_positions::position.gt(after))
+        .filter(feed_positions::position.le(until))
         .filter(journal::record_kind.eq_any(kinds))
         .filter(journal::version.gt(0))
         .into_boxed();
@@ -246,7 +247,7 @@ fn fitting(
         let is_other = journal::origin.ne_all(query.exclude_origin.clone());
         select = select.filter(journal::origin.is_null().or(is_other.assume_not_null()));
     }
-    select.order(journal::position)
+    select.order(feed_positions::position)
 }
 
 /// The positions of those whose records the caller may see now.

@@ -1,4 +1,5 @@
-//! The journal: every write and its entry are one statement, so that both happen or neither does.
+//! The journal: every write and its entry are one statement, so that both happen or neither does. An entry is written once and
+//! never again; its place in the feed is given elsewhere, for which it waits in a table beside it.
 
 pub(crate) mod of_contact;
 
@@ -24,7 +25,7 @@ use crate::{
     insert::insert_all,
     json::Json,
     page::{PageRequest, seek},
-    schema::journal,
+    schema::{feed_positions, feed_waiting, journal},
 };
 
 /// What a write of one record leaves in the journal.
@@ -147,7 +148,11 @@ impl<S: QueryFragment<Pg> + QueryId> QueryFragment<Pg> for Journalled<S> {
         out.push_bind_param::<sql_types::Bool, _>(&entry.is_audit)?;
         out.push_sql(", ");
         out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.address)?;
-        out.push_sql(", changed.version FROM changed)");
+        out.push_sql(
+            ", changed.version FROM changed RETURNING workspace_id, id, record_kind, record_id, version, at), waiting AS (",
+        );
+        out.push_sql(WAIT);
+        out.push_sql(")");
         out.push_sql(entry.along);
         out.push_sql(" SELECT * FROM changed");
         Ok(())
@@ -201,16 +206,96 @@ impl BulkEntry {
     }
 }
 
+/// An entry that has no place in the feed yet.
+#[derive(Insertable)]
+#[diesel(table_name = feed_waiting, treat_none_as_default_value = false)]
+struct Waiting {
+    workspace_id: Uuid,
+    entry_id: Uuid,
+    record_kind: &'static str,
+    record_id: Uuid,
+    version: i64,
+    at: DateTime<Utc>,
+}
+
+impl Waiting {
+    /// What waits of an entry.
+    const COLUMNS: (
+        journal::workspace_id,
+        journal::id,
+        journal::record_kind,
+        journal::record_id,
+        journal::version,
+        journal::at,
+    ) = (journal::workspace_id, journal::id, journal::record_kind, journal::record_id, journal::version, journal::at);
+
+    fn of(entry: &BulkEntry) -> Self {
+        Self {
+            workspace_id: entry.workspace_id,
+            entry_id: entry.id,
+            record_kind: entry.record_kind,
+            record_id: entry.record_id,
+            version: entry.version,
+            at: entry.at,
+        }
+    }
+}
+
 /// Writes entries, which are those of the rows written in the same transaction.
-pub(crate) fn insert(pg: &mut PgConnection, entries: Vec<BulkEntry>) -> Result<(), StoreError> {
+pub(crate) fn insert(pg: &mut PgConnection, mut entries: Vec<BulkEntry>) -> Result<(), StoreError> {
+    if entries.len() == 1 {
+        Alone(diesel::insert_into(journal::table).values(entries.swap_remove(0)).returning(Waiting::COLUMNS))
+            .execute(pg)?;
+        return Ok(());
+    }
+    let waiting: Vec<Waiting> = entries.iter().map(Waiting::of).collect();
     insert_all!(journal::table, pg, entries)?;
+    insert_all!(feed_waiting::table, pg, waiting)?;
     Ok(())
 }
+
+/// The insertion of one entry, which returns what is to wait.
+struct Alone<S>(S);
+
+impl<S: QueryId> QueryId for Alone<S> {
+    type QueryId = Alone<S::QueryId>;
+    const HAS_STATIC_QUERY_ID: bool = S::HAS_STATIC_QUERY_ID;
+}
+
+impl<S> RunQueryDsl<PgConnection> for Alone<S> {}
+
+impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Alone<S> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH entry AS (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") ");
+        out.push_sql(WAIT);
+        Ok(())
+    }
+}
+
+/// Lets an entry that was written wait for its place.
+const WAIT: &str =
+    "INSERT INTO feed_waiting (workspace_id, entry_id, record_kind, record_id, version, at) SELECT * FROM entry";
+
+/// The entries that have a place in the feed, each with it.
+#[diesel::dsl::auto_type]
+pub(crate) fn placed() -> _ {
+    feed_positions::table.inner_join(
+        journal::table
+            .on(journal::workspace_id.eq(feed_positions::workspace_id).and(journal::id.eq(feed_positions::entry_id))),
+    )
+}
+
+/// Those of [`placed`] that are asked for.
+pub(crate) type Placed = diesel::dsl::IntoBoxed<'static, placed, Pg>;
 
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = journal, check_for_backend(Pg))]
 struct Row {
     id: Uuid,
+    #[diesel(select_expression = feed_positions::position.nullable())]
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
     position: Option<i64>,
     event: String,
     record_kind: String,
@@ -252,7 +337,9 @@ pub(crate) fn list(
     cursor: Option<&str>,
 ) -> Result<Page<JournalEntry>, StoreError> {
     let request = PageRequest::read(reader, "history", &(kind, record), limit, cursor)?;
+    let place = feed_positions::workspace_id.eq(journal::workspace_id).and(feed_positions::entry_id.eq(journal::id));
     let query = journal::table
+        .left_join(feed_positions::table.on(place))
         .select(Row::as_select())
         .filter(journal::workspace_id.eq(reader.workspace()))
         .filter(journal::record_kind.eq(kind.as_str()))
@@ -269,18 +356,15 @@ pub(crate) fn list(
 
 /// The entries at these positions of the feed, in their order. Whether the caller may see their records has been asked.
 pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<JournalEntry>, StoreError> {
-    let select = journal::table
-        .filter(journal::workspace_id.eq(reader.workspace()))
-        .filter(journal::position.eq_any(positions.to_vec()))
-        .order(journal::position);
+    let select = placed()
+        .filter(feed_positions::workspace_id.eq(reader.workspace()))
+        .filter(feed_positions::position.eq_any(positions.to_vec()))
+        .order(feed_positions::position);
     read(reader, select.into_boxed())
 }
 
 /// The entries that a query selects. Whether the caller may see their records has been asked.
-pub(crate) fn read(
-    reader: &mut Reader<'_>,
-    select: journal::BoxedQuery<'static, Pg>,
-) -> Result<Vec<JournalEntry>, StoreError> {
+pub(crate) fn read(reader: &mut Reader<'_>, select: Placed) -> Result<Vec<JournalEntry>, StoreError> {
     let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
     let mut entries = rows.into_iter().map(Row::into_entry).collect::<Result<Vec<_>, _>>()?;
     entries.iter_mut().for_each(|entry| close(reader, entry));

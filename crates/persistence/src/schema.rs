@@ -176,7 +176,6 @@ diesel::table! {
     journal (workspace_id, id) {
         workspace_id -> Uuid,
         id -> Uuid,
-        position -> Nullable<BigInt>,
         event -> Text,
         record_kind -> Text,
         record_id -> Uuid,
@@ -189,6 +188,25 @@ diesel::table! {
         at -> Timestamptz,
         is_audit -> Bool,
         address -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    feed_positions (workspace_id, entry_id) {
+        workspace_id -> Uuid,
+        entry_id -> Uuid,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    feed_waiting (workspace_id, entry_id) {
+        workspace_id -> Uuid,
+        entry_id -> Uuid,
+        record_kind -> Text,
+        record_id -> Uuid,
+        version -> BigInt,
+        at -> Timestamptz,
     }
 }
 
@@ -911,6 +929,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(contacts, companies, leads, opportunities, users, external_ids, journal);
+diesel::allow_tables_to_appear_in_same_query!(journal, feed_positions);
 diesel::allow_tables_to_appear_in_same_query!(connections, external_ids);
 diesel::allow_tables_to_appear_in_same_query!(users, user_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, user_roles, roles, team_members, teams);

@@ -3,13 +3,17 @@
 //! The order in which transactions commit is neither that of ids nor of times: whoever pages by either misses entries
 //! that commit late. So entries are numbered afterwards, by one sequencer at a time. Entries of open transactions are not
 //! seen yet: they hold nobody up and leave no gap.
+//!
+//! What waits is a table of its own, from which it goes when it gets its place: the journal itself is only ever added to.
 
 mod order;
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types};
+use diesel::{
+    Connection, PgConnection, QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types,
+};
 use uuid::Uuid;
 
 use self::order::Waiting;
@@ -23,24 +27,25 @@ const LOCK: i64 = 0x7261_7070_6f72_7402;
 
 /// What is to be numbered next. Ids tell what time it was for the servers that minted them.
 const CHOOSE: &str = "
-SELECT workspace_id, id, record_kind, record_id, version, at FROM journal WHERE position IS NULL ORDER BY id LIMIT $1";
+SELECT workspace_id, entry_id, record_kind, record_id, version, at FROM feed_waiting ORDER BY entry_id LIMIT $1";
 
-/// The versions of records below these that have no position, as far down as there are any: what has one is always a
-/// record's first versions.
+/// The versions of records below these that wait, as far down as there are any: what has a position is always a record's first
+/// versions.
 const EARLIER: &str = "
 WITH RECURSIVE earlier AS (
-    SELECT top.workspace_id, NULL::uuid AS id, top.record_kind, top.record_id, top.version, NULL::timestamptz AS at
+    SELECT top.workspace_id, NULL::uuid AS entry_id, top.record_kind, top.record_id, top.version, NULL::timestamptz AS at
       FROM unnest($1, $2, $3, $4) AS top (workspace_id, record_kind, record_id, version)
     UNION
     SELECT earlier.workspace_id, below.id, earlier.record_kind, earlier.record_id, below.version, below.at
       FROM earlier CROSS JOIN LATERAL (
-           SELECT entry.id, entry.version, entry.at, entry.position FROM journal AS entry
+           SELECT entry.id, entry.version, entry.at FROM journal AS entry
             WHERE entry.workspace_id = earlier.workspace_id AND entry.record_kind = earlier.record_kind
               AND entry.record_id = earlier.record_id AND entry.version < earlier.version
             ORDER BY entry.version DESC LIMIT 1) AS below
-     WHERE below.position IS NULL
+     WHERE EXISTS (SELECT FROM feed_waiting AS waiting
+                    WHERE waiting.workspace_id = earlier.workspace_id AND waiting.entry_id = below.id)
 )
-SELECT workspace_id, id, record_kind, record_id, version, at FROM earlier WHERE id IS NOT NULL";
+SELECT workspace_id, entry_id, record_kind, record_id, version, at FROM earlier WHERE entry_id IS NOT NULL";
 
 /// Moves the heads of feeds on by so many positions.
 const ADVANCE: &str = "
@@ -49,8 +54,10 @@ INSERT INTO feed_heads AS head (workspace_id, position) SELECT workspace_id, ste
 RETURNING workspace_id, position";
 
 const NUMBER: &str = "
-UPDATE journal SET position = given.position FROM unnest($1, $2, $3) AS given (workspace_id, id, position)
- WHERE journal.workspace_id = given.workspace_id AND journal.id = given.id";
+WITH given AS (SELECT * FROM unnest($1, $2, $3) AS given (workspace_id, entry_id, position)), gone AS (
+    DELETE FROM feed_waiting AS waiting USING given
+     WHERE waiting.workspace_id = given.workspace_id AND waiting.entry_id = given.entry_id)
+INSERT INTO feed_positions (workspace_id, entry_id, position) SELECT workspace_id, entry_id, position FROM given";
 
 /// How many positions of a workspace leave the feed at once.
 const STEP: i64 = 10_000;
@@ -60,10 +67,11 @@ const STEP: i64 = 10_000;
 const RETIRE: &str = "
 UPDATE feed_heads SET tail = moved.tail
   FROM (SELECT head.workspace_id, head.tail AS tail_before, coalesce(
-               (SELECT entry.position FROM journal AS entry
-                 WHERE entry.workspace_id = head.workspace_id AND entry.position >= head.tail
-                   AND entry.position < head.tail + $2 AND entry.at >= $1
-                 ORDER BY entry.position LIMIT 1),
+               (SELECT place.position FROM feed_positions AS place
+                  JOIN journal AS entry ON entry.workspace_id = place.workspace_id AND entry.id = place.entry_id
+                 WHERE place.workspace_id = head.workspace_id AND place.position >= head.tail
+                   AND place.position < head.tail + $2 AND entry.at >= $1
+                 ORDER BY place.position LIMIT 1),
                least(head.tail + $2, head.position + 1)) AS tail
           FROM feed_heads AS head WHERE head.tail <= head.position) AS moved
  WHERE moved.workspace_id = feed_heads.workspace_id AND moved.tail > feed_heads.tail
@@ -95,6 +103,11 @@ pub fn was_full(numbered: usize) -> bool {
     numbered >= BATCH as usize
 }
 
+/// Clears away what numbered entries have left where they waited. Nobody is kept waiting: the table keeps its length.
+pub async fn sweep(db: &Db) -> Result<(), StoreError> {
+    db.directory(|pg| Ok(pg.batch_execute("VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) feed_waiting")?)).await
+}
+
 /// Merges the pending lists of the indexes that have one into them, so that searches need not read them.
 pub async fn tidy_search_indexes(db: &Db) -> Result<(), StoreError> {
     db.directory(|pg| Ok(sql_query(TIDY).execute(pg).map(drop)?)).await
@@ -124,7 +137,7 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
         let first = entries.first().and_then(|entry| first.get(&entry.workspace_id)).copied().unwrap_or_default();
         for (entry, position) in entries.iter().zip(first..) {
             workspaces.push(entry.workspace_id);
-            ids.push(entry.id);
+            ids.push(entry.entry_id);
             positions.push(position);
         }
     }
@@ -149,8 +162,8 @@ fn take_along(pg: &mut PgConnection, batch: &mut Vec<Waiting>) -> Result<(), Sto
         .bind::<sql_types::Array<sql_types::Uuid>, _>(tops.iter().map(|top| top.record_id).collect::<Vec<_>>())
         .bind::<sql_types::Array<sql_types::BigInt>, _>(tops.iter().map(|top| top.version).collect::<Vec<_>>())
         .load(pg)?;
-    let known: HashSet<Uuid> = batch.iter().map(|entry| entry.id).collect();
-    batch.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.id)));
+    let known: HashSet<Uuid> = batch.iter().map(|entry| entry.entry_id).collect();
+    batch.extend(earlier.into_iter().filter(|entry| !known.contains(&entry.entry_id)));
     Ok(())
 }
 

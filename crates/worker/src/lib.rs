@@ -28,6 +28,10 @@ const SCORING: Duration = Duration::from_secs(1);
 /// How often to look for entries that are to leave the change feed.
 const RETIRING: Duration = Duration::from_secs(60);
 
+/// After how many numbered entries what they left of themselves where they waited is cleared away: looking there costs more for
+/// each, and the database by itself comes by once a minute.
+const SWEPT_AT: usize = 20_000;
+
 /// How long to gather entries before the next are numbered: a round costs the database as much as it does to write several
 /// records. Whoever writes after a pause is numbered at once.
 const GATHERING: Duration = Duration::from_millis(25);
@@ -94,6 +98,7 @@ async fn score(db: &Db, mut stop: watch::Receiver<bool>) {
 async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
     let mut forgotten: Option<Instant> = None;
     let mut busy_since_tidying = false;
+    let mut since_sweeping = 0;
     let mut retire_at = Instant::now();
     let mut last_busy = Instant::now();
     while !*stop.borrow() {
@@ -104,7 +109,13 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
         if retire_at <= Instant::now() {
             retire_at = retire(db, options.feed_retention).await;
         }
-        let pause = match sequencer::number(db).await {
+        let numbered = sequencer::number(db).await;
+        since_sweeping += numbered.as_ref().ok().copied().flatten().unwrap_or_default();
+        if since_sweeping >= SWEPT_AT {
+            since_sweeping = 0;
+            sweep(db).await;
+        }
+        let pause = match numbered {
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
                 if numbered.unwrap_or_default() > 0 {
@@ -157,6 +168,12 @@ async fn retire(db: &Db, retention: Duration) -> Instant {
             tracing::warn!(%error, "nothing leaves the change feed");
             Instant::now() + RETIRING
         }
+    }
+}
+
+async fn sweep(db: &Db) {
+    if let Err(error) = sequencer::sweep(db).await {
+        tracing::warn!(%error, "what numbered entries left was not cleared away");
     }
 }
 

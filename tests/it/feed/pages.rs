@@ -4,8 +4,8 @@ use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{changes, events, head, id};
-use crate::harness::{Caller, Workspace, change_database, wait_for_positions, workspace};
+use super::{changes, events, head, id, wait_for};
+use crate::harness::{Caller, Workspace, change_database, is_in_database, wait_for_positions, workspace};
 
 #[test]
 fn every_change_comes_once_and_in_order() {
@@ -145,14 +145,23 @@ fn what_one_may_not_see_now_is_not_heard_of() {
     assert_eq!(events(&heard), ["contact.created", updated, updated, updated, "contact.deleted"]);
 }
 
+/// Writes entries past the server: a query of workspace, id, event, kind and id of a record, its version, changes, kind of actor,
+/// time and whether they are of the audit.
+fn write_entries(query: &str) {
+    change_database(&format!(
+        "WITH entry AS (INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, at, \
+         is_audit) {query} RETURNING workspace_id, id, record_kind, record_id, version, at) \
+         INSERT INTO feed_waiting (workspace_id, entry_id, record_kind, record_id, version, at) SELECT * FROM entry"
+    ));
+}
+
 #[test]
 fn a_page_looks_at_a_bounded_part_and_moves_on() {
     let (workspace, admin) = workspace();
     let (user, caller) = own_alone(&workspace, &admin);
     let others = admin.create("/v1/contacts", &json!({"first_name": "Somebody else's"}));
-    change_database(&format!(
-        "INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, at, is_audit) \
-         SELECT '{}', gen_random_uuid(), 'contact.updated', 'contact', '{}', version, '[]', 'system', now(), false \
+    write_entries(&format!(
+        "SELECT '{}'::uuid, gen_random_uuid(), 'contact.updated', 'contact', '{}'::uuid, version, '[]'::jsonb, 'system', now(), false \
            FROM generate_series(2, 2500) AS version",
         workspace.id,
         id(&others)
@@ -182,9 +191,8 @@ fn positions_never_contradict_versions_whatever_the_ids() {
              'system', now(), false FROM generate_series(1, {records}) AS record"
         )
     };
-    change_database(&format!(
-        "INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, at, is_audit) \
-         {} UNION ALL {} UNION ALL {} UNION ALL {}",
+    write_entries(&format!(
+        "{} UNION ALL {} UNION ALL {} UNION ALL {}",
         insert(1, "7ffffffe"),
         insert(2, "7fffffff"),
         insert(3, "00000001"),
@@ -197,4 +205,23 @@ fn positions_never_contradict_versions_whatever_the_ids() {
         let before = versions.insert(change["record"]["id"].as_str().unwrap(), change["version"].as_i64().unwrap());
         assert_eq!(change["version"], before.unwrap_or(0) + 1, "{change}");
     }
+}
+
+/// Otherwise each look for what waits would go over all that ever waited since the database came by.
+#[test]
+fn what_numbered_entries_leave_where_they_waited_is_cleared_away() {
+    let (workspace, admin) = workspace();
+    let many = format!(
+        "SELECT '{}'::uuid, gen_random_uuid(), 'contact.created', 'contact', gen_random_uuid(), 1, '[]'::jsonb, 'system', now(), \
+         false FROM generate_series(1, 20000)",
+        workspace.id
+    );
+    // What the database clears away by itself is counted apart.
+    let cleared = "SELECT FROM pg_stat_user_tables WHERE relname = 'feed_waiting' AND vacuum_count > 0";
+    // Workers of other tests may number a part, each of which counts for itself.
+    wait_for("nothing is cleared away", || {
+        write_entries(&many);
+        wait_for_positions(&admin);
+        is_in_database(cleared)
+    });
 }

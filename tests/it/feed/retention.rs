@@ -1,14 +1,10 @@
 //! What is old leaves the feed, and who still wants it is told.
 
-use std::{
-    process::Child,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Child;
 
 use serde_json::{Value, json};
 
-use super::{changes, events, head, id};
+use super::{changes, events, head, id, wait_for};
 use crate::harness::{Caller, Workspace, change_database, database_url, start, wait_for_positions, workspace};
 
 /// Makes a contact with three changes, and the first two of them this old.
@@ -37,14 +33,6 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
-    }
-}
-
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
-        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -98,7 +86,9 @@ fn a_cursor_from_before_a_backup_was_restored_is_told_to_begin_anew() {
     let (workspace, admin) = workspace();
     admin.create("/v1/contacts", &json!({"first_name": "Ada"}));
     let cursor = head(&admin, "");
-    change_database(&format!("DELETE FROM journal WHERE workspace_id = '{}'", workspace.id));
+    for table in ["journal", "feed_positions"] {
+        change_database(&format!("DELETE FROM {table} WHERE workspace_id = '{}'", workspace.id));
+    }
     change_database(&format!("UPDATE feed_heads SET position = 1 WHERE workspace_id = '{}'", workspace.id));
     admin.get(&format!("/v1/changes?cursor={cursor}")).expect_problem(410, "resync_required");
 }

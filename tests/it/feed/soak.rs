@@ -212,7 +212,9 @@ impl Soak {
         let statement = "WITH changed AS (UPDATE contacts SET version = version + 1 WHERE workspace_id = $1 AND id = $2 \
              RETURNING version), entry AS (INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, \
              changes, actor_kind, at, is_audit) SELECT $1, $3, 'contact.updated', 'contact', $2, version, '[]', 'system', \
-             clock_timestamp(), false FROM changed) SELECT version FROM changed";
+             clock_timestamp(), false FROM changed RETURNING workspace_id, id, record_kind, record_id, version, at), \
+             waiting AS (INSERT INTO feed_waiting (workspace_id, entry_id, record_kind, record_id, version, at) \
+             SELECT * FROM entry) SELECT version FROM changed";
         let query = sql_query(statement)
             .bind::<SqlUuid, _>(self.workspace)
             .bind::<SqlUuid, _>(contact.parse::<Uuid>().unwrap())

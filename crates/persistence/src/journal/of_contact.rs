@@ -96,14 +96,17 @@ impl RunQueryDsl<PgConnection> for OfContact {}
 
 impl QueryFragment<Pg> for OfContact {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT * FROM (");
+        out.push_sql("SELECT told.*, place.position FROM (SELECT * FROM (");
         self.push_own(out.reborrow())?;
         if let Some(readable) = &self.leads {
             out.push_sql(" UNION ALL ");
             self.push_of_leads(readable, out.reborrow())?;
         }
-        out.push_sql(") AS told ORDER BY told_at DESC, of_lead, version DESC, id DESC LIMIT ");
-        out.push_bind_param::<sql_types::BigInt, _>(&self.limit)
+        out.push_sql(") AS either ORDER BY told_at DESC, of_lead, version DESC, id DESC LIMIT ");
+        out.push_bind_param::<sql_types::BigInt, _>(&self.limit)?;
+        out.push_sql(") AS told LEFT JOIN feed_positions AS place ON place.workspace_id = told.workspace_id AND ");
+        out.push_sql("place.entry_id = told.id ORDER BY told_at DESC, of_lead, version DESC, told.id DESC");
+        Ok(())
     }
 }
 

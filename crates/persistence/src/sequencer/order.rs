@@ -12,7 +12,7 @@ pub(super) struct Waiting {
     #[diesel(sql_type = sql_types::Uuid)]
     pub(super) workspace_id: Uuid,
     #[diesel(sql_type = sql_types::Uuid)]
-    pub(super) id: Uuid,
+    pub(super) entry_id: Uuid,
     #[diesel(sql_type = sql_types::Text)]
     pub(super) record_kind: String,
     #[diesel(sql_type = sql_types::Uuid)]
@@ -36,7 +36,9 @@ impl Waiting {
 /// Each workspace by itself, and there in the order of time, but never against the versions of a record: clocks of several
 /// servers may differ, so an entry counts as late as the latest one of the same record before it.
 pub(super) fn in_order(mut entries: Vec<Waiting>) -> Vec<Waiting> {
-    entries.sort_by(|one, other| (one.record(), one.version, one.id).cmp(&(other.record(), other.version, other.id)));
+    entries.sort_by(|one, other| {
+        (one.record(), one.version, one.entry_id).cmp(&(other.record(), other.version, other.entry_id))
+    });
     let mut dated: Vec<(DateTime<Utc>, Waiting)> = Vec::with_capacity(entries.len());
     for entry in entries {
         let at = match dated.last() {
@@ -68,7 +70,7 @@ mod tests {
     fn entry(workspace: u8, record: u8, version: i64, second: i64) -> Waiting {
         Waiting {
             workspace_id: Uuid::from_u128(workspace.into()),
-            id: Uuid::from_u128((u128::from(workspace) << 32) + (u128::from(record) << 16) + version as u128),
+            entry_id: Uuid::from_u128((u128::from(workspace) << 32) + (u128::from(record) << 16) + version as u128),
             record_kind: "contact".to_owned(),
             record_id: Uuid::from_u128(record.into()),
             version,
@@ -101,7 +103,7 @@ mod tests {
                 prop_assert!(before.is_none_or(|before| before < entry.version));
             }
             prop_assert!(ordered.is_sorted_by_key(|entry| entry.workspace_id));
-            let ids = |entries: &[Waiting]| entries.iter().map(|entry| entry.id).collect::<HashSet<_>>();
+            let ids = |entries: &[Waiting]| entries.iter().map(|entry| entry.entry_id).collect::<HashSet<_>>();
             prop_assert_eq!(ids(&ordered), ids(&entries));
         }
 

@@ -15,8 +15,9 @@ use uuid::Uuid;
 use super::Counting;
 use crate::{
     Reader, StoreError, Writer, codes, filter,
+    journal::placed,
     json::Json,
-    schema::{feed_heads, journal},
+    schema::{feed_heads, feed_positions, journal},
 };
 
 /// The last position of the feed of a workspace.
@@ -64,10 +65,10 @@ pub(super) fn mark(writer: &mut Writer<'_>, counting: &Counting, after: i64, unt
     let relations = relations(counting);
     let mut kinds: BTreeSet<&str> = relations.iter().map(|relation| relation.to.resource().kind().as_str()).collect();
     kinds.insert(RecordKind::Lead.as_str());
-    let entries: Vec<(String, Uuid, Json<Box<RawValue>>)> = journal::table
-        .filter(journal::workspace_id.eq(writer.workspace()))
-        .filter(journal::position.gt(after))
-        .filter(journal::position.le(until))
+    let entries: Vec<(String, Uuid, Json<Box<RawValue>>)> = placed()
+        .filter(feed_positions::workspace_id.eq(writer.workspace()))
+        .filter(feed_positions::position.gt(after))
+        .filter(feed_positions::position.le(until))
         .filter(journal::record_kind.eq_any(kinds))
         .select((journal::record_kind, journal::record_id, journal::changes))
         .load(writer.pg())?;
