@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
-    Error, HttpMessage, HttpResponse, ResponseError,
+    Error, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -79,7 +79,8 @@ pub(crate) async fn wrap(
     };
     mark(headers, &id);
     if let Some(metrics) = metrics {
-        metrics.request(&operation_of(&answer), status.as_u16(), started.elapsed());
+        let operation = answer.as_ref().ok().and_then(|response| operation_of(response.request()));
+        metrics.request(operation.as_deref().unwrap_or("none"), status.as_u16(), started.elapsed());
     }
     answer.map_err(|response| InternalError::from_response("the request failed", response).into())
 }
@@ -95,12 +96,9 @@ fn mark(headers: &mut HeaderMap, id: &str) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-fn operation_of(answer: &Result<ServiceResponse<BoxBody>, HttpResponse>) -> String {
-    let operation = answer
-        .as_ref()
-        .ok()
-        .and_then(|response| response.request().extensions().get::<OperationId>().map(|operation| operation.0.clone()));
-    operation.unwrap_or_else(|| "none".to_owned())
+/// The id of the operation that a request is for, once the gate knows.
+pub(crate) fn operation_of(request: &HttpRequest) -> Option<String> {
+    request.extensions().get::<OperationId>().map(|operation| operation.0.clone())
 }
 
 /// A caller may name a request; a name that does not fit is replaced.

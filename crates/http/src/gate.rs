@@ -83,7 +83,6 @@ async fn admit(request: &ServiceRequest) -> Result<(), Refusal> {
         }
     };
     request.extensions_mut().insert(OperationId(operation.id.clone()));
-    tracing::Span::current().record("operation", operation.id.as_str());
 
     if operation.access == Access::Public {
         if !limits::UNCOUNTED.contains(&operation.id.as_str()) {

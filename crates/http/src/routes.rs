@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{dev::HttpServiceFactory, guard, web};
+use actix_web::{
+    dev::HttpServiceFactory,
+    guard::{self, Guard},
+    web,
+};
 use rapport_domain::journal::JournalEntry;
 use rapport_persistence::people::Deleted;
 use serde::Deserialize;
@@ -53,14 +57,20 @@ pub(crate) fn serve(below: &'static str, add: impl FnOnce(&mut Served)) -> impl 
         let mut served = Served::default();
         add(&mut served);
         for ((first, parts), registrations) in served.0 {
-            let looks_so = guard::fn_guard(move |context| {
-                let address = context.head().uri.path().strip_prefix(below);
-                address.is_some_and(|address| look(address) == (&first, parts))
-            });
+            let looks_so = looks_so(format!("{below}/{first}"), parts);
             let register = |config: &mut web::ServiceConfig| registrations.into_iter().for_each(|add| add(config));
             config.service(web::scope("").guard(looks_so).configure(register));
         }
     }
+}
+
+/// Whether an address begins like this and has so many parts, counted from the last of the beginning. A request asks one after the
+/// other, and most say no at the first letter that differs.
+fn looks_so(beginning: String, parts: usize) -> impl Guard {
+    guard::fn_guard(move |context| {
+        let rest = context.head().uri.path().strip_prefix(beginning.as_str());
+        rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with('/')) && rest.matches('/').count() + 1 == parts)
+    })
 }
 
 /// The first part of an address, which is never a parameter, and how many parts there are.

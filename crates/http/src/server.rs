@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_cors::Cors;
 use actix_web::{
-    App, Error, HttpResponse, HttpServer,
+    App, Error, HttpMessage, HttpResponse, HttpServer,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServerHandle, ServiceRequest, ServiceResponse},
     http::{
@@ -274,7 +274,8 @@ async fn leave_alone(
     Ok(response)
 }
 
-/// One span a request, and one line when it is answered. Neither holds what people typed: no query, no body.
+/// One span a request, and one line when it is answered. Neither holds what people typed: no query, no body. Each field of a span is
+/// written out for each request, whether anything is logged of it or not, so what only the line tells is a field of the line.
 struct Spans;
 
 /// An address as logs tell it: without the secret of a calendar.
@@ -289,24 +290,18 @@ const CALENDARS: &str = "/v1/calendars/";
 
 impl RootSpanBuilder for Spans {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        use actix_web::HttpMessage;
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        tracing::info_span!(
-            "request",
-            method = %request.method(),
-            path = told(request.path()),
-            request_id,
-            operation = tracing::field::Empty,
-            status = tracing::field::Empty,
-        )
+        let extensions = request.extensions();
+        let request_id = extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
+        tracing::info_span!("request", method = %request.method(), path = %told(request.path()), request_id = %request_id)
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        span.record("status", status.as_u16());
-        span.in_scope(|| tracing::debug!("answered"));
+        span.in_scope(|| match outcome {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                tracing::debug!(operation = envelope::operation_of(response.request()), status, "answered");
+            }
+            Err(error) => tracing::debug!(status = error.as_response_error().status_code().as_u16(), "answered"),
+        });
     }
 }
