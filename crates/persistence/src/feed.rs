@@ -154,7 +154,7 @@ impl Part {
         let fitting = fitting(reader, query, &resources, (after, until));
         let sees_all = |resource: &Resource| Policy::reading(reader, *resource).whole().is_everything();
         if resources.iter().all(sees_all) {
-            let mut entries = entries::first(reader, fitting, limit as usize + 1)?;
+            let mut entries = entries::read(reader, fitting.limit(limit + 1))?;
             let is_full = entries.len() as i64 > limit;
             entries.truncate(limit as usize);
             let last = entries.last().and_then(|entry| entry.position);

@@ -359,56 +359,16 @@ pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<Journ
     let select = placed()
         .filter(feed_positions::workspace_id.eq(reader.workspace()))
         .filter(feed_positions::position.eq_any(positions.to_vec()))
-        .order(feed_positions::position)
-        .select(Row::as_select());
-    let rows: Vec<Row> = select.load(reader.pg())?;
-    entries_of(reader, rows)
+        .order(feed_positions::position);
+    read(reader, select.into_boxed())
 }
 
-/// The first entries that a query selects: so many, or some more. Whether the caller may see their records has been asked.
-pub(crate) fn first(reader: &mut Reader<'_>, select: Placed, most: usize) -> Result<Vec<JournalEntry>, StoreError> {
-    let rows: Vec<Row> = First { select: select.select(Row::as_select()), most }.load(reader.pg())?;
-    entries_of(reader, rows)
-}
-
-fn entries_of(reader: &Reader<'_>, rows: Vec<Row>) -> Result<Vec<JournalEntry>, StoreError> {
+/// The entries that a query selects. Whether the caller may see their records has been asked.
+pub(crate) fn read(reader: &mut Reader<'_>, select: Placed) -> Result<Vec<JournalEntry>, StoreError> {
+    let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
     let mut entries = rows.into_iter().map(Row::into_entry).collect::<Result<Vec<_>, _>>()?;
     entries.iter_mut().for_each(|entry| close(reader, entry));
     Ok(entries)
-}
-
-/// The first rows of a query, in steps that are written into its text. With a number that it is told later, the database would
-/// expect thousands of rows from a plan that serves all pages, and so make a plan for each, which takes longer than the page.
-struct First<S> {
-    select: S,
-    most: usize,
-}
-
-/// How many rows are asked for: each makes a statement of its own, and connections keep all that they have prepared.
-const STEPS: [usize; 3] = [51, 101, 201];
-
-impl<S: Query> Query for First<S> {
-    type SqlType = S::SqlType;
-}
-
-impl<S> QueryId for First<S> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<S> RunQueryDsl<PgConnection> for First<S> {}
-
-impl<S: QueryFragment<Pg>> QueryFragment<Pg> for First<S> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.select.walk_ast(out.reborrow())?;
-        let step = STEPS.into_iter().find(|step| *step >= self.most).unwrap_or(self.most);
-        out.push_sql(&format!(" LIMIT {step}"));
-        Ok(())
-    }
-
-    fn is_safe_to_cache_prepared(&self, backend: &Pg) -> QueryResult<bool> {
-        self.select.is_safe_to_cache_prepared(backend)
-    }
 }
 
 /// Takes out the changes of fields that the caller may not read.
