@@ -1,3 +1,4 @@
+LOCK TABLE journal, feed_waiting, feed_positions IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE journal ADD COLUMN position bigint;
 UPDATE journal SET position = place.position FROM feed_positions AS place
  WHERE place.workspace_id = journal.workspace_id AND place.entry_id = journal.id;

@@ -19,6 +19,8 @@ CREATE TABLE feed_waiting (
     CONSTRAINT feed_waiting_pkey PRIMARY KEY (workspace_id, entry_id)
 );
 
+-- Nothing may be written or numbered between the two.
+LOCK TABLE journal IN ACCESS EXCLUSIVE MODE;
 INSERT INTO feed_positions (workspace_id, entry_id, position)
 SELECT workspace_id, id, position FROM journal WHERE position IS NOT NULL;
 -- What was only noted for the audit needs no place.

@@ -231,9 +231,9 @@ fn fitting(
     query: &ChangeQuery,
     resources: &[Resource],
     (after, until): (i64, i64),
-) -> entries::Placed {
+) -> entries::InFeed {
     let kinds: Vec<&str> = resources.iter().map(|resource| resource.kind().as_str()).collect();
-    let mut select = entries::placed()
+    let mut select = entries::in_feed()
         .filter(feed_positions::workspace_id.eq(reader.workspace()))
         .filter(feed_positions::position.gt(after))
         .filter(feed_positions::position.le(until))

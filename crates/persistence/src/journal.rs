@@ -280,15 +280,15 @@ const WAIT: &str =
 
 /// The entries that have a place in the feed, each with it.
 #[diesel::dsl::auto_type]
-pub(crate) fn placed() -> _ {
+pub(crate) fn in_feed() -> _ {
     feed_positions::table.inner_join(
         journal::table
             .on(journal::workspace_id.eq(feed_positions::workspace_id).and(journal::id.eq(feed_positions::entry_id))),
     )
 }
 
-/// Those of [`placed`] that are asked for.
-pub(crate) type Placed = diesel::dsl::IntoBoxed<'static, placed, Pg>;
+/// Those of [`in_feed`] that are asked for.
+pub(crate) type InFeed = diesel::dsl::IntoBoxed<'static, in_feed, Pg>;
 
 #[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = journal, check_for_backend(Pg))]
@@ -356,7 +356,7 @@ pub(crate) fn list(
 
 /// The entries at these positions of the feed, in their order. Whether the caller may see their records has been asked.
 pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<JournalEntry>, StoreError> {
-    let select = placed()
+    let select = in_feed()
         .filter(feed_positions::workspace_id.eq(reader.workspace()))
         .filter(feed_positions::position.eq_any(positions.to_vec()))
         .order(feed_positions::position);
@@ -364,7 +364,7 @@ pub(crate) fn at(reader: &mut Reader<'_>, positions: &[i64]) -> Result<Vec<Journ
 }
 
 /// The entries that a query selects. Whether the caller may see their records has been asked.
-pub(crate) fn read(reader: &mut Reader<'_>, select: Placed) -> Result<Vec<JournalEntry>, StoreError> {
+pub(crate) fn read(reader: &mut Reader<'_>, select: InFeed) -> Result<Vec<JournalEntry>, StoreError> {
     let rows: Vec<Row> = select.select(Row::as_select()).load(reader.pg())?;
     let mut entries = rows.into_iter().map(Row::into_entry).collect::<Result<Vec<_>, _>>()?;
     entries.iter_mut().for_each(|entry| close(reader, entry));

@@ -103,9 +103,10 @@ pub fn was_full(numbered: usize) -> bool {
     numbered >= BATCH as usize
 }
 
-/// Clears away what numbered entries have left where they waited. Nobody is kept waiting: the table keeps its length.
+/// Clears away what numbered entries have left where they waited, unless somebody else is about it. Nobody is kept waiting: the
+/// table keeps its length.
 pub async fn sweep(db: &Db) -> Result<(), StoreError> {
-    db.directory(|pg| Ok(pg.batch_execute("VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF) feed_waiting")?)).await
+    db.directory(|pg| Ok(pg.batch_execute("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) feed_waiting")?)).await
 }
 
 /// Merges the pending lists of the indexes that have one into them, so that searches need not read them.
@@ -141,7 +142,7 @@ fn number_batch(pg: &mut PgConnection) -> Result<Option<usize>, StoreError> {
             positions.push(position);
         }
     }
-    // Planned each time: a plan made for a small journal reads all of it, and would be kept until the next ANALYZE.
+    // Planned each time: a plan made while little waits may read all that does, and would be kept until the next ANALYZE.
     let number = sql_query(NUMBER)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(workspaces)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)

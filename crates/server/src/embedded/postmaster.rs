@@ -36,6 +36,7 @@ const SETTINGS: [&str; 13] = [
     "log_destination=stderr",
     "logging_collector=off",
     "log_startup_progress_interval=10s",
+    // As any other Postgres takes: a program may come along with connections of its own.
     "max_connections=100",
     // Batches lock thousands of keys, and all locks share one table.
     "max_locks_per_transaction=256",

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Counting;
 use crate::{
     Reader, StoreError, Writer, codes, filter,
-    journal::placed,
+    journal::in_feed,
     json::Json,
     schema::{feed_heads, feed_positions, journal},
 };
@@ -65,7 +65,7 @@ pub(super) fn mark(writer: &mut Writer<'_>, counting: &Counting, after: i64, unt
     let relations = relations(counting);
     let mut kinds: BTreeSet<&str> = relations.iter().map(|relation| relation.to.resource().kind().as_str()).collect();
     kinds.insert(RecordKind::Lead.as_str());
-    let entries: Vec<(String, Uuid, Json<Box<RawValue>>)> = placed()
+    let entries: Vec<(String, Uuid, Json<Box<RawValue>>)> = in_feed()
         .filter(feed_positions::workspace_id.eq(writer.workspace()))
         .filter(feed_positions::position.gt(after))
         .filter(feed_positions::position.le(until))
