@@ -25,7 +25,8 @@ CREATE FUNCTION bench.pick(n bigint, salt bigint, most int) RETURNS int LANGUAGE
 -- Indexes are taken away and made anew in the end, which takes a tenth of the time.
 CREATE TABLE bench.indexes AS
     SELECT indexrelid::regclass AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-     WHERE indrelid::regclass::text IN ('companies', 'contacts', 'journal', 'opportunities', 'opportunity_states', 'leads', 'external_ids', 'feed_positions')
+     WHERE indrelid::regclass::text IN ('companies', 'contacts', 'journal', 'opportunities', 'opportunity_states', 'leads', 'external_ids',
+                                         'feed_positions')
        AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid);
 SELECT 'DROP INDEX ' || name FROM bench.indexes \gexec
 
@@ -77,7 +78,8 @@ SELECT workspace_id, id, 'contact.created', 'contact', id, 1,
        'system', created_at, false
   FROM contacts WHERE workspace_id = :'workspace';
 INSERT INTO feed_positions (workspace_id, entry_id, position)
-SELECT workspace_id, id, coalesce((SELECT position FROM feed_heads WHERE workspace_id = :'workspace'), 0) + row_number() OVER (ORDER BY id)
+SELECT workspace_id, id,
+       coalesce((SELECT position FROM feed_heads WHERE workspace_id = :'workspace'), 0) + row_number() OVER (ORDER BY id)
   FROM contacts WHERE workspace_id = :'workspace';
 INSERT INTO feed_heads (workspace_id, position) SELECT workspace_id, max(position) FROM feed_positions GROUP BY workspace_id
     ON CONFLICT (workspace_id) DO UPDATE SET position = excluded.position;

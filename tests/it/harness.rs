@@ -213,8 +213,8 @@ impl Workspace {
         let mut pg = PgConnection::establish(&database_url()).unwrap();
         let tables = "SELECT to_jsonb(table_name::text) AS line FROM information_schema.columns \
                       WHERE table_schema = 'public' AND column_name = 'workspace_id' \
-                      AND table_name NOT IN ('feed_heads', 'feed_positions', 'feed_waiting', 'scorings', 'lead_scores', 'lead_score_changes', \
-                      'webhook_states', 'webhook_deliveries') \
+                      AND table_name NOT IN ('feed_heads', 'feed_positions', 'feed_waiting', 'scorings', \
+                      'lead_scores', 'lead_score_changes', 'webhook_states', 'webhook_deliveries') \
                       ORDER BY table_name";
         let tables = sql_query(tables).load::<Line>(&mut pg).unwrap();
         let rows = |table: &str| {

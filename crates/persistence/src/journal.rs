@@ -148,9 +148,9 @@ impl<S: QueryFragment<Pg> + QueryId> QueryFragment<Pg> for Journalled<S> {
         out.push_bind_param::<sql_types::Bool, _>(&entry.is_audit)?;
         out.push_sql(", ");
         out.push_bind_param::<sql_types::Nullable<sql_types::Text>, _>(&entry.address)?;
-        out.push_sql(
-            ", changed.version FROM changed RETURNING workspace_id, id, record_kind, record_id, version, at), waiting AS (",
-        );
+        out.push_sql(", changed.version FROM changed");
+        out.push_sql(RETURNING);
+        out.push_sql("), waiting AS (");
         out.push_sql(WAIT);
         out.push_sql(")");
         out.push_sql(entry.along);
@@ -219,16 +219,6 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// What waits of an entry.
-    const COLUMNS: (
-        journal::workspace_id,
-        journal::id,
-        journal::record_kind,
-        journal::record_id,
-        journal::version,
-        journal::at,
-    ) = (journal::workspace_id, journal::id, journal::record_kind, journal::record_id, journal::version, journal::at);
-
     fn of(entry: &BulkEntry) -> Self {
         Self {
             workspace_id: entry.workspace_id,
@@ -244,8 +234,7 @@ impl Waiting {
 /// Writes entries, which are those of the rows written in the same transaction.
 pub(crate) fn insert(pg: &mut PgConnection, mut entries: Vec<BulkEntry>) -> Result<(), StoreError> {
     if entries.len() == 1 {
-        Alone(diesel::insert_into(journal::table).values(entries.swap_remove(0)).returning(Waiting::COLUMNS))
-            .execute(pg)?;
+        Alone(diesel::insert_into(journal::table).values(entries.swap_remove(0))).execute(pg)?;
         return Ok(());
     }
     let waiting: Vec<Waiting> = entries.iter().map(Waiting::of).collect();
@@ -254,7 +243,7 @@ pub(crate) fn insert(pg: &mut PgConnection, mut entries: Vec<BulkEntry>) -> Resu
     Ok(())
 }
 
-/// The insertion of one entry, which returns what is to wait.
+/// The insertion of one entry, which then waits.
 struct Alone<S>(S);
 
 impl<S: QueryId> QueryId for Alone<S> {
@@ -268,11 +257,15 @@ impl<S: QueryFragment<Pg>> QueryFragment<Pg> for Alone<S> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH entry AS (");
         self.0.walk_ast(out.reborrow())?;
+        out.push_sql(RETURNING);
         out.push_sql(") ");
         out.push_sql(WAIT);
         Ok(())
     }
 }
+
+/// What the insertion of an entry returns, of which [`WAIT`] makes what waits.
+const RETURNING: &str = " RETURNING workspace_id, id, record_kind, record_id, version, at";
 
 /// Lets an entry that was written wait for its place.
 const WAIT: &str =
@@ -281,10 +274,13 @@ const WAIT: &str =
 /// The entries that have a place in the feed, each with it.
 #[diesel::dsl::auto_type]
 pub(crate) fn in_feed() -> _ {
-    feed_positions::table.inner_join(
-        journal::table
-            .on(journal::workspace_id.eq(feed_positions::workspace_id).and(journal::id.eq(feed_positions::entry_id))),
-    )
+    feed_positions::table.inner_join(journal::table.on(is_its_place()))
+}
+
+/// Whether a place is that of an entry.
+#[diesel::dsl::auto_type]
+fn is_its_place() -> _ {
+    feed_positions::workspace_id.eq(journal::workspace_id).and(feed_positions::entry_id.eq(journal::id))
 }
 
 /// Those of [`in_feed`] that are asked for.
@@ -337,9 +333,8 @@ pub(crate) fn list(
     cursor: Option<&str>,
 ) -> Result<Page<JournalEntry>, StoreError> {
     let request = PageRequest::read(reader, "history", &(kind, record), limit, cursor)?;
-    let place = feed_positions::workspace_id.eq(journal::workspace_id).and(feed_positions::entry_id.eq(journal::id));
     let query = journal::table
-        .left_join(feed_positions::table.on(place))
+        .left_join(feed_positions::table.on(is_its_place()))
         .select(Row::as_select())
         .filter(journal::workspace_id.eq(reader.workspace()))
         .filter(journal::record_kind.eq(kind.as_str()))

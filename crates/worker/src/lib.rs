@@ -110,7 +110,9 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
             retire_at = retire(db, options.feed_retention).await;
         }
         let numbered = sequencer::number(db).await;
-        since_sweeping += numbered.as_ref().ok().copied().flatten().unwrap_or_default();
+        if let Ok(Some(numbered)) = numbered {
+            since_sweeping += numbered;
+        }
         if since_sweeping >= SWEPT_AT {
             since_sweeping = 0;
             sweep(db).await;
