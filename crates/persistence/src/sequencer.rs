@@ -30,7 +30,8 @@ const CHOOSE: &str = "
 SELECT workspace_id, entry_id, record_kind, record_id, version, at FROM feed_waiting ORDER BY entry_id LIMIT $1";
 
 /// The versions of records below these that wait, as far down as there are any: what has a position is always a record's first
-/// versions.
+/// versions. `OFFSET 0` makes the database ask of each whether it waits; else it takes what waits for little, as it mostly is,
+/// and reads all of it for each.
 const EARLIER: &str = "
 WITH RECURSIVE earlier AS (
     SELECT top.workspace_id, NULL::uuid AS entry_id, top.record_kind, top.record_id, top.version, NULL::timestamptz AS at
@@ -43,7 +44,7 @@ WITH RECURSIVE earlier AS (
               AND entry.record_id = earlier.record_id AND entry.version < earlier.version
             ORDER BY entry.version DESC LIMIT 1) AS below
      WHERE EXISTS (SELECT FROM feed_waiting AS waiting
-                    WHERE waiting.workspace_id = earlier.workspace_id AND waiting.entry_id = below.id)
+                    WHERE waiting.workspace_id = earlier.workspace_id AND waiting.entry_id = below.id OFFSET 0)
 )
 SELECT workspace_id, entry_id, record_kind, record_id, version, at FROM earlier WHERE entry_id IS NOT NULL";
 

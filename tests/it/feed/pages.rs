@@ -1,11 +1,15 @@
 //! Pages of the feed: what is in it, in which order, and for whom.
 
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use rapport_domain::access::StandardRole;
+use rapport_persistence::migrations;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{changes, events, head, id, wait_for};
-use crate::harness::{Caller, Workspace, change_database, is_in_database, wait_for_positions, workspace};
+use crate::harness::{
+    Caller, Rapport, Workspace, change_database, fresh_database, is_in_database, wait_for_positions, workspace,
+};
 
 #[test]
 fn every_change_comes_once_and_in_order() {
@@ -145,14 +149,19 @@ fn what_one_may_not_see_now_is_not_heard_of() {
     assert_eq!(events(&heard), ["contact.created", updated, updated, updated, "contact.deleted"]);
 }
 
-/// Writes entries past the server: a query of workspace, id, event, kind and id of a record, its version, changes, kind of actor,
-/// time and whether they are of the audit.
+/// Writes entries past the server, see [`entries`].
 fn write_entries(query: &str) {
-    change_database(&format!(
+    change_database(&entries(query));
+}
+
+/// The statement that writes entries: those of a query of workspace, id, event, kind and id of a record, its version, changes,
+/// kind of actor, time and whether they are of the audit.
+fn entries(query: &str) -> String {
+    format!(
         "WITH entry AS (INSERT INTO journal (workspace_id, id, event, record_kind, record_id, version, changes, actor_kind, at, \
          is_audit) {query} RETURNING workspace_id, id, record_kind, record_id, version, at) \
          INSERT INTO feed_waiting (workspace_id, entry_id, record_kind, record_id, version, at) SELECT * FROM entry"
-    ));
+    )
 }
 
 #[test]
@@ -183,21 +192,8 @@ fn a_page_looks_at_a_bounded_part_and_moves_on() {
 #[test]
 fn positions_never_contradict_versions_whatever_the_ids() {
     let (workspace, admin) = workspace();
-    let (of, records) = (workspace.id, 2_500);
-    let insert = |version: i64, id: &str| {
-        format!(
-            "SELECT '{of}'::uuid, ('{id}-0000-7000-8000-' || lpad(to_hex(record), 12, '0'))::uuid, 'contact.updated', \
-             'contact', ('00000000-0000-7000-9000-' || lpad(to_hex(record), 12, '0'))::uuid, {version}, '[]'::jsonb, \
-             'system', now(), false FROM generate_series(1, {records}) AS record"
-        )
-    };
-    write_entries(&format!(
-        "{} UNION ALL {} UNION ALL {} UNION ALL {}",
-        insert(1, "7ffffffe"),
-        insert(2, "7fffffff"),
-        insert(3, "00000001"),
-        insert(4, "00000000"),
-    ));
+    let records = 2_500;
+    write_entries(&versions_against_ids(&workspace.id.to_string(), records));
     let all = changes(&admin, "");
     assert_eq!(all.len(), 4 * records);
     let mut versions = std::collections::HashMap::new();
@@ -205,6 +201,39 @@ fn positions_never_contradict_versions_whatever_the_ids() {
         let before = versions.insert(change["record"]["id"].as_str().unwrap(), change["version"].as_i64().unwrap());
         assert_eq!(change["version"], before.unwrap_or(0) + 1, "{change}");
     }
+}
+
+/// Four versions of each record, the later ones with lower ids.
+fn versions_against_ids(workspace: &str, records: usize) -> String {
+    let version = |version: i64, id: &str| {
+        format!(
+            "SELECT '{workspace}'::uuid, ('{id}-0000-7000-8000-' || lpad(to_hex(record), 12, '0'))::uuid, 'contact.updated', \
+             'contact', ('00000000-0000-7000-9000-' || lpad(to_hex(record), 12, '0'))::uuid, {version}, '[]'::jsonb, \
+             'system', now(), false FROM generate_series(1, {records}) AS record"
+        )
+    };
+    [version(1, "7ffffffe"), version(2, "7fffffff"), version(3, "00000001"), version(4, "00000000")].join(" UNION ALL ")
+}
+
+/// A database that knows nothing of what waits takes it for little, and would rather read all of it each time than look for one.
+/// This database is fresh, and nobody else numbers in it.
+#[test]
+fn earlier_versions_are_looked_for_one_by_one() {
+    let url = fresh_database("test_numbering");
+    migrations::run(&url).unwrap();
+    let mut pg = PgConnection::establish(&url).unwrap();
+    let mut finds = |query: &str| sql_query(query).execute(&mut pg).unwrap() > 0;
+    finds(&entries(&versions_against_ids(&Uuid::now_v7().to_string(), 2_500)));
+    let server = Rapport::serve(&["--database-url", &url]);
+    wait_for("no positions were given", || !finds("SELECT FROM feed_waiting LIMIT 1"));
+    server.stop();
+
+    // What a connection has read is told for certain once it is closed.
+    let others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    wait_for("the connections stay", || !finds(others));
+    let read_too_much = "SELECT FROM pg_stat_user_tables WHERE relname = 'feed_waiting' AND seq_tup_read + (SELECT \
+                         sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'feed_waiting') > 50 * n_tup_ins";
+    assert!(!finds(read_too_much));
 }
 
 /// Otherwise each look for what waits would go over all that ever waited since the database came by.
