@@ -48,30 +48,32 @@ pub struct Stretch {
 /// A page of the feed.
 pub fn list(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<ChangePage, StoreError> {
     let request = page_request(reader, query)?;
-    let part = Part::read(reader, query, &request)?;
-    let next_cursor = cursor(reader, &request, part.through)?;
-    let lag_ms = lag(reader)?;
-    Ok(ChangePage { has_more: part.through < part.head, data: part.entries, next_cursor, head: part.head, lag_ms })
+    let ends = Ends::read(reader)?;
+    let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
+    let next_cursor = cursor(reader, &request, through)?;
+    let (head, lag_ms) = (ends.head, ends.lag(reader.now()));
+    Ok(ChangePage { has_more: through < head, data: entries, next_cursor, head, lag_ms })
 }
 
 /// A page of the feed for a reader who may stop after each change.
 pub fn follow(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<Stretch, StoreError> {
     let request = page_request(reader, query)?;
-    let Part { entries, through, head } = Part::read(reader, query, &request)?;
+    let ends = Ends::read(reader)?;
+    let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
     let next_cursor = cursor(reader, &request, through)?;
     let with_cursor = |entry: JournalEntry| {
         let position = entry.position.unwrap_or(through);
         Ok((cursor(reader, &request, position)?, entry))
     };
     let changes = entries.into_iter().map(with_cursor).collect::<Result<_, StoreError>>()?;
-    Ok(Stretch { changes, next_cursor, through, has_more: through < head, head })
+    Ok(Stretch { changes, next_cursor, through, has_more: through < ends.head, head: ends.head })
 }
 
 /// The position behind which a reader with this query begins.
 pub(crate) fn position(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<i64, StoreError> {
     let request = page_request(reader, query)?;
-    let (head, tail) = ends(reader)?;
-    beginning(query, &request, head, tail)
+    let ends = Ends::read(reader)?;
+    beginning(query, &request, &ends)
 }
 
 /// What is sent of the feed instead of being fetched.
@@ -89,14 +91,17 @@ pub(crate) fn parcel(
     until: Option<i64>,
     most: i64,
 ) -> Result<Parcel, StoreError> {
-    let (head, _) = ends(reader)?;
-    let Part { entries, through, .. } = Part::between(reader, query, (position, until.unwrap_or(head)), most)?;
+    let until = match until {
+        Some(until) => until,
+        None => Ends::read(reader)?.head,
+    };
+    let Part { entries, through } = Part::between(reader, query, (position, until), most)?;
     Ok(Parcel { entries, through })
 }
 
 /// The first position that is still served.
 pub(crate) fn tail(reader: &mut Reader<'_>) -> Result<i64, StoreError> {
-    Ok(ends(reader)?.1)
+    Ok(Ends::read(reader)?.tail)
 }
 
 /// The cursor that leads on from a position.
@@ -106,11 +111,11 @@ pub(crate) fn cursor_at(reader: &mut Reader<'_>, query: &ChangeQuery, position: 
 }
 
 /// Where a reader begins: behind the cursor, or where the query says.
-fn beginning(query: &ChangeQuery, request: &PageRequest, head: i64, tail: i64) -> Result<i64, StoreError> {
+fn beginning(query: &ChangeQuery, request: &PageRequest, ends: &Ends) -> Result<i64, StoreError> {
     match request.after::<i64>()? {
-        Some((after, _)) => still_there(after, head, tail),
-        None if query.from == FeedStart::Head => Ok(head),
-        None => Ok(tail - 1),
+        Some((after, _)) => still_there(after, ends),
+        None if query.from == FeedStart::Head => Ok(ends.head),
+        None => Ok(ends.tail - 1),
     }
 }
 
@@ -129,14 +134,17 @@ struct Part {
     entries: Vec<JournalEntry>,
     /// The position up to which was looked.
     through: i64,
-    head: i64,
 }
 
 impl Part {
-    fn read(reader: &mut Reader<'_>, query: &ChangeQuery, request: &PageRequest) -> Result<Self, StoreError> {
-        let (head, tail) = ends(reader)?;
-        let after = beginning(query, request, head, tail)?;
-        Self::between(reader, query, (after, head), request.limit())
+    fn read(
+        reader: &mut Reader<'_>,
+        query: &ChangeQuery,
+        request: &PageRequest,
+        ends: &Ends,
+    ) -> Result<Self, StoreError> {
+        let after = beginning(query, request, ends)?;
+        Self::between(reader, query, (after, ends.head), request.limit())
     }
 
     /// What a page has behind a position, up to a head.
@@ -148,7 +156,7 @@ impl Part {
     ) -> Result<Self, StoreError> {
         let resources = resources(reader, query);
         if after == head || resources.is_empty() {
-            return Ok(Self { entries: Vec::new(), through: head, head });
+            return Ok(Self { entries: Vec::new(), through: head });
         }
         let until = head.min(after + EXAMINED);
         let fitting = fitting(reader, query, &resources, (after, until));
@@ -158,7 +166,7 @@ impl Part {
             let is_full = entries.len() as i64 > limit;
             entries.truncate(limit as usize);
             let last = entries.last().and_then(|entry| entry.position);
-            return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries, head });
+            return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries });
         }
         let found: Vec<Found> = fitting
             .select((feed_positions::position, journal::record_kind, journal::record_id))
@@ -172,36 +180,48 @@ impl Part {
         let is_full = positions.len() as i64 > limit;
         positions.truncate(limit as usize);
         let through = positions.last().copied().filter(|_| is_full).unwrap_or(examined);
-        Ok(Self { entries: entries::at(reader, &positions)?, through, head })
+        Ok(Self { entries: entries::at(reader, &positions)?, through })
     }
 }
 
-/// The last position given in the workspace, and the first one that is still served.
-fn ends(reader: &mut Reader<'_>) -> Result<(i64, i64), StoreError> {
-    let ends = feed_heads::table
-        .select((feed_heads::position, feed_heads::tail))
-        .filter(feed_heads::workspace_id.eq(reader.workspace()))
-        .first(reader.pg())
-        .optional()?;
-    Ok(ends.unwrap_or((0, 1)))
+/// From where to where the feed of the workspace reaches.
+struct Ends {
+    /// The last position that was given.
+    head: i64,
+    /// The first one that is still served.
+    tail: i64,
+    /// Since when the oldest entry without a position has been waiting for one.
+    waiting_since: Option<DateTime<Utc>>,
 }
 
-/// How long the oldest entry without a position has been waiting for one, in milliseconds.
-fn lag(reader: &mut Reader<'_>) -> Result<i64, StoreError> {
-    let oldest: Option<DateTime<Utc>> = feed_waiting::table
-        .select(feed_waiting::at)
-        .filter(feed_waiting::workspace_id.eq(reader.workspace()))
-        .order(feed_waiting::entry_id) // ids grow with time
-        .first(reader.pg())
-        .optional()?;
-    Ok(oldest.map_or(0, |oldest| (reader.now() - oldest).num_milliseconds().max(1)))
+impl Ends {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, StoreError> {
+        let of_feed = feed_heads::table.filter(feed_heads::workspace_id.eq(reader.workspace()));
+        let oldest = feed_waiting::table
+            .select(feed_waiting::at)
+            .filter(feed_waiting::workspace_id.eq(reader.workspace()))
+            .order(feed_waiting::entry_id) // ids grow with time
+            .limit(1);
+        let (head, tail, waiting_since): (Option<i64>, Option<i64>, _) = diesel::select((
+            of_feed.select(feed_heads::position).single_value(),
+            of_feed.select(feed_heads::tail).single_value(),
+            oldest.single_value(),
+        ))
+        .get_result(reader.pg())?;
+        Ok(Self { head: head.unwrap_or(0), tail: tail.unwrap_or(1), waiting_since })
+    }
+
+    /// How long the oldest entry without a position has been waiting for one, in milliseconds.
+    fn lag(&self, now: DateTime<Utc>) -> i64 {
+        self.waiting_since.map_or(0, |since| (now - since).num_milliseconds().max(1))
+    }
 }
 
 /// Refuses a cursor behind which entries have left the feed, or that comes from a future that a backup has taken back.
-fn still_there(after: i64, head: i64, tail: i64) -> Result<i64, StoreError> {
+fn still_there(after: i64, ends: &Ends) -> Result<i64, StoreError> {
     match after {
-        _ if after + 1 < tail => Err(StoreError::ResyncRequired("changes after it have left the feed")),
-        _ if after > head => {
+        _ if after + 1 < ends.tail => Err(StoreError::ResyncRequired("changes after it have left the feed")),
+        _ if after > ends.head => {
             Err(StoreError::ResyncRequired("it is ahead of the feed, which was restored from a backup"))
         }
         after => Ok(after),
