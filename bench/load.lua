@@ -1,11 +1,19 @@
 -- The requests of a round, made from the plan that BENCH_PLAN names. In its texts, $n is a number: that of a record at random,
 -- or the next one where the plan says so; $word is a word of its list; $version is the version at which the record with that
--- number is by now; and $items are as many items as the plan says, each with the next number.
+-- number is by now; $items are as many items as the plan says, each with the next number; and $length is that of the body.
 
 local plan = dofile(os.getenv("BENCH_PLAN"))
 local versions = plan.versions and dofile(plan.versions)
-local headers = plan.headers
 local threads = {}
+
+-- Makes a function of a text, since the generator takes of the machine that all share: what looks for places in each request
+-- would cost more than all else here.
+local function compiled(text)
+   local joined = string.format("%q", text):gsub("%$(%l+)", '" .. %1 .. "')
+   return assert(loadstring("return function(n, word, version, items, length) return " .. joined .. " end"))()
+end
+
+local head, body, item = compiled(plan.head), compiled(plan.body), compiled(plan.item)
 
 asked = 0 -- not local, so that `done` can read it
 math.randomseed(plan.seed)
@@ -16,15 +24,15 @@ local function next_number()
    return plan.low + (plan.skip + asked - 1) % (plan.high - plan.low + 1)
 end
 
-local function written(text, number)
-   local values = { n = string.format("%.0f", number), version = versions and versions[number - plan.low + 1] }
-   if plan.words then values.word = plan.words[math.random(#plan.words)] end
-   return (text:gsub("%$(%w+)", values))
+local function next_version(number)
+   local version = versions[number - plan.low + 1]
+   versions[number - plan.low + 1] = version + 1
+   return version
 end
 
-local function items()
+local function next_items()
    local all = {}
-   for index = 1, plan.items do all[index] = written(plan.item, next_number()) end
+   for index = 1, plan.items do all[index] = item(next_number()) end
    return table.concat(all, ",")
 end
 
@@ -33,20 +41,12 @@ function setup(thread)
 end
 
 function request()
-   if plan.item then
-      return wrk.format(plan.method, plan.path, headers, plan.body[1] .. items() .. plan.body[2])
-   end
-   local number = next_number()
-   local sent = headers
-   if versions then
-      sent = { ["If-Match"] = written('"$version"', number) }
-      for name, value in pairs(headers) do sent[name] = value end
-      versions[number - plan.low + 1] = versions[number - plan.low + 1] + 1
-   elseif plan.key then
-      sent = { ["Idempotency-Key"] = written(plan.key, number) }
-      for name, value in pairs(headers) do sent[name] = value end
-   end
-   return wrk.format(plan.method, written(plan.path, number), sent, plan.body and written(plan.body, number))
+   local items = plan.items > 0 and next_items()
+   local number = not items and next_number()
+   local word = plan.words and plan.words[math.random(#plan.words)]
+   local version = versions and next_version(number)
+   local sent = body(number, word, version, items)
+   return head(number, word, version, items, #sent) .. sent
 end
 
 function done(summary, latency)

@@ -33,10 +33,8 @@ class Request:
     in_turn: bool = False
     """Whether these are asked for one after the other instead of at random."""
     versions_of: str | None = None
-    """The statement that gives their versions, where each request is to name one as `If-Match`."""
+    """The statement that gives their versions, where requests name them."""
     words: list[str] | None = None
-    key: str | None = None
-    """The idempotency key."""
     item: str | None = None
     items: int = 0
     """How many of these items the body holds."""
@@ -91,21 +89,24 @@ class Load:
     def _plan(self, request: Request) -> Path:
         used = self.used[request.series()]
         low, high = (FIRST, FIRST + request.records - 1) if request.records else (FIRST, FIRST + 10**11)
-        headers = {"Authorization": f"Bearer {self.server.key}", **request.headers}
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
         plan: dict[str, Any] = {
-            "method": request.method, "path": request.path, "headers": headers, "low": low, "high": high, "skip": used,
-            "seed": used + 1, "is_random": bool(request.records) and not request.in_turn, "words": request.words,
-            "key": request.key, "item": request.item, "items": request.items, "body": request.body,
+            "head": self._head(request), "body": request.body or "", "low": low, "high": high, "skip": used, "seed": used + 1,
+            "is_random": bool(request.records) and not request.in_turn, "words": request.words, "item": request.item or "",
+            "items": request.items,
         }
-        if request.item and request.body:
-            plan["body"] = request.body.split("$items")
         if request.versions_of:
             plan["versions"] = str(self._versions(request.versions_of))
         path = self.folder / "plan.lua"
         path.write_text("return " + lua(plan))
         return path
+
+    def _head(self, request: Request) -> str:
+        """All of a request before its body."""
+        headers = {"Host": self.server.url.removeprefix("http://"), "Authorization": f"Bearer {self.server.key}", **request.headers}
+        if request.body is not None:
+            headers |= {"Content-Type": "application/json", "Content-Length": "$length"}
+        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        return "\r\n".join(lines)
 
     def _versions(self, statement: str) -> Path:
         path = self.folder / "versions.lua"
@@ -137,4 +138,4 @@ def lua(value: Any) -> str:
         case list():
             return "{" + ",".join(map(lua, value)) + "}"
         case _:
-            return "[==[" + str(value) + "]==]"
+            return json.dumps(value, ensure_ascii=False)

@@ -81,15 +81,15 @@ def writes(workspace: str, data: Data) -> dict[str, Operation]:
         f"SELECT version FROM contacts WHERE workspace_id = '{workspace}'"
         f" AND id BETWEEN bench.id('0', 1) AND bench.id('0', {data.contacts}) ORDER BY id"
     )
-    patch = Request("PATCH", "/v1/contacts/01900000-0000-7000-8000-$n", '{"job_title":"Title $version"}', records=data.contacts,
-                    in_turn=True, versions_of=versions)
+    patch = Request("PATCH", "/v1/contacts/01900000-0000-7000-8000-$n", '{"job_title":"Title $version"}', {"If-Match": '"$version"'},
+                    records=data.contacts, in_turn=True, versions_of=versions)
     change = Request("PUT", known, '{"job_title":"Title $word"}', records=data.contacts, words=[str(n) for n in range(100_000)])
     convert = Request("POST", "/v1/leads/01900000-0000-7000-8002-$n/convert", '{"opportunity":{}}', records=data.leads // 2, in_turn=True)
     batch = Request("POST", "/v1/contacts/batch", '{"operations":[$items]}', item='{"op":"create","data":' + person + "}", items=1000)
     return {
         "create": Operation("create", Request("POST", allowed, person), 201),
         "checked": Operation("create, unless somebody has the address", Request("POST", "/v1/contacts", person), 201),
-        "keyed": Operation("create with an idempotency key", Request("POST", allowed, person, key="bench-$n"), 201),
+        "keyed": Operation("create with an idempotency key", Request("POST", allowed, person, {"Idempotency-Key": "bench-$n"}), 201),
         "patch": Operation("patch with If-Match", patch),
         "unchanged": Operation("upsert, unchanged", Request("PUT", known, '{"locale":"de-DE"}', records=data.contacts)),
         "changed": Operation("upsert, changed", change),
