@@ -453,12 +453,12 @@ impl Reader<'_> {
         self.with(Settings::Report, work)
     }
 
-    /// Runs a search by the beginnings of words: one plan serves all of them.
-    pub(crate) fn searching_words<T>(
+    /// Runs statements of which one plan serves all values.
+    pub(crate) fn with_one_plan<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.with(Settings::Words, work)
+        self.with(Settings::OnePlan, work)
     }
 
     /// Runs a search by trigrams: words resemble each other from this likeness on, from 0 to 1.

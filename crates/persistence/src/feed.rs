@@ -162,16 +162,14 @@ impl Part {
         let fitting = fitting(reader, query, &resources, (after, until));
         let sees_all = |resource: &Resource| Policy::reading(reader, *resource).whole().is_everything();
         if resources.iter().all(sees_all) {
-            let mut entries = entries::read(reader, fitting.limit(limit + 1))?;
+            let mut entries = reader.with_one_plan(|reader| entries::read(reader, fitting.limit(limit + 1)))?;
             let is_full = entries.len() as i64 > limit;
             entries.truncate(limit as usize);
             let last = entries.last().and_then(|entry| entry.position);
             return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries });
         }
-        let found: Vec<Found> = fitting
-            .select((feed_positions::position, journal::record_kind, journal::record_id))
-            .limit(ASKED)
-            .load(reader.pg())?;
+        let found = fitting.select((feed_positions::position, journal::record_kind, journal::record_id)).limit(ASKED);
+        let found: Vec<Found> = reader.with_one_plan(|reader| Ok(found.load(reader.pg())?))?;
         let examined = match found.last() {
             Some(last) if found.len() as i64 == ASKED => last.position,
             _ => until,

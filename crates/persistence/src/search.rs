@@ -57,7 +57,7 @@ pub(crate) fn until_found<T>(
         let page = |reader: &mut Reader<'_>| page(reader, &search, &request);
         found = match likeness {
             Likeness::Beginning if !search.has_beginnings() => continue,
-            Likeness::Beginning if filter.is_none() && search.is_kept() => reader.searching_words(page)?,
+            Likeness::Beginning if filter.is_none() && search.is_kept() => reader.with_one_plan(page)?,
             // Planned for its values: a condition that fewer records meet may find them faster.
             Likeness::Beginning => page(reader)?,
             Likeness::Part => reader.searching_trigrams(1.0, page)?,

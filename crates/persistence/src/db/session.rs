@@ -34,10 +34,10 @@ const REPORT: &str = "SET statement_timeout = '2s'; SET plan_cache_mode = force_
                       SET parallel_tuple_cost = 0.0001";
 const AFTER_REPORT: &str = "SET statement_timeout = '15s'; RESET plan_cache_mode; RESET work_mem; \
                             RESET max_parallel_workers_per_gather; RESET parallel_setup_cost; RESET parallel_tuple_cost; ";
-/// Said before a search by the beginnings of words. Left to itself, the database would plan many of them anew and find the same
-/// plan, because it expects different numbers of them.
-const WORDS: &str = "SET plan_cache_mode = force_generic_plan";
-const AFTER_WORDS: &str = "RESET plan_cache_mode; ";
+/// Said before a search by the beginnings of words and before a page of the feed. Left to itself, the database would plan many of
+/// them anew and find the same plan, because it expects different numbers of rows.
+const ONE_PLAN: &str = "SET plan_cache_mode = force_generic_plan";
+const AFTER_ONE_PLAN: &str = "RESET plan_cache_mode; ";
 /// What takes back the settings of a search by trigrams.
 const AFTER_TRIGRAMS: &str = "RESET plan_cache_mode; RESET pg_trgm.word_similarity_threshold; ";
 
@@ -51,8 +51,8 @@ pub(super) enum Settings {
     Search,
     /// For a report: the same, and two processes where that helps.
     Report,
-    /// For a search by the beginnings of words: one plan serves all of them.
-    Words,
+    /// For statements of which one plan serves all values.
+    OnePlan,
     /// For a search by trigrams: each statement is planned for its own words (a cached plan can be 20 times slower), and words
     /// resemble each other from this likeness on, from 0 to 1.
     Trigrams(f32),
@@ -65,14 +65,14 @@ impl Settings {
             Self::Usual => "",
             Self::Search => AFTER_SEARCH,
             Self::Report => AFTER_REPORT,
-            Self::Words => AFTER_WORDS,
+            Self::OnePlan => AFTER_ONE_PLAN,
             Self::Trigrams(_) => AFTER_TRIGRAMS,
         };
         match to {
             Self::Usual => back.to_owned(),
             Self::Search => format!("{back}{SEARCH}"),
             Self::Report => format!("{back}{REPORT}"),
-            Self::Words => format!("{back}{WORDS}"),
+            Self::OnePlan => format!("{back}{ONE_PLAN}"),
             Self::Trigrams(likeness) => format!(
                 "{back}SET plan_cache_mode = force_custom_plan; SET pg_trgm.word_similarity_threshold = {likeness}"
             ),
