@@ -277,7 +277,8 @@ mod fragments {
 
     expression!(Order, Text);
 
-    /// That a record stands behind a place in a list.
+    /// That a record stands behind a place in a list. The planner does not learn which place: the plan is the same for all of them, and
+    /// where there are many records it would take it for cheaper each time.
     pub(crate) struct Behind<T, K> {
         /// As far as the values of the place.
         comparison: &'static str,
@@ -298,10 +299,11 @@ mod fragments {
     {
         fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
             out.push_sql(self.comparison);
+            out.push_sql("(SELECT ");
             out.push_bind_param::<T, _>(&self.key)?;
-            out.push_sql(", ");
+            out.push_sql("), (SELECT ");
             out.push_bind_param::<diesel::sql_types::Uuid, _>(&self.id)?;
-            out.push_sql(")");
+            out.push_sql("))");
             Ok(())
         }
     }
