@@ -131,7 +131,7 @@ def statements(name: str, workspace: str, data: Data) -> str:
     return written(
         name, **common, **one, contacts=f"{many['contact']}\n{THOUSAND}", entries=f"{many['created']}\n{THOUSAND}", thousand=THOUSAND,
         change=written("part-change", **common), lookup=written("part-lookup", **common), get=written("get", **common),
-        owners=quoted(owners()), names=quoted(names(data)), domains=quoted(domains(data)), page_key=data.page_key, page_id=data.page_id,
+        owners=quoted(owners()), names=quoted(names(data)), mark=mark(workspace), domains=quoted(domains(data)), page_key=data.page_key, page_id=data.page_id,
         feed_position=str(data.feed_position), low_lead=str(FIRST + data.leads // 2), high_lead=str(FIRST + data.leads - 1),
     )
 
@@ -143,6 +143,11 @@ def written(name: str, **values: str) -> str:
 
 def quoted(words: list[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
+
+
+def mark(workspace: str) -> str:
+    """What the words of a workspace begin with in the index, as words_of has it."""
+    return workspace[-8:].translate(str.maketrans("0123456789", "ghijklmnop"))
 
 
 def owners() -> list[str]:

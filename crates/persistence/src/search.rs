@@ -53,7 +53,7 @@ pub(crate) fn until_found<T>(
 ) -> Result<Page<T>, StoreError> {
     let mut found = Page { data: Vec::new(), next_cursor: None, total: None };
     for (likeness, request) in request.tries() {
-        let search = Search::read(words, likeness)?;
+        let search = Search::read(reader.workspace(), words, likeness)?;
         let page = |reader: &mut Reader<'_>| page(reader, &search, &request);
         found = match likeness {
             Likeness::Beginning if !search.has_beginnings() => continue,
@@ -109,14 +109,15 @@ pub(crate) struct Search {
 
 impl Search {
     /// Reads a query for a search in which words have to be this alike.
-    fn read(query: &str, likeness: Likeness) -> Result<Self, StoreError> {
+    fn read(workspace: Uuid, query: &str, likeness: Likeness) -> Result<Self, StoreError> {
         let words = text::search_words(query);
         if words.iter().all(|word| !word.chars().any(char::is_alphanumeric)) {
             let detail = "Search for at least one letter or digit.";
             return Err(StoreError::parameter("q", "nothing_to_search", detail));
         }
         let text = words.join(" ");
-        let words = words.iter().map(|word| Word::new(word)).collect();
+        let mark = mark(workspace);
+        let words = words.iter().map(|word| Word::new(&mark, word)).collect();
         Ok(Self { words, text, likeness })
     }
 
@@ -149,7 +150,8 @@ impl Search {
 }
 
 impl Word {
-    fn new(word: &str) -> Self {
+    /// A word that begins with a mark in the index of words.
+    fn new(mark: &str, word: &str) -> Self {
         let escaped = escape(word);
         let letters = word.chars().filter(|character| character.is_alphabetic()).count();
         let digits = word.chars().filter(char::is_ascii_digit).count();
@@ -161,31 +163,32 @@ impl Word {
             beginning: format!("% {escaped}%"),
             whole: format!("% {escaped} %"),
             is_long,
-            begins: beginnings(word, &runs),
+            begins: beginnings(mark, word, &runs),
             is_all_of_it: is_long && runs == [word],
             resembles: (letters >= 4 && digits == 0).then(|| word.to_owned()),
         }
     }
 }
 
+/// What all words of a workspace begin with in the index, as `words_of` of the database has it.
+fn mark(workspace: Uuid) -> String {
+    let digits = format!("{:08x}", workspace.as_u128() & 0xffff_ffff);
+    digits.chars().map(|digit| digit.to_digit(10).map_or(digit, |digit| char::from(b'g' + digit as u8))).collect()
+}
+
 /// What words of a record have to begin with, as a query of the index. None of what people know by other parts: numbers, and
 /// words of scripts that put no spaces between words. Nor of what the database may take apart in another way: signs that it may
-/// take for letters, and numbers with an exponent.
-fn beginnings(word: &str, runs: &[&str]) -> Option<String> {
+/// take for letters.
+fn beginnings(mark: &str, word: &str, runs: &[&str]) -> Option<String> {
     let is_unspaced = |character| {
         matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
             | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
             | '\u{20000}'..='\u{3ffff}')
     };
-    let has_exponent = |run: &&str| {
-        let rest = run.trim_start_matches(|character: char| character.is_ascii_digit());
-        let after = rest.strip_prefix('e').filter(|_| rest.len() < run.len());
-        after.is_some_and(|after| after.starts_with(|character: char| character.is_ascii_digit()))
-    };
     let has_letters = word.chars().any(char::is_alphabetic);
     let is_plain = word.chars().all(|character| character.is_ascii() || character.is_alphanumeric());
-    let begins = has_letters && is_plain && !word.chars().any(is_unspaced) && !runs.iter().any(has_exponent);
-    begins.then(|| format!("'{}':*", runs.join("' & '")))
+    let begins = has_letters && is_plain && !word.chars().any(is_unspaced);
+    begins.then(|| format!("'{mark}{}':*", runs.join(&format!("' & '{mark}"))))
 }
 
 /// What people type is text, not a pattern.
@@ -310,14 +313,14 @@ impl Finds {
         out.push_sql(" AND ");
         visible.walk_ast(out.reborrow())?;
         out.push_sql(" AND ");
-        self.push_literally("companies.search", word, out.reborrow())?;
+        self.push_literally("companies", "companies.search", word, out.reborrow())?;
         out.push_sql(" LIMIT 201) AS few), '{}'))");
         Ok(())
     }
 
     /// That a text has a word, or one that is as like it as is asked.
     fn push_has<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.push_literally(text, word, out.reborrow())?;
+        self.push_literally(self.table, text, word, out.reborrow())?;
         if let Some(resembles) = word.resembles.as_ref().filter(|_| !self.search.likeness.is_literal()) {
             out.push_sql(" OR ");
             out.push_bind_param::<sql_types::Text, _>(resembles)?;
@@ -327,10 +330,19 @@ impl Finds {
         Ok(())
     }
 
-    fn push_literally<'b>(&'b self, text: &str, word: &'b Word, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+    /// That a text of a table has a word, as it is written.
+    fn push_literally<'b>(
+        &'b self,
+        table: &str,
+        text: &str,
+        word: &'b Word,
+        mut out: AstPass<'_, 'b, Pg>,
+    ) -> QueryResult<()> {
         let begins = word.begins.as_ref().filter(|_| self.search.likeness == Likeness::Beginning);
         if let Some(begins) = begins {
             out.push_sql("words_of(");
+            out.push_sql(table);
+            out.push_sql(".workspace_id, ");
             out.push_sql(text);
             out.push_sql(") @@ ");
             out.push_bind_param::<sql_types::Text, _>(begins)?;
@@ -431,14 +443,19 @@ expression!(Score, sql_types::Float);
 mod tests {
     use super::*;
 
+    const WORKSPACE: Uuid = Uuid::from_u128(0x01a2_0a2d_ddea_7050_a53f_c989_0459_bd05);
+
     fn read(query: &str, likeness: Likeness) -> Search {
-        Search::read(query, likeness).unwrap()
+        Search::read(WORKSPACE, query, likeness).unwrap()
     }
 
     #[test]
     fn what_people_type_is_no_pattern_and_no_query() {
         assert_eq!(read("100%_\\", Likeness::Part).words[0].part, "%100\\%\\_\\\\%");
-        assert_eq!(read("o'b & !c:*|d\\", Likeness::Beginning).words[0].begins.as_deref(), Some("'o' & 'b':*"));
+        assert_eq!(
+            read("o'b & !c:*|d\\", Likeness::Beginning).words[0].begins.as_deref(),
+            Some("'gklpbdglo' & 'gklpbdglb':*")
+        );
     }
 
     #[test]
@@ -453,16 +470,17 @@ mod tests {
 
     #[test]
     fn words_begin_with_what_has_letters() {
-        let begins = |word: &str| Word::new(word).begins;
-        assert_eq!(begins("anna").as_deref(), Some("'anna':*"));
-        assert_eq!(begins("a.lindt@example").as_deref(), Some("'a' & 'lindt' & 'example':*"));
-        assert_eq!(begins("каренин").as_deref(), Some("'каренин':*"));
-        assert_eq!(begins("12e").as_deref(), Some("'12e':*"));
-        for word in ["901820", "+49", "1e5abc", "トヨタ", "株式会社", "d’angelo", "می\u{200c}خواهم"] {
+        let begins = |word: &str| Word::new("x", word).begins;
+        assert_eq!(begins("anna").as_deref(), Some("'xanna':*"));
+        assert_eq!(begins("a.lindt@example").as_deref(), Some("'xa' & 'xlindt' & 'xexample':*"));
+        assert_eq!(begins("каренин").as_deref(), Some("'xкаренин':*"));
+        assert_eq!(begins("12e").as_deref(), Some("'x12e':*"));
+        assert_eq!(begins("1e5abc").as_deref(), Some("'x1e5abc':*"));
+        for word in ["901820", "+49", "トヨタ", "株式会社", "d’angelo", "می\u{200c}خواهم"] {
             assert_eq!(begins(word), None, "{word}");
         }
-        assert!(Word::new("anna").is_all_of_it);
-        assert!(!Word::new("a.lindt@").is_all_of_it && !Word::new("an").is_all_of_it);
+        assert!(Word::new("x", "anna").is_all_of_it);
+        assert!(!Word::new("x", "a.lindt@").is_all_of_it && !Word::new("x", "an").is_all_of_it);
     }
 
     #[test]
@@ -474,7 +492,7 @@ mod tests {
 
     #[test]
     fn a_query_without_letters_is_refused() {
-        assert!(Search::read(" @ ", Likeness::Beginning).is_err());
-        assert!(Search::read("", Likeness::Beginning).is_err());
+        assert!(Search::read(WORKSPACE, " @ ", Likeness::Beginning).is_err());
+        assert!(Search::read(WORKSPACE, "", Likeness::Beginning).is_err());
     }
 }
