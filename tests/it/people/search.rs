@@ -62,6 +62,28 @@ fn people_are_found_by_whatever_part_is_known() {
     }
 }
 
+/// Whoever has the word inside another is not found as long as somebody has one that begins so.
+#[test]
+fn words_begin_behind_whatever_sign() {
+    let (_, admin) = workspace();
+    let names = [
+        "(Anna)", "'Anna'", "\"Anna\"", "#anna", "*Anna*", "Jo/Anna", "Jo_Anna", "Jo\\Anna", "O'Anna", "[Anna]", "{Anna}", "~Anna",
+        "¿Anna?", "«Anna»", "“Anna”", "€Anna", "→Anna", "★Anna", "【Anna】", "Jo・Anna", "😀Anna", "Anna  Anna", "Anna.",
+    ];
+    for name in names {
+        admin.create("/v1/contacts", &json!({"first_name": name}));
+    }
+    admin.create("/v1/contacts", &json!({"first_name": "Johanna", "last_name": "Jo1e5abc"}));
+    admin.create("/v1/contacts", &json!({"first_name": "1e5abc"}));
+    let listed = admin.get("/v1/contacts?q=anna&limit=100");
+    let mut found = listed.names();
+    found.sort_unstable();
+    let mut expected = names;
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(admin.get("/v1/contacts?q=1e5abc").names(), ["1e5abc"]);
+}
+
 #[test]
 fn people_are_found_by_their_company() {
     let admin = sample();
