@@ -66,11 +66,9 @@ fn people_are_found_by_whatever_part_is_known() {
 #[test]
 fn words_begin_behind_whatever_sign() {
     let (_, admin) = workspace();
-    let names = [
-        "(Anna)", "'Anna'", "\"Anna\"", "#anna", "*Anna*", "Jo/Anna", "Jo_Anna", "Jo\\Anna", "O'Anna", "[Anna]", "{Anna}", "~Anna",
-        "¿Anna?", "«Anna»", "“Anna”", "€Anna", "→Anna", "★Anna", "【Anna】", "Jo・Anna", "😀Anna", "Anna  Anna", "Anna.",
-    ];
-    for name in names {
+    let signs = r#"( ' " # * / _ \ [ { ~ . ; ¿ « “ € → ★ 【 ・ 😀"#;
+    let names: Vec<String> = signs.split(' ').map(|sign| format!("Jo{sign}Anna")).collect();
+    for name in &names {
         admin.create("/v1/contacts", &json!({"first_name": name}));
     }
     admin.create("/v1/contacts", &json!({"first_name": "Johanna", "last_name": "Jo1e5abc"}));
@@ -78,7 +76,7 @@ fn words_begin_behind_whatever_sign() {
     let listed = admin.get("/v1/contacts?q=anna&limit=100");
     let mut found = listed.names();
     found.sort_unstable();
-    let mut expected = names;
+    let mut expected: Vec<&str> = names.iter().map(String::as_str).collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
     assert_eq!(admin.get("/v1/contacts?q=1e5abc").names(), ["1e5abc"]);
