@@ -3,6 +3,7 @@
 //!
 //! Each check takes the text as it stands; nothing is guessed or corrected.
 
+use chrono::{Datelike, NaiveDate};
 use iso_currency::Currency;
 use oxilangtag::LanguageTag;
 use validator::{ValidateEmail, ValidationError};
@@ -20,6 +21,7 @@ pub const FORMATS: &[Format] = &[
     ("time-zone", is_time_zone),
     ("email", is_email),
     ("uri", is_web_address),
+    ("date", is_date),
     ("sort-order", is_sort_order),
 ];
 
@@ -47,6 +49,12 @@ pub fn is_time_zone(text: &str) -> bool {
 /// A mail address with a local part and a domain.
 pub fn is_email(text: &str) -> bool {
     text.len() <= 254 && text.validate_email()
+}
+
+/// A day of the years 1 to 9999, which are those that every program can read: `1990-12-31`.
+pub fn is_date(text: &str) -> bool {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| (1..=9999).contains(&day.year()));
+    day.is_some_and(|day| day.to_string() == text)
 }
 
 /// An absolute `http` or `https` address.

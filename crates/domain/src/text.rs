@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_normalization::{
+    UnicodeNormalization,
+    char::{compose, is_combining_mark},
+};
 
 /// The longest word of a query that takes part in a search.
 const LONGEST_WORD: usize = 64;
@@ -18,8 +21,18 @@ pub fn fold(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut folded = String::with_capacity(text.len());
-    for character in text.nfkd().filter(|character| !is_combining_mark(*character)) {
+    for character in text.nfkd().filter(|character| !is_accent(*character)) {
         match character {
+            // Which of the two is written depends on where it stands in a word.
+            'ς' => folded.push('σ'),
+            // The marks of Japanese syllables are no accents: with them it is another syllable.
+            '\u{3099}' | '\u{309a}' => match folded.chars().last().and_then(|base| compose(base, character)) {
+                Some(syllable) => {
+                    folded.pop();
+                    folded.push(syllable);
+                }
+                None => folded.push(character),
+            },
             'ß' | 'ẞ' => folded.push_str("ss"),
             'æ' | 'Æ' => folded.push_str("ae"),
             'œ' | 'Œ' => folded.push_str("oe"),
@@ -32,6 +45,14 @@ pub fn fold(text: &str) -> String {
         }
     }
     folded
+}
+
+/// Whether a mark is left out by those who write in haste: accents, and the points of Hebrew and Arabic. The vowels of other
+/// scripts are marks, too, and without them it is another word.
+fn is_accent(character: char) -> bool {
+    is_combining_mark(character)
+        && matches!(character, '\u{300}'..='\u{8ff}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
+            | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// What a record can be found by: folded words, one space before each, each once.
@@ -118,6 +139,18 @@ mod tests {
     fn accents_case_and_ligatures_do_not_matter() {
         assert_eq!(fold("Ægir MÜLLER-Groß"), "aegir muller-gross");
         assert_eq!(fold("Łódź ŞİŞLİ"), "lodz sisli");
+        assert_eq!(fold("ΠΑΠΑΔΌΠΟΥΛΟΣ"), fold("Παπαδόπουλος"));
+        assert_eq!((fold("שָׁלוֹם"), fold("مُحَمَّد")), (fold("שלום"), fold("محمد")));
+    }
+
+    #[test]
+    fn marks_that_make_another_word_stay() {
+        for (one, other) in [("राम", "रमा"), ("タカダ", "タカタ"), ("ปี", "ปู"), ("ば", "ぱ")]
+        {
+            assert_ne!(fold(one), fold(other));
+        }
+        assert_eq!(fold("ﾀﾞ"), "ダ");
+        assert_eq!(fold("\u{3099}x"), "\u{3099}x");
     }
 
     #[test]

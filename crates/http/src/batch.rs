@@ -169,9 +169,15 @@ impl<New, Patch> From<Sent<New, Patch>> for Operation<New, Patch> {
         match sent {
             Sent::Create { on_duplicate, data } => Self::Create { new: data, on_duplicate },
             Sent::Update { id, version, data } => Self::Update { id, version, patch: data },
-            Sent::Upsert { connection, external_id, source_version, on_duplicate, data } => {
-                Self::Upsert(Upsert { connection, external_id, source_version, patch: data, on_duplicate })
-            }
+            Sent::Upsert { connection, external_id, source_version, on_duplicate, data } => Self::Upsert(Upsert {
+                connection,
+                external_id,
+                version: None,
+                must_exist: false,
+                source_version,
+                patch: data,
+                on_duplicate,
+            }),
             Sent::Delete { id, version } => Self::Delete { id, version },
         }
     }

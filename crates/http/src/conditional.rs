@@ -43,8 +43,15 @@ pub(crate) struct IfNoneMatchHeader {
     if_none_match: String,
 }
 
-/// The version that a write expects; none when it takes any.
-pub(crate) struct ExpectedVersion(pub(crate) Option<i64>);
+/// The version that a write expects, none when it takes any; and whether it expects something to be there at all.
+pub(crate) struct ExpectedVersion(pub(crate) Option<i64>, bool);
+
+impl ExpectedVersion {
+    /// Whether the caller sent `If-Match`: then there has to be a record.
+    pub(crate) fn is_given(&self) -> bool {
+        self.1
+    }
+}
 
 impl FromRequest for ExpectedVersion {
     type Error = ApiError;
@@ -52,10 +59,10 @@ impl FromRequest for ExpectedVersion {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(match request.headers().get(header::IF_MATCH) {
-            None => Ok(Self(None)),
-            Some(value) if value == "*" => Ok(Self(None)),
+            None => Ok(Self(None, false)),
+            Some(value) if value == "*" => Ok(Self(None, true)),
             Some(value) => {
-                version(value.to_str().unwrap_or_default()).map(|version| Self(Some(version))).ok_or_else(|| {
+                version(value.to_str().unwrap_or_default()).map(|version| Self(Some(version), true)).ok_or_else(|| {
                     let detail =
                         "Send the ETag of the record as you got it, like \"3\" with its quotation marks, or *.";
                     ApiError::header(FieldProblem::header("If-Match", "not_an_etag", detail))

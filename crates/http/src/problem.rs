@@ -238,6 +238,10 @@ impl From<StoreError> for ApiError {
                 error.more.current_version = Some(current);
                 error
             }
+            StoreError::NothingToMatch => {
+                let detail = "There is no record under this external id yet. Leave If-Match out to create it.";
+                Self::new("precondition_failed", detail)
+            }
             StoreError::Forbidden(detail) => Self::new("forbidden", detail),
             StoreError::ClosedFields(problems) => Self::closed(problems),
             StoreError::Invalid(invalid) if invalid.is_transition() => {

@@ -7,7 +7,10 @@ mod codes;
 mod names;
 mod step;
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use diesel::connection::SimpleConnection;
 use rapport_domain::{
@@ -29,7 +32,7 @@ use crate::{
     bulk::{Bulk, Known, Pending, References},
     commerce::connections,
     people::duplicates,
-    visibility,
+    require_version, visibility,
 };
 
 /// So many records are written at once: as rows, all of a batch would take more memory than as records.
@@ -53,6 +56,10 @@ pub struct Upsert<Patch> {
     /// Key of the connection.
     pub connection: String,
     pub external_id: String,
+    /// The version at which the record has to be, if it matters.
+    pub version: Option<i64>,
+    /// Whether a record has to be there.
+    pub must_exist: bool,
     /// Which version of its record the system speaks of: what is older than what it said before is late.
     pub source_version: Option<i64>,
     pub patch: Patch,
@@ -130,8 +137,8 @@ struct Batch<'o, R: Bulk> {
     records: HashMap<Uuid, (Rc<R>, bool)>,
     /// By connection and external id.
     named: HashMap<(String, String), Named>,
-    /// Who has a match key.
-    holders: HashMap<String, DuplicateCandidate>,
+    /// Who has a match key, of those that new records ask for.
+    holders: HashMap<String, Vec<DuplicateCandidate>>,
     codes: Codes,
     known: Known,
     pending: Pending<R>,
@@ -209,8 +216,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
         self.pending.ask_custom(writer, &given, deletes)?;
         let keys = self.keys();
         if !keys.is_empty() {
+            self.holders = keys.iter().map(|key| (key.clone(), Vec::new())).collect();
             for (own, candidate) in R::holders(writer, &keys)? {
-                self.holders.extend(own.into_iter().map(|key| (key, candidate.clone())));
+                self.holds(own, &candidate);
             }
         }
         Ok(())
@@ -267,15 +275,16 @@ impl<'o, R: Bulk> Batch<'o, R> {
         let keys = record.match_keys();
         if fresh.on_duplicate == OnDuplicate::Refuse {
             let mut candidates: Vec<DuplicateCandidate> =
-                keys.iter().filter_map(|key| self.holders.get(key)).cloned().collect();
-            candidates.dedup_by_key(|candidate| candidate.id);
+                keys.iter().filter_map(|key| self.holders.get(key)).flatten().cloned().collect();
+            let mut seen = HashSet::new();
+            candidates.retain(|candidate| seen.insert(candidate.id));
             if !candidates.is_empty() {
                 return Err(StoreError::Duplicates(candidates));
             }
         }
-        let (owner, team) = record.owner_and_team();
         if !fresh.names_team {
-            *team = owner.and_then(|owner| self.main_team(writer, owner));
+            let (owner, _) = record.owner_and_team();
+            record.give_to_team(owner.and_then(|owner| self.main_team(writer, owner)));
         }
         let mut origin = None;
         if let Some((upsert, connection)) = name {
@@ -286,7 +295,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
         self.pending.create(writer, &record, self.stamp, origin);
         self.codes.note(None, &record);
         if let Some(candidate) = record.candidate(&keys) {
-            self.holders.extend(keys.into_iter().map(|key| (key, candidate.clone())));
+            self.holds(keys, &candidate);
         }
         let record = Rc::new(record);
         self.records.insert(record.id(), (Rc::clone(&record), true));
@@ -334,15 +343,15 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         let mut patch = patch.clone();
         let (names_owner, names_team) = named(R::place_of_patch(&mut patch));
-        let owner_before = R::clone(before).owner_and_team().0;
-        let (owner, team) = after.owner_and_team();
+        let ((owner_before, _), (owner, _)) = (before.owner_and_team(), after.owner_and_team());
         if names_owner
             && !names_team
             && owner != owner_before
             && let Some(main) = owner.and_then(|owner| self.main_team(writer, owner))
         {
-            *team = Some(main);
+            after.give_to_team(Some(main));
         }
+        visibility::require_held(writer, &**before, &after)?;
         Ok((after != **before).then(|| (Rc::clone(before), after)))
     }
 
@@ -358,7 +367,6 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         let after = before.deleted(self.stamp);
         let outcome = self.note(writer, "deleted", &before, after, None)?;
-        self.holders.retain(|_, holder| holder.id != id);
         self.known.forget(id);
         Ok(Ok(Outcome { result: WriteResult::Deleted, ..outcome }))
     }
@@ -376,6 +384,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         let (origin, record, known) = (named.connection, named.record, named.source_version);
         let Some(id) = record else {
+            if upsert.must_exist {
+                return Ok(Err(StoreError::NothingToMatch));
+            }
             self.make_way(writer, fresh.record.as_ref().ok())?;
             let created = self.create(writer, fresh, Some((upsert, origin)));
             if let (Ok(outcome), Some(named)) = (&created, self.named.get_mut(&key)) {
@@ -383,8 +394,8 @@ impl<'o, R: Bulk> Batch<'o, R> {
             }
             return Ok(created);
         };
-        if let Err(error) =
-            visibility::require_right(writer, R::RESOURCE, Right::Write).and_then(|()| self.to_upsert(id))
+        if let Err(error) = visibility::require_right(writer, R::RESOURCE, Right::Write)
+            .and_then(|()| self.to_upsert(id, upsert.version))
         {
             return Ok(Err(error));
         }
@@ -406,17 +417,14 @@ impl<'o, R: Bulk> Batch<'o, R> {
     fn to_change(&self, id: Uuid, version: Option<i64>) -> Result<&Rc<R>, StoreError> {
         match self.records.get(&id) {
             Some((record, _)) if record.is_deleted() => Err(StoreError::Missing(R::kind())),
-            Some((record, true)) if version.is_some_and(|version| version != record.version()) => {
-                Err(StoreError::Stale { current: record.version() })
-            }
-            Some((record, true)) => Ok(record),
+            Some((record, true)) => require_version(version, record.version()).map(|()| record),
             Some((_, false)) => Err(StoreError::may_not_change(R::kind())),
             None => Err(StoreError::Missing(R::kind())),
         }
     }
 
     /// Refuses a record that an external id stands for and that is not to be changed.
-    fn to_upsert(&self, id: Uuid) -> Result<(), StoreError> {
+    fn to_upsert(&self, id: Uuid, version: Option<i64>) -> Result<(), StoreError> {
         match self.records.get(&id) {
             Some((record, true)) if record.is_deleted() => {
                 let detail = format!(
@@ -426,7 +434,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
                 );
                 Err(StoreError::Conflict { code: "record_deleted", detail })
             }
-            Some((_, true)) => Ok(()),
+            Some((record, true)) => require_version(version, record.version()),
             _ => {
                 let detail = "This external id stands for a record that you may not change.";
                 Err(StoreError::Forbidden(detail.to_owned()))
@@ -453,9 +461,10 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         self.make_way(writer, Some(&after))?;
         self.codes.note(Some(before), &after);
+        self.follow_keys(before, &after);
         after.advance(self.stamp);
         self.pending.update(writer, verb, (before, &after), self.stamp, origin);
-        let changes_hands = before.clone().owner_and_team() != after.owner_and_team();
+        let changes_hands = before.owner_and_team() != after.owner_and_team();
         let after = Rc::new(after);
         self.records.insert(after.id(), (Rc::clone(&after), true));
         if changes_hands || before.assignee() != after.assignee() {
@@ -466,6 +475,31 @@ impl<'o, R: Bulk> Batch<'o, R> {
             self.records.extend(found.into_iter().map(|(record, may)| (record.id(), (Rc::new(record), may))));
         }
         Ok(Outcome { result: WriteResult::Updated, is_late: false, record: after })
+    }
+
+    /// Notes that somebody has these keys, as far as new records ask for them.
+    fn holds(&mut self, keys: Vec<String>, candidate: &DuplicateCandidate) {
+        for key in keys {
+            if let Some(holders) = self.holders.get_mut(&key) {
+                holders.push(candidate.clone());
+            }
+        }
+    }
+
+    /// Follows whose mailboxes and lines are changed or given free, where new records ask for any.
+    fn follow_keys(&mut self, before: &R, after: &R) {
+        if self.holders.is_empty() {
+            return;
+        }
+        for key in before.match_keys() {
+            if let Some(holders) = self.holders.get_mut(&key) {
+                holders.retain(|holder| holder.id != before.id());
+            }
+        }
+        let keys = if after.is_deleted() { Vec::new() } else { after.match_keys() };
+        if let Some(candidate) = after.candidate(&keys) {
+            self.holds(keys, &candidate);
+        }
     }
 
     /// Writes what is pending before a record gets a code that was given free: the database compares row by row.

@@ -65,7 +65,13 @@ pub(crate) trait Bulk: Clone + PartialEq + Serialize {
         None
     }
     /// Who owns it, and the team that it belongs to.
-    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>);
+    fn owner_and_team(&self) -> (Option<UserId>, Option<TeamId>);
+    /// Gives it to a team, or to none.
+    fn give_to_team(&mut self, team: Option<TeamId>);
+    /// Who may see it because they are named in it.
+    fn involved(&self) -> &[UserId] {
+        &[]
+    }
 
     /// Asks for what inputs are judged by.
     fn context(

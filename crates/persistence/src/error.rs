@@ -16,6 +16,9 @@ pub enum StoreError {
     /// The record has moved on from the version that the caller knows.
     #[error("the record is at version {current} by now")]
     Stale { current: i64 },
+    /// The caller expects a record to be there, and it is not.
+    #[error("there is no such record yet")]
+    NothingToMatch,
     /// The caller may know of it, but not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -73,6 +76,14 @@ pub enum StoreError {
     /// A mistake of ours. Never shown to a caller.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Refuses what is meant for another version of a record than the one that is there.
+pub(crate) fn require_version(expected: Option<i64>, current: i64) -> Result<(), StoreError> {
+    match expected {
+        Some(version) if version != current => Err(StoreError::Stale { current }),
+        _ => Ok(()),
+    }
 }
 
 impl StoreError {

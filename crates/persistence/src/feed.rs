@@ -45,28 +45,32 @@ pub struct Stretch {
     pub head: i64,
 }
 
-/// A page of the feed.
+/// A page of the feed. All of it goes by one plan, so that a connection that reads page after page stays set as it is.
 pub fn list(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<ChangePage, StoreError> {
-    let request = page_request(reader, query)?;
-    let ends = Ends::read(reader)?;
-    let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
-    let next_cursor = cursor(reader, &request, through)?;
-    let (head, lag_ms) = (ends.head, ends.lag(reader.now()));
-    Ok(ChangePage { has_more: through < head, data: entries, next_cursor, head, lag_ms })
+    reader.with_one_plan(|reader| {
+        let request = page_request(reader, query)?;
+        let (ends, waiting_since) = Ends::with_waiting(reader)?;
+        let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
+        let next_cursor = cursor(reader, &request, through)?;
+        let (head, lag_ms) = (ends.head, lag(waiting_since, reader.now()));
+        Ok(ChangePage { has_more: through < head, data: entries, next_cursor, head, lag_ms })
+    })
 }
 
 /// A page of the feed for a reader who may stop after each change.
 pub fn follow(reader: &mut Reader<'_>, query: &ChangeQuery) -> Result<Stretch, StoreError> {
-    let request = page_request(reader, query)?;
-    let ends = Ends::read(reader)?;
-    let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
-    let next_cursor = cursor(reader, &request, through)?;
-    let with_cursor = |entry: JournalEntry| {
-        let position = entry.position.unwrap_or(through);
-        Ok((cursor(reader, &request, position)?, entry))
-    };
-    let changes = entries.into_iter().map(with_cursor).collect::<Result<_, StoreError>>()?;
-    Ok(Stretch { changes, next_cursor, through, has_more: through < ends.head, head: ends.head })
+    reader.with_one_plan(|reader| {
+        let request = page_request(reader, query)?;
+        let ends = Ends::read(reader)?;
+        let Part { entries, through } = Part::read(reader, query, &request, &ends)?;
+        let next_cursor = cursor(reader, &request, through)?;
+        let with_cursor = |entry: JournalEntry| {
+            let position = entry.position.unwrap_or(through);
+            Ok((cursor(reader, &request, position)?, entry))
+        };
+        let changes = entries.into_iter().map(with_cursor).collect::<Result<_, StoreError>>()?;
+        Ok(Stretch { changes, next_cursor, through, has_more: through < ends.head, head: ends.head })
+    })
 }
 
 /// The position behind which a reader with this query begins.
@@ -91,12 +95,14 @@ pub(crate) fn parcel(
     until: Option<i64>,
     most: i64,
 ) -> Result<Parcel, StoreError> {
-    let until = match until {
-        Some(until) => until,
-        None => Ends::read(reader)?.head,
-    };
-    let Part { entries, through } = Part::between(reader, query, (position, until), most)?;
-    Ok(Parcel { entries, through })
+    reader.with_one_plan(|reader| {
+        let until = match until {
+            Some(until) => until,
+            None => Ends::read(reader)?.head,
+        };
+        let Part { entries, through } = Part::between(reader, query, (position, until), most)?;
+        Ok(Parcel { entries, through })
+    })
 }
 
 /// The first position that is still served.
@@ -162,14 +168,14 @@ impl Part {
         let fitting = fitting(reader, query, &resources, (after, until));
         let sees_all = |resource: &Resource| Policy::reading(reader, *resource).whole().is_everything();
         if resources.iter().all(sees_all) {
-            let mut entries = reader.with_one_plan(|reader| entries::read(reader, fitting.limit(limit + 1)))?;
+            let mut entries = entries::read(reader, fitting.limit(limit + 1))?;
             let is_full = entries.len() as i64 > limit;
             entries.truncate(limit as usize);
             let last = entries.last().and_then(|entry| entry.position);
             return Ok(Self { through: last.filter(|_| is_full).unwrap_or(until), entries });
         }
         let found = fitting.select((feed_positions::position, journal::record_kind, journal::record_id)).limit(ASKED);
-        let found: Vec<Found> = reader.with_one_plan(|reader| Ok(found.load(reader.pg())?))?;
+        let found: Vec<Found> = found.load(reader.pg())?;
         let examined = match found.last() {
             Some(last) if found.len() as i64 == ASKED => last.position,
             _ => until,
@@ -188,12 +194,22 @@ struct Ends {
     head: i64,
     /// The first one that is still served.
     tail: i64,
-    /// Since when the oldest entry without a position has been waiting for one.
-    waiting_since: Option<DateTime<Utc>>,
 }
 
 impl Ends {
     fn read(reader: &mut Reader<'_>) -> Result<Self, StoreError> {
+        let ends = feed_heads::table
+            .filter(feed_heads::workspace_id.eq(reader.workspace()))
+            .select((feed_heads::position, feed_heads::tail))
+            .first(reader.pg())
+            .optional()?;
+        let (head, tail) = ends.unwrap_or((0, 1));
+        Ok(Self { head, tail })
+    }
+
+    /// The same, and since when the oldest entry without a position has been waiting for one. Only for who tells of it: where
+    /// much was numbered a moment ago, the look for what waits goes over what that has left.
+    fn with_waiting(reader: &mut Reader<'_>) -> Result<(Self, Option<DateTime<Utc>>), StoreError> {
         let of_feed = feed_heads::table.filter(feed_heads::workspace_id.eq(reader.workspace()));
         let oldest = feed_waiting::table
             .select(feed_waiting::at)
@@ -206,13 +222,13 @@ impl Ends {
             oldest.single_value(),
         ))
         .get_result(reader.pg())?;
-        Ok(Self { head: head.unwrap_or(0), tail: tail.unwrap_or(1), waiting_since })
+        Ok((Self { head: head.unwrap_or(0), tail: tail.unwrap_or(1) }, waiting_since))
     }
+}
 
-    /// How long the oldest entry without a position has been waiting for one, in milliseconds.
-    fn lag(&self, now: DateTime<Utc>) -> i64 {
-        self.waiting_since.map_or(0, |since| (now - since).num_milliseconds().max(1))
-    }
+/// How long the oldest entry without a position has been waiting for one, in milliseconds.
+fn lag(waiting_since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> i64 {
+    waiting_since.map_or(0, |since| (now - since).num_milliseconds().max(1))
 }
 
 /// Refuses a cursor behind which entries have left the feed, or that comes from a future that a backup has taken back.

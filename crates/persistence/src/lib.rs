@@ -44,6 +44,7 @@ pub mod workspace;
 
 pub use clock::Clock;
 pub use db::{Beside, Db, DbOptions, Reader, Writer};
+pub(crate) use error::require_version;
 pub use error::{StoreError, known_constraints};
 pub use page::Page;
 pub use scope::Scope;

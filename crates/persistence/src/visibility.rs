@@ -23,7 +23,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-use crate::{Reader, StoreError, expression::expression, page::PageRequest, workspace::users};
+use crate::{Reader, StoreError, bulk::Bulk, expression::expression, page::PageRequest, workspace::users};
 
 /// More teams than this are read in one lane, which is sorted then: a lane for each would read too much.
 const MOST_LANES: usize = 16;
@@ -144,6 +144,18 @@ impl Policy {
         match self.whole() {
             Within::Whole(policy, user) => Within::OfMany(policy, user),
             simple => simple,
+        }
+    }
+
+    /// Whether a record of this owner and team is within it, whatever was shared.
+    pub(crate) fn holds(&self, owner: Option<UserId>, team: Option<TeamId>) -> bool {
+        match self.whole() {
+            Within::Everything => true,
+            Within::Nothing => false,
+            _ => {
+                let is_own = owner.is_some() && owner.map(UserId::uuid) == self.user;
+                is_own || team.is_some_and(|team| self.teams.contains(&team.uuid()))
+            }
         }
     }
 
@@ -537,6 +549,26 @@ pub(crate) fn place_new(
         });
     }
     Ok(())
+}
+
+/// Refuses to pass on what was lent to the caller: to take it from whoever owns it, or to show it to others. Who is to do
+/// something may get help with it, and let somebody else do it.
+pub(crate) fn require_held<R: Bulk>(reader: &Reader<'_>, before: &R, after: &R) -> Result<(), StoreError> {
+    let (owner, team) = before.owner_and_team();
+    let changes_hands = (owner, team) != after.owner_and_team();
+    let names_others = before.assignee() != after.assignee() || before.involved() != after.involved();
+    let user = reader.grants().user;
+    let is_to_do_it = user.is_some() && user == before.assignee().map(UserId::uuid);
+    let passes_on = changes_hands || (names_others && !is_to_do_it);
+    if !passes_on || Policy::sharing(reader, R::RESOURCE).holds(owner, team) {
+        return Ok(());
+    }
+    let detail = format!(
+        "This {} is shared with you or assigned to you. Only those to whom it belongs give it to others or let others see it: \
+         leave owner, team and the users it names as they are, or ask its owner.",
+        R::kind().as_str()
+    );
+    Err(StoreError::Forbidden(detail))
 }
 
 /// The team of a record that gets another owner: the owner's main team, if they have one, unless a team is named.

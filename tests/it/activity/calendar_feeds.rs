@@ -116,6 +116,50 @@ fn a_calendar_shows_what_its_user_may_see_at_that_moment() {
     assert!(text.contains("BEGIN:VCALENDAR") && !text.contains("Secret plan"), "{text}");
 }
 
+/// A feed is read from everywhere, without scopes, and stays when the key has gone.
+#[test]
+fn no_program_gets_more_by_a_feed_than_it_has() {
+    let (workspace, admin) = workspace();
+    let (anna, id) = anna(&workspace);
+    let new = json!({"name": "Phone"});
+    let key = |scopes: Value| {
+        let issued = admin.create("/v1/api_keys", &json!({"name": "x", "user_id": id, "scopes": scopes}));
+        admin.with(issued["key"].as_str().unwrap())
+    };
+    let needs_tasks = |caller: &Caller| {
+        let refused = caller.post("/v1/calendar_feeds", &new);
+        refused.expect_problem(403, "forbidden");
+        assert!(refused.body["detail"].as_str().unwrap().contains("tasks:read"), "{}", refused.text);
+    };
+    needs_tasks(&key(json!(["contacts:read"])));
+    for scopes in [json!(["tasks:read"]), json!(["tasks:read", "tasks:write"]), Value::Null] {
+        key(scopes).post("/v1/calendar_feeds", &new).expect_problem(403, "forbidden");
+    }
+    let for_anna = json!({"name": "Phone", "user_id": id});
+    workspace.scoped(&["tasks:read"]).post("/v1/calendar_feeds", &for_anna).expect_problem(403, "forbidden");
+    narrowed(&admin, "tasks%3Aread").post("/v1/calendar_feeds", &for_anna).expect_problem(403, "forbidden");
+    assert!(anna.all("/v1/calendar_feeds").is_empty());
+
+    // Who may do everything could as well make such a key.
+    admin.create("/v1/calendar_feeds", &for_anna);
+    feed(&anna);
+    let blind = json!({"name": "No tasks", "rules": [{"resource": "contacts", "read": "all"}]});
+    let role = admin.create("/v1/roles", &blind);
+    admin.patch(&format!("/v1/users/{id}"), &json!({"role_ids": [role["id"]]})).expect(200);
+    needs_tasks(&anna);
+}
+
+/// A program with a token for its key that is good for this scope alone.
+fn narrowed(key: &Caller, scope: &str) -> Caller {
+    let secret = key.credential();
+    let id = secret.split('_').nth(1).unwrap();
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope={scope}");
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    let answer = anonymous().send("POST", "/oauth/token", &[kind], Some(form.into_bytes()));
+    answer.expect(200);
+    key.with(answer.body["access_token"].as_str().unwrap())
+}
+
 #[test]
 fn feeds_are_ones_own_and_few() {
     let (workspace, admin) = workspace();

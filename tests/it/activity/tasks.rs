@@ -92,6 +92,32 @@ fn a_patch_moves_among_what_is_not_finished_and_actions_do_the_rest() {
 }
 
 #[test]
+fn whoever_may_not_write_the_status_neither_completes_nor_cancels_nor_reopens() {
+    let (workspace, admin) = workspace();
+    let (anna, id) = user(&workspace, &admin, "anna", "all");
+    let rule = json!({"resource": "tasks", "read": "all", "write": "all",
+        "writable_fields": {"mode": "all_but", "fields": ["status"]}});
+    let role = admin.create("/v1/roles", &json!({"name": "All but the status", "rules": [rule]}));
+    let (open, done) = (task(&admin, json!({"name": "x"})), task(&admin, json!({"name": "y"})));
+    act(&admin, &done, "complete").expect(200);
+    act(&anna, &done, "reopen").expect(200);
+    act(&anna, &done, "complete").expect(200);
+
+    admin.patch(&format!("/v1/users/{id}"), &json!({"role_ids": [role["id"]]})).expect(200);
+    let before = [&open, &done].map(|task| admin.get(&path(task)).body);
+    let refused = anna.patch(&path(&open), &json!({"status": "in_progress"}));
+    refused.expect_problem(403, "forbidden");
+    refused.expect_errors(&[("/status", "closed_field")]);
+    for (task, action) in [(&open, "complete"), (&open, "cancel"), (&done, "reopen"), (&done, "complete")] {
+        let refused = act(&anna, task, action);
+        refused.expect_problem(403, "forbidden");
+        refused.expect_errors(&[("", "closed_field")]);
+    }
+    assert_eq!([&open, &done].map(|task| admin.get(&path(task)).body), before);
+    anna.patch(&path(&open), &json!({"priority": "high"})).expect(200);
+}
+
+#[test]
 fn an_action_on_an_old_version_is_refused() {
     let (_, admin) = workspace();
     let created = task(&admin, json!({"name": "x"}));

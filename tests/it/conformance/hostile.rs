@@ -71,6 +71,7 @@ fn hostile_values_never_break_anything() {
         json!(-0.0),
         json!("9999-99-99"),
         json!("0000-00-00"),
+        json!("0000-05-01"),
         json!("-4713-01-01"),
         json!("NaN"),
         json!(true),

@@ -351,8 +351,12 @@ fn every_operation_stands_in_the_table() {
 
 #[test]
 fn nobody_gets_more_than_their_role_says() {
-    let rules: Vec<(Rule, Mask)> =
-        oracle::RULES.iter().flat_map(|rule| oracle::MASKS.iter().map(|mask| (*rule, *mask))).collect();
+    // Every other pair: each rule meets masks, each mask rules, and what contacts don't meet other resources do.
+    let pairs = oracle::RULES
+        .iter()
+        .enumerate()
+        .flat_map(|(index, rule)| oracle::MASKS.iter().skip(index % 2).step_by(2).map(|mask| (*rule, *mask)));
+    let rules: Vec<(Rule, Mask)> = pairs.collect();
     let share = rules.len().div_ceil(4);
     thread::scope(|scope| {
         for part in rules.chunks(share) {
@@ -382,16 +386,17 @@ struct Case<'w> {
 
 impl Case<'_> {
     fn check(&self) {
+        let operations = operations();
         for (id, row) in TABLE {
-            let operation = operations().into_iter().find(|operation| operation.id() == *id).unwrap();
+            let operation = operations.iter().find(|operation| operation.id() == *id).unwrap();
             match *row {
                 Row::Apart => {}
                 Row::Behind(_) => {
-                    let answer = self.world.call(&operation, &self.world.nobody, None);
+                    let answer = self.world.call(operation, &self.world.nobody, None);
                     self.expect(id, None, &answer, 403);
                 }
                 Row::ForReadersOf(resource) => {
-                    let answer = self.world.call(&operation, &self.world.nobody, None);
+                    let answer = self.world.call(operation, &self.world.nobody, None);
                     let status = match self.rule(resource).sees_none() {
                         true => 403,
                         false if operation.has_id() => 404,
@@ -459,19 +464,19 @@ impl Case<'_> {
     #[track_caller]
     fn no_leak(&self, about: &str, answer: &Answer) {
         self.no_closed_word(about, &answer.text);
-        for record in &self.world.records {
-            let is_named = answer.status < 300 && names(&answer.text, &record.id);
+        for id in named(&answer.text).into_iter().filter(|_| answer.status < 300) {
+            let Some(record) = self.world.records.iter().find(|record| record.id == id) else { continue };
             let is_seen = self.rule(record.resource).sees(record.place);
-            assert!(is_seen || !is_named, "{about} tells of {:?}: {}", record.place, answer.text);
+            assert!(is_seen, "{about} tells of {:?}: {}", record.place, answer.text);
         }
     }
 
     #[track_caller]
     fn no_closed_word(&self, about: &str, text: &str) {
-        for word in &self.world.words {
+        for word in self.world.words_in(text) {
             let rule = self.rule(word.resource);
             let is_open = rule.sees(word.place) && self.mask.shows(word.resource, word.field);
-            assert!(is_open || !text.contains(&word.text), "{about} tells {} of {:?}: {text}", word.field, word.place);
+            assert!(is_open, "{about} tells {} of {:?}: {text}", word.field, word.place);
         }
     }
 
@@ -802,6 +807,7 @@ impl Case<'_> {
             }
             Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
             Row::Act(resource @ "opportunities", ..) if !self.mask.writes(resource, "stage_id") => (resource, 403),
+            Row::Act(resource @ "tasks", ..) if !self.mask.writes(resource, "status") => (resource, 403),
             Row::DuplicatesOfLead => ("leads", self.rule("leads").to_read(place)),
             Row::StatusHistory => return self.status_history(place),
             Row::Move | Row::Recycle => return self.change_status(row, place),
@@ -1122,14 +1128,14 @@ impl Case<'_> {
     }
 }
 
-/// Whether a text tells of a record, other than as what another one is about: a reference is shown as it is kept.
-fn names(text: &str, id: &str) -> bool {
-    let named = format!("\"id\":\"{id}\"");
+/// The ids of the records that a text tells of, other than as what another one is about: a reference is shown as it is kept.
+fn named(text: &str) -> Vec<&str> {
     let is_reference = |before: &str| {
         let object = before.rfind('{').map_or(before, |start| &before[..start]);
         ["\"parent\":", "\"from\":", "\"to\":"].iter().any(|field| object.ends_with(field))
     };
-    text.match_indices(&named).any(|(at, _)| !is_reference(&text[..at]))
+    let ids = text.match_indices("\"id\":\"").filter(|(at, _)| !is_reference(&text[..*at]));
+    ids.filter_map(|(at, field)| text[at + field.len()..].split('"').next()).collect()
 }
 
 fn entity(resource: &str) -> &'static str {

@@ -17,6 +17,7 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
         .allow_non_standard_methods(true)
         .max_idle_connections_per_host(64)
         .max_idle_age(Duration::from_secs(3)) // the server closes what is idle for five
+        .input_buffer_size(16 * 1024)
         .build()
         .into()
 });

@@ -63,3 +63,37 @@ fn everybody_is_told_what_they_have_done() {
     table.expect(200);
     assert_eq!(table.text.trim_end().lines().last().unwrap(), ",Total,2,2,1,300.00,EUR,1,1,1,0,1");
 }
+
+#[test]
+fn what_is_closed_and_transferred_was_closed_once() {
+    let (workspace, admin) = workspace();
+    let (ada, chief) = (workspace.signed_in(StandardRole::Manager), workspace.signed_in(StandardRole::Admin));
+    let own = default_pipeline(&admin);
+    let other = admin.create("/v1/pipelines", &json!({"name": "Renewals"}));
+    let reason = admin.get("/v1/lost_reasons").body["data"][0]["id"].clone();
+    for (deed, how) in [("win", json!({})), ("lose", json!({"lost_reason_id": reason}))] {
+        let new = json!({"name": "x", "amount": "300.00", "currency": "EUR"});
+        let id = ada.create("/v1/opportunities", &new)["id"].as_str().unwrap().to_owned();
+        ada.post(&format!("/v1/opportunities/{id}/{deed}"), &how).expect(200);
+    }
+    let before = ask(&admin, "2029-01-01");
+    let (won, lost) = (&before["total"]["opportunities_won"], &before["total"]["opportunities_lost"]);
+    assert_eq!((won, lost, &before["total"]["won_amount"]), (&json!(1), &json!(1), &json!("300.00")));
+
+    // There and back again, by somebody else: what they were in first has ended then, and what came after it, too.
+    for (from, to) in [(&own, &other), (&other, &own)] {
+        for class in ["won", "lost"] {
+            let stage = |pipeline: &Value| {
+                let mut stages = pipeline["stages"].as_array().unwrap().iter();
+                stages.find(|stage| stage["class"] == class).unwrap()["id"].clone()
+            };
+            let transfer = json!({"from_stage_id": stage(from), "to_stage_id": stage(to)});
+            let path = format!("/v1/pipelines/{}/transfer", from["id"].as_str().unwrap());
+            let moved = chief.post(&path, &transfer);
+            moved.expect(200);
+            assert_eq!(moved.body["moved"], 1);
+        }
+        let after = ask(&admin, "2029-01-01");
+        assert_eq!((&after["users"], &after["total"]), (&before["users"], &before["total"]));
+    }
+}

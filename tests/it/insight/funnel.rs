@@ -63,7 +63,7 @@ fn each_stage_tells_how_far_opportunities_came() {
         (&stages[0]["p90_days_in_stage"], &stages[1]["conversions"][2]["reached"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(stages[0]["still_in_stage_count"], 2);
+    assert_eq!(stages[0]["still_in_stage_count"], 1);
 
     let velocity = &answer.body["velocity"];
     assert_eq!(
@@ -79,4 +79,26 @@ fn each_stage_tells_how_far_opportunities_came() {
     let mut unknown = query.clone();
     unknown["pipeline_id"] = json!(NOBODY);
     admin.post("/v1/reports/funnel", &unknown).expect_errors(&[("/pipeline_id", "unknown_reference")]);
+}
+
+#[test]
+fn what_is_deleted_or_in_another_pipeline_is_in_no_stage_any_more() {
+    let (_, admin) = workspace();
+    let pipeline = default_pipeline(&admin);
+    let other = admin.create("/v1/pipelines", &json!({"name": "Renewals"}));
+    let begin = || admin.create("/v1/opportunities", &json!({"name": "x"}))["id"].as_str().unwrap().to_owned();
+    let [_stays, gone, away, back] = [begin(), begin(), begin(), begin()];
+    admin.delete(&format!("/v1/opportunities/{gone}")).expect(204);
+    let there = json!({"stage_id": other["stages"][0]["id"]});
+    admin.post(&format!("/v1/opportunities/{away}/move"), &there).expect(200);
+    admin.delete(&format!("/v1/opportunities/{back}")).expect(204);
+    admin.send("POST", &format!("/v1/opportunities/{back}/restore"), &[], None).expect(200);
+
+    let query = json!({"pipeline_id": pipeline["id"], "from": "2020-01-01", "to": "2029-01-01", "currency": "EUR"});
+    let answer = admin.post("/v1/reports/funnel", &query);
+    answer.expect(200);
+    let first = &answer.body["stages"][0];
+    assert_eq!((&first["entered_count"], &first["still_in_stage_count"]), (&json!(4), &json!(2)));
+    // They are followed until then: none of them has left it for another stage.
+    assert_eq!((&first["median_days_in_stage"], &first["conversions"][0]["open_count"]), (&Value::Null, &json!(4)));
 }

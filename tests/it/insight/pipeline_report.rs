@@ -91,3 +91,48 @@ fn what_is_wrong_with_a_question_is_told() {
         json!({"version": 1, "entity": "contact", "where": {"type": "bool", "field": "do_not_call", "value": true}});
     ask(json!({"filter": contacts})).expect_errors(&[("/filter/entity", "wrong_entity")]);
 }
+
+/// The parameters of a list and the filter of a report are one language.
+#[test]
+fn opportunities_are_found_at_the_ends_of_what_can_be_compared() {
+    let (_, admin) = workspace();
+    let field = json!({"resource": "opportunities", "key": "serial", "label": "Serial", "type": "number"});
+    admin.create("/v1/custom_fields", &field);
+    for (name, close_date, serial) in [
+        ("First", json!("0001-01-01"), "1234567890123456"),
+        ("Last", json!("9999-12-31"), "999999999999999999"),
+        ("Never", Value::Null, "-999999999999999999"),
+    ] {
+        let new = json!({"name": name, "close_date": close_date, "custom": {"serial": serial}});
+        admin.create("/v1/opportunities", &new);
+    }
+    for (query, expected) in [
+        ("close_date_from=0001-01-01", vec!["First", "Last"]),
+        ("close_date_to=9999-12-31", vec!["First", "Last"]),
+        ("close_date_from=0001-01-01&close_date_to=9999-12-31", vec!["First", "Last"]),
+        ("close_date_from=9999-12-31", vec!["Last"]),
+        ("close_date_to=0001-01-01", vec!["First"]),
+    ] {
+        let found = admin.get(&format!("/v1/opportunities?{query}&sort=name"));
+        found.expect(200);
+        assert_eq!(found.names(), expected, "{query}");
+    }
+
+    let serial = |op: &str, value: i64| {
+        let condition = json!({"type": "number", "field": "custom.serial", "op": op, "value": value});
+        json!({"filter": {"version": 1, "entity": "opportunity", "where": condition}})
+    };
+    // As floats, many of them would be one and the same.
+    for (op, value, count) in [
+        ("eq", 1_234_567_890_123_456, 1),
+        ("eq", 999_999_999_999_999_999, 1),
+        ("eq", 999_999_999_999_999_998, 0),
+        ("gt", -999_999_999_999_999_999, 2),
+        ("gte", -999_999_999_999_999_999, 3),
+        ("lt", 1_000_000_000_000_000_000, 3),
+    ] {
+        assert_eq!(report(&admin, serial(op, value))["total"]["count"], count, "{op} {value}");
+    }
+    let beyond = admin.post("/v1/opportunities/search", &serial("eq", 1_000_000_000_000_000_001));
+    beyond.expect_errors(&[("/filter/where/value", "out_of_range")]);
+}

@@ -384,7 +384,8 @@ fn a_rule_whose_field_was_archived_gives_nothing_and_holds_nobody_up() {
 #[test]
 fn a_lead_that_comes_back_is_scored_again() {
     let (_, admin) = workspace();
-    publish(&admin, &define(&admin, &json!([visits(10, json!({"kind": "none"}))])));
+    let definition = define(&admin, &json!([visits(10, json!({"kind": "none"}))]));
+    publish(&admin, &definition);
     let lead = lead(&admin, &json!({}));
     wait_for(&admin, &lead, json!(0));
     admin.delete(&path(&lead, "leads")).expect(204);
@@ -393,6 +394,17 @@ fn a_lead_that_comes_back_is_scored_again() {
     admin.send("POST", &format!("{}/restore", path(&lead, "leads")), &[], None).expect(200);
     visit(&admin, &lead);
     wait_for(&admin, &lead, json!(10));
+
+    // When it comes back after nothing counts any more, nobody would take its score.
+    admin.delete(&path(&lead, "leads")).expect(204);
+    admin.send("POST", &format!("{}/archive", path(&definition, "score_definitions")), &[], None).expect(200);
+    wait_until("it keeps its score", || history(&admin, &lead)[0]["cause"] == "definition_archived");
+    let last = &history(&admin, &lead)[0];
+    assert_eq!((&last["from"], &last["to"]), (&json!(10.0), &Value::Null));
+    let restored = admin.send("POST", &format!("{}/restore", path(&lead, "leads")), &[], None);
+    restored.expect(200);
+    assert_eq!((&restored.body["id"], &restored.body["score"]), (&lead["id"], &Value::Null));
+    assert_eq!(admin.get(&path(&lead, "leads")).body["score"], Value::Null);
 }
 
 #[test]
@@ -412,6 +424,9 @@ fn it_is_told_whether_more_points_meant_more_conversions() {
     let own = format!("workspace_id = '{}'", workspace.id);
     change_database(&format!("UPDATE leads SET created_at = created_at - interval '100 days' WHERE {own}"));
     change_database(&format!("UPDATE lead_score_changes SET at = at - interval '100 days' WHERE {own}"));
+    change_database(&format!(
+        "UPDATE score_versions SET published_at = published_at - interval '100 days' WHERE {own}"
+    ));
     for converted in leads.iter().take(4).chain([&leads[11]]) {
         let id = converted["id"].as_str().unwrap();
         let at = "details || jsonb_build_object('converted_at', now() - interval '1 day')";
@@ -429,6 +444,55 @@ fn it_is_told_whether_more_points_meant_more_conversions() {
     admin.get(&format!("{address}?days=120")).expect(200);
     assert_eq!(admin.get(&format!("{address}?days=120")).body["count"], 0);
     admin.get(&format!("{address}?version=2")).expect_errors(&[("version", "unknown_version")]);
+}
+
+#[test]
+fn leads_whose_points_stayed_count_for_the_version_that_left_them() {
+    let (workspace, admin) = workspace();
+    let definition = define(&admin, &json!([fit("fair", 15, came_by("trade_show"))]));
+    let mut leads: Vec<Value> = ["trade_show", "trade_show", "website", "website", "website"]
+        .iter()
+        .map(|source| lead(&admin, &json!({"lead_source": source})))
+        .collect();
+    let hot = lead(&admin, &json!({"rating": "hot"}));
+    leads.push(hot.clone());
+    publish(&admin, &definition);
+    for (lead, score) in leads.iter().zip([15, 15, 0, 0, 0, 0]) {
+        wait_for(&admin, lead, json!(score));
+    }
+    let is_hot = filter("lead", json!({"type": "choice", "field": "rating", "op": "in", "values": ["hot"]}));
+    let groups = json!([{"kind": "fit", "key": "fit", "rules": [
+        {"key": "fair", "points": 15, "when": came_by("trade_show")}, {"key": "hot", "points": 5, "when": is_hot}
+    ]}]);
+    admin.patch(&path(&definition, "score_definitions"), &json!({"groups": groups})).expect(200);
+    assert_eq!(publish(&admin, &definition)["published_version"], 2);
+    wait_for(&admin, &hot, json!(5));
+    wait_for_scoring(&admin, &hot);
+    let changes: Vec<usize> = leads.iter().map(|lead| history(&admin, lead).len()).collect();
+    assert_eq!(changes, [1, 1, 1, 1, 1, 2]);
+
+    // The first version was published 200 days ago, and the second a hundred.
+    let own = format!("workspace_id = '{}'", workspace.id);
+    change_database(&format!("UPDATE leads SET created_at = created_at - interval '200 days' WHERE {own}"));
+    let age = "CASE number WHEN 1 THEN interval '200 days' ELSE interval '100 days' END";
+    change_database(&format!("UPDATE lead_score_changes SET at = at - {age} WHERE {own}"));
+    let ended_at = "ended_at = ended_at - interval '100 days'";
+    change_database(&format!("UPDATE score_versions SET published_at = published_at - {age}, {ended_at} WHERE {own}"));
+    let counted = |query: &str| {
+        let quality = admin.get(&format!("{}/quality{query}", path(&definition, "score_definitions")));
+        quality.expect(200);
+        quality.body["count"].as_i64().unwrap()
+    };
+    assert_eq!((counted(""), counted("?version=1&days=150")), (6, 6));
+    // One version counts at a time.
+    assert_eq!((counted("?version=1"), counted("?days=150")), (0, 0));
+
+    // Eighty days ago the walk came to the one to whom the second version gave other points.
+    let hot = hot["id"].as_str().unwrap();
+    change_database(&format!(
+        "UPDATE lead_score_changes SET at = at + interval '20 days' WHERE {own} AND lead_id = '{hot}' AND number = 2"
+    ));
+    assert_eq!((counted(""), counted("?days=70")), (5, 6));
 }
 
 /// However many write, and however many score, leads show in the end what is reckoned afresh.

@@ -108,6 +108,39 @@ fn somebody_known_is_a_duplicate_in_a_batch_too() {
 }
 
 #[test]
+fn mailboxes_that_a_batch_gives_and_takes_count_for_what_comes_after() {
+    let (_, admin) = workspace();
+    let mailbox = |address: &str| json!({"emails": [{"address": address}]});
+    let ada = admin.create("/v1/contacts", &mailbox("ada@example.com"))["id"].clone();
+    let bob = admin.create("/v1/contacts", &json!({"first_name": "Bob"}))["id"].clone();
+    let batch = json!({"operations": [
+        {"op": "update", "id": ada, "data": mailbox("countess@example.com")},
+        {"op": "create", "data": mailbox("ada@example.com")},
+        {"op": "update", "id": bob, "data": mailbox("bob@example.com")},
+        {"op": "create", "data": mailbox("bob@example.com")},
+        {"op": "delete", "id": bob},
+        {"op": "create", "data": mailbox("bob@example.com")},
+    ]});
+    let answer = admin.post("/v1/contacts/batch", &batch);
+    assert_eq!(statuses(&answer), [200, 201, 200, 409, 204, 201], "{}", answer.text);
+    assert_eq!(answer.body["results"][3]["error"]["candidates"][0]["id"], bob);
+}
+
+/// The year 0 is none that the database reads in every way in which values come to it.
+#[test]
+fn dates_are_days_of_the_years_1_to_9999() {
+    let (_, admin) = workspace();
+    for wrong in ["0000-05-01", "10000-01-01", "2026-02-30", "2026-1-1"] {
+        let answer = admin.post("/v1/contacts", &json!({"first_name": "Ada", "birthday": wrong}));
+        answer.expect_problem(422, "validation_failed");
+        assert_eq!(answer.body["errors"][0]["code"], "invalid_date", "{}", answer.text);
+    }
+    let ada = admin.create("/v1/contacts", &json!({"first_name": "Ada", "birthday": "0001-01-01"}));
+    let batch = json!({"operations": [{"op": "update", "id": ada["id"], "data": {"tags": ["vip"]}}]});
+    assert_eq!(statuses(&admin.post("/v1/contacts/batch", &batch)), [200]);
+}
+
+#[test]
 fn companies_never_own_themselves_by_batch() {
     let (_, admin) = workspace();
     let company = |name: &str| admin.create("/v1/companies", &json!({"name": name}))["id"].clone();

@@ -66,7 +66,7 @@ fn people_are_found_by_whatever_part_is_known() {
 #[test]
 fn words_begin_behind_whatever_sign() {
     let (_, admin) = workspace();
-    let signs = r#"( ' " # * / _ \ [ { ~ . ; ¿ « “ € → ★ 【 ・ 😀"#;
+    let signs = r#"( ' " # * / _ \ [ { ~ . ; ¿ « “ € → ★ 【 ・ 😀 ־ ، ؛ ۔ । ։ ። ។ ゠ ⸺"#;
     let names: Vec<String> = signs.split(' ').map(|sign| format!("Jo{sign}Anna")).collect();
     for name in &names {
         admin.create("/v1/contacts", &json!({"first_name": name}));

@@ -1,8 +1,11 @@
 //! Leads.
 
+use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Caller, workspace};
+
+const SECRET: &str = "correct horse battery staple";
 
 fn path(lead: &Value) -> String {
     format!("/v1/leads/{}", lead["id"].as_str().unwrap())
@@ -268,6 +271,28 @@ fn a_status_that_leads_have_is_deleted_only_with_another_for_them() {
         let lines = admin.all(&format!("{}/status_history", path(lead)));
         assert_eq!(lines.last().unwrap()["from_status"], "contacted");
     }
+}
+
+/// Otherwise whoever may not see mailboxes of contacts would learn who has one, by trying.
+#[test]
+fn no_contact_is_found_by_what_is_closed_of_it() {
+    let (workspace, admin) = workspace();
+    admin.create("/v1/contacts", &json!({"last_name": "Lindt", "emails": [{"address": "ceo@example.com"}]}));
+    let closed = json!({"mode": "all_but", "fields": ["emails"]});
+    let rules = json!([
+        {"resource": "contacts", "read": "all", "write": "none", "readable_fields": closed},
+        {"resource": "leads", "read": "all", "write": "all", "create": true},
+    ]);
+    let role = admin.create("/v1/roles", &json!({"name": "No mailboxes", "rules": rules}))["id"].clone();
+    let mara = workspace.user("mara@example.com", StandardRole::Agent, SECRET);
+    admin.patch(&format!("/v1/users/{mara}"), &json!({"role_ids": [role]})).expect(200);
+    let mara = workspace.sign_in("mara@example.com", SECRET);
+    let lead = json!({"last_name": "X", "emails": [{"address": "ceo@example.com"}]});
+    mara.post("/v1/leads?dry_run=true", &lead).expect(201);
+    let batch = json!({"operations": [{"op": "create", "data": lead}]});
+    let answer = mara.post("/v1/leads/batch?dry_run=true", &batch);
+    assert_eq!(answer.body["results"][0]["status"], 201, "{}", answer.text);
+    admin.post("/v1/leads?dry_run=true", &lead).expect_problem(409, "duplicate");
 }
 
 #[test]

@@ -71,6 +71,38 @@ fn an_opportunity_keeps_everything_it_was_given() {
 }
 
 #[test]
+fn recurring_revenue_is_changed_amount_by_amount() {
+    let (_, admin) = workspace();
+    let recurring = json!({"monthly": "450.00", "annual": "5400.00", "term_months": 24});
+    let new = admin.create("/v1/opportunities", &json!({"name": "Service", "currency": "EUR", "recurring": recurring}));
+    let changed = admin.patch(&path(&new), &json!({"recurring": {"monthly": "500", "annual": null}}));
+    changed.expect(200);
+    let after = json!({"monthly": "500.00", "annual": null, "annual_contract_value": null, "term_months": 24});
+    assert_eq!(changed.body["recurring"], after);
+    let same = admin.patch(&path(&new), &json!({"recurring": {"monthly": "500.00"}}));
+    assert_eq!(same.body, changed.body, "what changes nothing leaves the version as it is");
+    admin
+        .patch(&path(&new), &json!({"recurring": {"term_months": 0, "yearly": "1"}}))
+        .expect_errors(&[("/recurring/term_months", "out_of_range"), ("/recurring/yearly", "unknown_field")]);
+    admin
+        .patch(&path(&new), &json!({"recurring": {"annual": "1.005"}}))
+        .expect_errors(&[("/recurring/annual", "too_many_decimals")]);
+
+    let update = json!({"op": "update", "id": new["id"], "data": {"recurring": {"term_months": 12}}});
+    admin.post("/v1/opportunities/batch", &json!({"operations": [update]})).expect(207);
+    let after = json!({"monthly": "500.00", "annual": null, "annual_contract_value": null, "term_months": 12});
+    assert_eq!(admin.get(&path(&new)).body["recurring"], after);
+    assert_eq!(admin.patch(&path(&new), &json!({"recurring": null})).body["recurring"], Value::Null);
+    let anew = json!({"monthly": null, "annual": null, "annual_contract_value": null, "term_months": 6});
+    let given = json!({"recurring": {"monthly": null, "term_months": 6}});
+    assert_eq!(admin.patch(&path(&new), &given).body["recurring"], anew);
+    let address = "/v1/opportunities/by-external-id/import/O-1";
+    let upserted = admin.put(address, &json!({"name": "Service", "recurring": {"term_months": 6}}));
+    upserted.expect(201);
+    assert_eq!(upserted.body["record"]["recurring"], anew);
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     let (_, admin) = workspace();
     let anna = admin.create("/v1/contacts", &json!({"first_name": "Anna"}));
@@ -286,6 +318,157 @@ fn a_loss_has_a_reason() {
     let reopened = act(&admin, &new, "reopen", &json!({"stage_id": stage(&admin, "negotiation")}));
     reopened.expect(200);
     assert_eq!((&reopened.body["lost_reason_id"], &reopened.body["lost_note"]), (&Value::Null, &Value::Null));
+}
+
+/// Whoever finds out more says so: nothing else about what is lost changes.
+#[test]
+fn why_it_was_lost_can_be_said_anew() {
+    let (_, admin) = workspace();
+    let new = packing_line(&admin);
+    let [price, competition] = ["price", "competition"].map(|key| reason(&admin, key));
+    let lost = act(&admin, &new, "lose", &json!({"lost_reason_id": price, "lost_note": "Too dear"}));
+    lost.expect(200);
+    let spells = admin.all(&format!("{}/stage_history", path(&new)));
+
+    let other = json!({"lost_reason_id": competition, "lost_note": "The other one came with a crew."});
+    let told = act(&admin, &new, "lose", &other);
+    told.expect(200);
+    assert_eq!((&told.body["lost_reason_id"], &told.body["version"]), (&competition, &json!(3)));
+    assert_eq!(told.body["lost_note"], other["lost_note"]);
+    for field in ["stage_id", "stage_entered_at", "lost_at", "closed_at", "probability", "forecast_category"] {
+        assert_eq!(told.body[field], lost.body[field], "{field}");
+    }
+    assert_eq!(admin.all(&format!("{}/stage_history", path(&new))), spells);
+    let history = admin.all(&format!("{}/history", path(&new)));
+    assert_eq!(history[0]["event"], "opportunity.updated");
+    let changes = history[0]["changes"].as_array().unwrap();
+    let mut changed: Vec<&str> = changes.iter().map(|change| change["field"].as_str().unwrap()).collect();
+    changed.sort_unstable();
+    assert_eq!(changed, ["lost_note", "lost_reason_id"]);
+    assert_eq!(act(&admin, &new, "lose", &other).body, told.body, "the same again changes nothing");
+
+    let unknown = json!({"lost_reason_id": new["id"]});
+    act(&admin, &new, "lose", &unknown).expect_errors(&[("/lost_reason_id", "unknown_reference")]);
+    for archived in [&price, &competition] {
+        let address = format!("/v1/lost_reasons/{}", archived.as_str().unwrap());
+        admin.patch(&address, &json!({"archived": true})).expect(200);
+    }
+    act(&admin, &new, "lose", &json!({"lost_reason_id": price})).expect_errors(&[("/lost_reason_id", "archived")]);
+    let kept = act(&admin, &new, "lose", &json!({"lost_reason_id": competition}));
+    kept.expect(200);
+    assert_eq!((&kept.body["lost_reason_id"], &kept.body["lost_note"]), (&competition, &Value::Null));
+}
+
+#[test]
+fn null_gives_probability_and_category_back_to_the_stage() {
+    let (_, admin) = workspace();
+    let new = packing_line(&admin);
+    let better = json!({"probability": 70, "forecast_category": "commit"});
+    let nothing = json!({"probability": null, "forecast_category": null});
+    let told = |record: &Value| {
+        ["probability", "forecast_category", "expected_amount", "version"].map(|field| record[field].clone())
+    };
+    admin.patch(&path(&new), &better).expect(200);
+    let back = admin.patch(&path(&new), &nothing);
+    back.expect(200);
+    assert_eq!(told(&back.body), [json!(10), json!("pipeline"), json!("1250.00"), json!(3)]);
+    assert_eq!(admin.patch(&path(&new), &nothing).body, back.body, "it is the stage's already");
+
+    // What a stage says changes nothing in it by itself.
+    let pipeline = default_pipeline(&admin);
+    let mut stages = pipeline["stages"].clone();
+    stages[0]["probability"] = json!(15);
+    admin.patch(&format!("/v1/pipelines/{}", pipeline["id"].as_str().unwrap()), &json!({"stages": stages})).expect(200);
+    assert_eq!(admin.get(&path(&new)).body["probability"], 10);
+    let update = |data: &Value| json!({"op": "update", "id": new["id"], "data": data});
+    for operations in [vec![update(&better)], vec![update(&json!({"probability": null}))]] {
+        let answer = admin.post("/v1/opportunities/batch", &json!({"operations": operations}));
+        assert_eq!(answer.body["results"][0]["status"], 200, "{}", answer.text);
+    }
+    let now = admin.get(&path(&new)).body;
+    assert_eq!(told(&now), [json!(15), json!("commit"), json!("1875.00"), json!(5)]);
+
+    let address = "/v1/opportunities/by-external-id/import/O-1";
+    let created = admin.put(address, &json!({"name": "Service", "probability": null, "forecast_category": null}));
+    created.expect(201);
+    assert_eq!(created.body["record"]["probability"], 15);
+    admin.put(address, &better).expect(200);
+    assert_eq!(admin.put(address, &nothing).body["record"]["forecast_category"], "pipeline");
+    assert_eq!(admin.put(address, &nothing).body["result"], "unchanged");
+
+    let won = act(&admin, &new, "win", &json!({}));
+    assert_eq!(admin.patch(&path(&new), &nothing).body, won.body, "what is won has what its stage says");
+}
+
+/// A field of the workspace's own that the first stage requires, and its address.
+fn required_channels(admin: &Caller) -> String {
+    let options = json!([{"key": "fair", "label": "Fair"}, {"key": "web", "label": "Web"}]);
+    let new = json!({
+        "resource": "opportunities", "key": "channels", "label": "Channels", "type": "multi_choice", "options": options
+    });
+    let field = admin.create("/v1/custom_fields", &new);
+    let pipeline = default_pipeline(admin);
+    let mut stages = pipeline["stages"].clone();
+    for number in [0_usize, 1] {
+        stages[number]["required_fields"] = json!(["custom.channels"]);
+    }
+    admin.patch(&format!("/v1/pipelines/{}", pipeline["id"].as_str().unwrap()), &json!({"stages": stages})).expect(200);
+    format!("/v1/custom_fields/{}", field["id"].as_str().unwrap())
+}
+
+#[test]
+fn a_choice_of_no_options_is_no_value_for_a_stage() {
+    let (_, admin) = workspace();
+    required_channels(&admin);
+    let given = |channels: Value| json!({"name": "Line", "custom": {"channels": channels}});
+    let expected = ("/custom/channels", "required_in_stage");
+    for channels in [json!([]), Value::Null] {
+        admin.post("/v1/opportunities", &given(channels)).expect_errors(&[expected]);
+    }
+    admin.post("/v1/opportunities", &json!({"name": "Line"})).expect_errors(&[expected]);
+    // What is wrong with a value is told instead of that it is missing.
+    let wrong = [("/custom/channels", "unknown_value")];
+    admin.post("/v1/opportunities", &given(json!(["radio"]))).expect_errors(&wrong);
+    let operations = json!({"operations": [
+        {"op": "create", "data": given(json!([]))},
+        {"op": "upsert", "connection": "import", "external_id": "O-1", "data": given(json!([]))},
+        {"op": "create", "data": given(json!(["radio"]))},
+        {"op": "create", "data": given(json!(["web", "fair", "web"]))},
+    ]});
+    let answer = admin.post("/v1/opportunities/batch", &operations);
+    let results = answer.body["results"].as_array().unwrap();
+    let codes: Vec<&Value> = results.iter().map(|result| &result["error"]["errors"][0]["code"]).collect();
+    assert_eq!(json!(codes), json!(["required_in_stage", "required_in_stage", "unknown_value", null]));
+    let created = admin.get(&format!("/v1/opportunities/{}", results[3]["id"].as_str().unwrap())).body;
+    assert_eq!(created["custom"], json!({"channels": ["fair", "web"]}));
+    let address = "/v1/opportunities/by-external-id/import/O-2";
+    admin.put(address, &given(json!([]))).expect_errors(&[expected]);
+    admin.put(address, &given(json!(["fair"]))).expect(201);
+}
+
+#[test]
+fn no_stage_requires_a_field_that_was_archived() {
+    let (_, admin) = workspace();
+    let field = required_channels(&admin);
+    let given = json!({"name": "Line", "custom": {"channels": ["fair"]}});
+    let with_value = admin.create("/v1/opportunities", &given);
+    let other = admin.create("/v1/pipelines", &json!({"name": "Renewals"}));
+    let bare = admin.create("/v1/opportunities", &json!({"name": "Line", "stage_id": other["stages"][0]["id"]}));
+    let to = json!({"stage_id": stage(&admin, "qualification")});
+    act(&admin, &bare, "move", &to).expect_errors(&[("/custom/channels", "required_in_stage")]);
+
+    admin.send("POST", &format!("{field}/archive"), &[], None).expect(200);
+    admin.post("/v1/opportunities", &given).expect_errors(&[("/custom/channels", "archived_field")]);
+    for opportunity in [&with_value, &bare] {
+        act(&admin, opportunity, "move", &to).expect(200);
+    }
+    admin.create("/v1/opportunities", &json!({"name": "Line"}));
+    let batch = json!({"operations": [{"op": "create", "data": {"name": "Line"}}]});
+    assert_eq!(admin.post("/v1/opportunities/batch", &batch).body["results"][0]["status"], 201);
+
+    admin.send("POST", &format!("{field}/restore"), &[], None).expect(200);
+    let without = admin.post("/v1/opportunities", &json!({"name": "Line"}));
+    without.expect_errors(&[("/custom/channels", "required_in_stage")]);
 }
 
 #[test]

@@ -151,3 +151,34 @@ fn an_archived_pipeline_takes_no_more_and_lets_go_what_it_has() {
     let win = format!("/v1/opportunities/{}/win", opportunity["id"].as_str().unwrap());
     admin.post(&win, &json!({})).expect(200);
 }
+
+#[test]
+fn nothing_comes_to_an_archived_pipeline_by_reopening_or_by_a_transfer() {
+    let (_, admin) = workspace();
+    let sales = default_pipeline(&admin);
+    let old = admin.create("/v1/pipelines", &json!({"name": "Old"}));
+    let act = |opportunity: &Value, action: &str, body: Value| {
+        admin.post(&format!("/v1/opportunities/{}/{action}", opportunity["id"].as_str().unwrap()), &body)
+    };
+    let [gone, own, waiting] = [1_usize, 1, 2].map(|number| in_stage(&old["stages"][number], &admin));
+    act(&gone, "move", json!({"stage_id": sales["stages"][4]["id"]})).expect(200);
+    act(&own, "win", json!({})).expect(200);
+    admin.patch(&path(&old), &json!({"archived": true})).expect(200);
+
+    let named = act(&gone, "reopen", json!({"stage_id": old["stages"][1]["id"]}));
+    named.expect_problem(422, "validation_failed");
+    named.expect_errors(&[("/stage_id", "archived")]);
+    let reopened = act(&gone, "reopen", json!({}));
+    reopened.expect(200);
+    assert_eq!(reopened.body["stage_id"], sales["stages"][0]["id"], "where it was last takes no more");
+    let reopened = act(&own, "reopen", json!({}));
+    reopened.expect(200);
+    assert_eq!(reopened.body["stage_id"], old["stages"][1]["id"], "it never left its pipeline");
+
+    let to_old = json!({"from_stage_id": sales["stages"][0]["id"], "to_stage_id": old["stages"][1]["id"]});
+    let transferred = admin.post(&format!("{}/transfer", path(&sales)), &to_old);
+    transferred.expect_errors(&[("/to_stage_id", "archived")]);
+    let within = json!({"from_stage_id": waiting["stage_id"], "to_stage_id": old["stages"][3]["id"]});
+    let transferred = admin.post(&format!("{}/transfer", path(&old)), &within);
+    assert_eq!(transferred.body, json!({"moved": 1, "remaining": 0}));
+}

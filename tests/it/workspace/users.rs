@@ -1,9 +1,15 @@
 //! Users, their teams and roles, and handing over what they own.
 
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
 use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, Workspace, workspace};
+use crate::harness::{Caller, Workspace, database_url, is_in_database, workspace};
 
 const SECRET: &str = "correct horse battery staple";
 
@@ -265,6 +271,42 @@ fn a_role_in_use_stays_and_one_that_is_not_goes() {
     ]);
 }
 
+/// Between the look whether anybody has it and its end, somebody gets it.
+#[test]
+fn what_somebody_gets_at_the_last_moment_is_in_use() {
+    let (workspace, admin) = workspace();
+    let user = owner(&workspace, "mara");
+    let (team, role) = (team(&admin, "North", None), admin.create("/v1/roles", &json!({"name": "Guest"})));
+    let values = |record: &Value| format!("'{}', '{user}', '{}'", workspace.id, record["id"].as_str().unwrap());
+    let joins = format!("team_members (workspace_id, user_id, team_id, place) VALUES ({}, 0)", values(&team));
+    let gets = format!("user_roles (workspace_id, user_id, role_id) VALUES ({})", values(&role));
+    for (collection, record, insertion) in [("teams", &team, joins), ("roles", &role, gets)] {
+        let path = format!("/v1/{collection}/{}", record["id"].as_str().unwrap());
+        let name = format!("{collection} of {}", workspace.name);
+        let mut pg = PgConnection::establish(&database_url()).unwrap();
+        pg.batch_execute(&format!("SET application_name = '{name}'; BEGIN; INSERT INTO {insertion}")).unwrap();
+        let waits = format!(
+            "SELECT FROM pg_stat_activity AS holder JOIN pg_stat_activity AS waiting \
+             ON holder.pid = ANY(pg_blocking_pids(waiting.pid)) WHERE holder.application_name = '{name}'"
+        );
+        let (has_waited, refused) = thread::scope(|scope| {
+            let deletion = scope.spawn(|| admin.delete(&path));
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let mut has_waited = false;
+            while !has_waited && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+                has_waited = is_in_database(&waits);
+            }
+            pg.batch_execute("COMMIT").unwrap(); // before anything fails: the deletion waits for it
+            (has_waited, deletion.join().unwrap())
+        });
+        assert!(has_waited, "{path} was deleted before: {}", refused.text);
+        refused.expect_problem(409, "conflict");
+        refused.expect_errors(&[("", "in_use")]);
+        admin.get(&path).expect(200);
+    }
+}
+
 #[test]
 fn several_roles_add_up() {
     let (workspace, admin) = workspace();
@@ -391,6 +433,76 @@ fn whoever_manages_users_gets_no_records_by_it() {
     mara.patch(&format!("/v1/users/{peer}"), &json!({"name": "Another"})).expect(200);
 }
 
+/// Who sees all and changes what their team has would change what another team has by joining it.
+#[test]
+fn whoever_manages_users_and_teams_gets_nothing_to_change_by_it() {
+    let (workspace, admin) = workspace();
+    let keeper = json!({"name": "Keeper", "permissions": ["users:read", "users:write", "teams:write"],
+        "rules": [{"resource": "contacts", "read": "all", "write": "team_tree"}]});
+    let keeper = admin.create("/v1/roles", &keeper)["id"].clone();
+    let (mara, tom) = (owner(&workspace, "mara"), owner(&workspace, "tom"));
+    let (north, south) = (team(&admin, "North", None), team(&admin, "South", None));
+    admin.patch(&format!("/v1/users/{mara}"), &json!({"role_ids": [keeper], "team_ids": [north["id"]]})).expect(200);
+    admin.patch(&format!("/v1/users/{tom}"), &json!({"role_ids": [], "team_ids": []})).expect(200);
+    let contact = admin.create("/v1/contacts", &json!({"first_name": "Ada", "team_id": south["id"]}));
+    let signed_in = workspace.sign_in("mara@example.com", SECRET);
+
+    let both = json!({"team_ids": [north["id"], south["id"]]});
+    signed_in.patch(&format!("/v1/users/{mara}"), &both).expect_problem(403, "forbidden");
+    let below = json!({"parent_id": north["id"]});
+    let path = format!("/v1/teams/{}", south["id"].as_str().unwrap());
+    signed_in.patch(&path, &below).expect_problem(403, "forbidden");
+    // Whoever has no role gets nothing by a team, and nothing by a role where they are in one that is out of reach.
+    let tom = format!("/v1/users/{tom}");
+    signed_in.patch(&tom, &json!({"team_ids": [south["id"]]})).expect(200);
+    signed_in.patch(&tom, &json!({"role_ids": [keeper]})).expect_problem(403, "forbidden");
+    signed_in.patch(&tom, &json!({"team_ids": [north["id"]], "role_ids": [keeper]})).expect(200);
+    let path = format!("/v1/contacts/{}", contact["id"].as_str().unwrap());
+    signed_in.patch(&path, &json!({"job_title": "Countess"})).expect_problem(403, "forbidden");
+}
+
+/// What may be changed only because it was lent or assigned is not taken away from its owner, nor shown to others.
+#[test]
+fn what_was_lent_keeps_its_owner() {
+    let (workspace, admin) = workspace();
+    let rules: Vec<Value> = ["contacts", "tasks", "notes"]
+        .iter()
+        .map(|resource| json!({"resource": resource, "read": "own", "write": "own", "create": true}))
+        .collect();
+    let own = admin.create("/v1/roles", &json!({"name": "Own", "rules": rules}))["id"].clone();
+    let (mara, tom) = (owner(&workspace, "mara"), owner(&workspace, "tom"));
+    let team = team(&admin, "North", None)["id"].clone();
+    admin.patch(&format!("/v1/users/{mara}"), &json!({"role_ids": [own], "team_ids": [team]})).expect(200);
+    let contact = admin.create("/v1/contacts", &json!({"first_name": "Ada", "owner_id": tom}));
+    let task = json!({"name": "Call", "due_at": "2099-12-01T09:00:00Z", "owner_id": tom, "assignee_id": mara});
+    let task = admin.create("/v1/tasks", &task);
+    let parent = json!({"kind": "contact", "id": contact["id"]});
+    let note = admin.create("/v1/notes", &json!({"body": "Calls at noon", "parent": parent, "owner_id": tom}));
+    for (resource, record) in [("contacts", &contact), ("notes", &note)] {
+        let share = json!({"resource": resource, "record_id": record["id"], "user_id": mara, "access": "write"});
+        admin.create("/v1/shares", &share);
+    }
+    let signed_in = workspace.sign_in("mara@example.com", SECRET);
+    let path = |resource: &str, record: &Value| format!("/v1/{resource}/{}", record["id"].as_str().unwrap());
+    let (of_contact, of_task, of_note) = (path("contacts", &contact), path("tasks", &task), path("notes", &note));
+    for path in [&of_contact, &of_task, &of_note] {
+        for taking in [json!({"owner_id": mara}), json!({"team_id": team})] {
+            signed_in.patch(path, &taking).expect_problem(403, "forbidden");
+        }
+    }
+    let operations = json!({"operations": [{"op": "update", "id": contact["id"], "data": {"owner_id": mara}}]});
+    let answer = signed_in.post("/v1/contacts/batch", &operations);
+    assert_eq!(answer.body["results"][0]["status"], 403, "{}", answer.text);
+    signed_in.patch(&of_note, &json!({"mentions": [tom]})).expect_problem(403, "forbidden");
+
+    signed_in.patch(&of_contact, &json!({"job_title": "Countess", "owner_id": tom})).expect(200);
+    signed_in.patch(&of_note, &json!({"body": "Calls at one"})).expect(200);
+    // Who is to do something may get help with it.
+    signed_in.patch(&of_task, &json!({"collaborator_ids": [tom]})).expect(200);
+    let mine = signed_in.create("/v1/contacts", &json!({"first_name": "Bob"}));
+    signed_in.patch(&path("contacts", &mine), &json!({"team_id": team, "owner_id": tom})).expect(200);
+}
+
 #[test]
 fn what_was_lent_is_not_passed_on_and_what_ended_is_lent_again() {
     let (workspace, admin) = workspace();
@@ -410,8 +522,14 @@ fn what_was_lent_is_not_passed_on_and_what_ended_is_lent_again() {
     signed_in.delete(&format!("/v1/shares/{id}")).expect_problem(403, "forbidden");
     crate::harness::end_share(id);
     signed_in.get(&path).expect(404);
-    admin.create("/v1/shares", &share(&mara));
+    let again = admin.create("/v1/shares", &share(&mara));
     signed_in.get(&path).expect(200);
+    // What made room for it is told of like one that somebody took away.
+    let ended = admin.all(&format!("/v1/audit?record_id={id}"));
+    let events: Vec<&str> = ended.iter().map(|entry| entry["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["share.deleted", "share.created"]);
+    assert_eq!(admin.all("/v1/audit?event=share.created")[0]["record"]["id"], again["id"]);
+    admin.get(&format!("/v1/shares/{id}")).expect_problem(404, "not_found");
 }
 
 #[test]

@@ -73,6 +73,40 @@ fn a_view_of_what_one_may_not_see_is_not_there() {
 }
 
 #[test]
+fn a_program_that_may_only_read_leaves_the_views_of_its_user_alone() {
+    let (workspace, admin) = workspace();
+    let id = workspace.user("anna@example.com", StandardRole::Agent, "a long enough password");
+    let anna = workspace.sign_in("anna@example.com", "a long enough password");
+    let new = |visibility: &str| json!({"resource": "contacts", "name": "New", "visibility": visibility});
+    let own = anna.create("/v1/views", &new("private"));
+    let key = |scopes: Value| {
+        let issued = admin.create("/v1/api_keys", &json!({"name": "x", "user_id": id, "scopes": scopes}));
+        admin.with(issued["key"].as_str().unwrap())
+    };
+    for scopes in [json!(["contacts:read"]), json!(["contacts:read", "companies:read", "companies:write"])] {
+        let reader = key(scopes);
+        reader.get(&path(&own)).expect(200);
+        for visibility in ["private", "everyone"] {
+            reader.post("/v1/views", &new(visibility)).expect_problem(403, "forbidden");
+        }
+        reader.patch(&path(&own), &json!({"visibility": "everyone"})).expect_problem(403, "forbidden");
+        reader.delete(&path(&own)).expect_problem(403, "forbidden");
+    }
+    assert_eq!(anna.all("/v1/views"), [own]);
+    let writing = ["contacts:create", "contacts:write"].map(|scope| json!(["contacts:read", scope]));
+    for scopes in writing.into_iter().chain([Value::Null]) {
+        let writer = key(scopes);
+        let made = writer.create("/v1/views", &new("private"));
+        assert_eq!(made["owner_id"], json!(id));
+        writer.delete(&path(&made)).expect(204);
+    }
+    // Whoever has signed in keeps views of what they may only read.
+    let reader = workspace.signed_in(StandardRole::ReadOnly);
+    let made = reader.create("/v1/views", &new("private"));
+    reader.delete(&path(&made)).expect(204);
+}
+
+#[test]
 fn what_does_not_fit_is_named() {
     let (_, admin) = workspace();
     let refused = |new: Value, errors: &[(&str, &str)]| {

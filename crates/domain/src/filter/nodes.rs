@@ -688,9 +688,16 @@ fn one() -> i64 {
 mod plain_number {
     use rust_decimal::{Decimal, prelude::ToPrimitive};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Number;
 
     pub(super) fn serialize<S: Serializer>(number: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
-        number.and_then(|number| number.to_f64()).serialize(serializer)
+        number.as_ref().and_then(plain).serialize(serializer)
+    }
+
+    /// A number of JSON. Whole ones are written as such, for floats don't keep all of them.
+    pub(super) fn plain(number: &Decimal) -> Option<Number> {
+        let whole = number.to_i64().filter(|_| number.is_integer()).map(Number::from);
+        whole.or_else(|| number.to_f64().and_then(Number::from_f64))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
@@ -700,15 +707,50 @@ mod plain_number {
 
 /// Lists of numbers of JSON.
 mod plain_numbers {
-    use rust_decimal::{Decimal, prelude::ToPrimitive};
+    use rust_decimal::Decimal;
     use serde::{Deserializer, Serialize, Serializer};
 
+    use super::plain_number::plain;
+
     pub(super) fn serialize<S: Serializer>(numbers: &Option<Vec<Decimal>>, serializer: S) -> Result<S::Ok, S::Error> {
-        let plain = numbers.as_ref().map(|numbers| numbers.iter().filter_map(ToPrimitive::to_f64).collect::<Vec<_>>());
+        let plain = numbers.as_ref().map(|numbers| numbers.iter().filter_map(plain).collect::<Vec<_>>());
         plain.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Decimal>>, D::Error> {
         crate::record::none_if_empty(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whole_numbers_are_read_and_kept_exactly(
+            large in -1_000_000_000_000_000_000_i64..=1_000_000_000_000_000_000, small in any::<i32>(),
+        ) {
+            let (field, values) = ("version", [large, i64::from(small)]);
+            let node = json!({"type": "number", "field": field, "op": "in", "value": large, "values": values});
+            let read: Node = serde_json::from_value(node).unwrap();
+            let Node::Number(number) = &read else { panic!("{read:?}") };
+            prop_assert_eq!(number.value, Some(Decimal::from(large)));
+            prop_assert_eq!(&number.values, &Some(values.map(Decimal::from).to_vec()));
+            let kept = serde_json::to_string(&read).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Node>(&kept).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn fractions_are_kept_as_they_were_written() {
+        for text in ["0.1", "-41.5", "99999.9999999999", "123456789012.345"] {
+            let written = format!(r#"{{"type":"number","field":"version","op":"eq","value":{text}}}"#);
+            let read: Node = serde_json::from_str(&written).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), written);
+        }
     }
 }

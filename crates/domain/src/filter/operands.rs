@@ -29,13 +29,17 @@ impl PartialSchema for FilterDecimal {
 
 impl ToSchema for FilterDecimal {}
 
+/// As far as numbers of custom fields go, which have 18 digits before the point.
+const LARGEST: i64 = 1_000_000_000_000_000_000;
+
 /// A number of a filter.
 pub(super) struct FilterNumber;
 
 impl PartialSchema for FilterNumber {
     fn schema() -> RefOr<Schema> {
-        let number = ObjectBuilder::new().schema_type(Type::Number).description(Some("A number to compare with."));
-        number.minimum(Some(-1_000_000_000_000_000_i64)).maximum(Some(1_000_000_000_000_000_i64)).into()
+        let description = "A number to compare with. Whole numbers are compared exactly, others to 15 digits.";
+        let number = ObjectBuilder::new().schema_type(Type::Number).description(Some(description));
+        number.minimum(Some(-LARGEST)).maximum(Some(LARGEST)).into()
     }
 }
 

@@ -8,6 +8,10 @@ use super::nodes::{
     TagsOperator, TextNode, TextOperator,
 };
 
+/// The first and the last of the days that can be compared.
+const FIRST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(1, 1, 1);
+const LAST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(9999, 12, 31);
+
 /// The nodes of the parameters that were given, each with the parameter's name. All of them have to hold.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(Vec<(&'static str, Node)>);
@@ -39,17 +43,24 @@ impl Parameters {
 
     /// On this day or later.
     pub(crate) fn from(self, parameter: &'static str, field: &str, day: Option<NaiveDate>) -> Self {
-        self.day(parameter, field, DateOperator::After, day.and_then(|day| day.pred_opt()))
+        self.days(parameter, field, day.map(|day| (Some(day), LAST_DAY)))
     }
 
     /// On this day or earlier.
     pub(crate) fn to(self, parameter: &'static str, field: &str, day: Option<NaiveDate>) -> Self {
-        self.day(parameter, field, DateOperator::Before, day.and_then(|day| day.succ_opt()))
+        self.days(parameter, field, day.map(|day| (FIRST_DAY, Some(day))))
     }
 
-    fn day(mut self, parameter: &'static str, field: &str, op: DateOperator, on: Option<NaiveDate>) -> Self {
-        if on.is_some() {
-            let node = DateNode { field: field.to_owned(), op, on, from: None, to: None };
+    /// From one day to another, with both. Later than the day before, or earlier than the day after, would not do: the
+    /// first has no day before, and the last none after.
+    fn days(
+        mut self,
+        parameter: &'static str,
+        field: &str,
+        ends: Option<(Option<NaiveDate>, Option<NaiveDate>)>,
+    ) -> Self {
+        if let Some((from, to)) = ends {
+            let node = DateNode { field: field.to_owned(), op: DateOperator::Between, on: None, from, to };
             self.0.push((parameter, Node::Date(node)));
         }
         self
@@ -103,5 +114,56 @@ fn word<T: Serialize>(value: &T) -> Option<String> {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => Some(word),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        super::{AllNode, Catalogue, Condition, Entity, Filter, Predicate, Span, Surroundings, check},
+        *,
+    };
+    use crate::access::Grants;
+
+    /// The days that parameters ask for; all of them have to hold.
+    fn asked(parameters: Parameters) -> Vec<Span<NaiveDate>> {
+        let nodes = parameters.into_nodes().into_iter().map(|(_, node)| node).collect();
+        let filter = Filter::new(Entity::Opportunity, Node::All(AllNode { nodes }));
+        let (catalogue, grants) = (Catalogue::standard(), Grants::everything());
+        let surroundings = Surroundings { catalogue, grants: &grants, as_of: DateTime::UNIX_EPOCH, country: None };
+        let Condition::All(conditions) = check(&filter, "", &surroundings).unwrap().condition else {
+            panic!("all have to hold")
+        };
+        let span = |condition: Condition| match condition {
+            Condition::Field(_, Predicate::Date(span)) => span,
+            other => panic!("{other:?}"),
+        };
+        conditions.into_iter().map(span).collect()
+    }
+
+    /// Days that can be compared, the first and the last of them often.
+    fn days() -> impl Strategy<Value = NaiveDate> {
+        let number = prop_oneof![Just(1_i32), Just(3_652_059_i32), 1..=3_652_059_i32];
+        number.prop_map(|number| NaiveDate::from_num_days_from_ce_opt(number).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn the_days_from_one_to_another_are_asked_for_with_both(day in days(), from in days(), to in days()) {
+            let holds = |parameters: Parameters| asked(parameters).iter().all(|span| span.holds(&day));
+            let since = |parameters: Parameters| parameters.from("close_date_from", "close_date", Some(from));
+            let until = |parameters: Parameters| parameters.to("close_date_to", "close_date", Some(to));
+            prop_assert_eq!(holds(since(Parameters::default())), from <= day);
+            prop_assert_eq!(holds(until(Parameters::default())), day <= to);
+            prop_assert_eq!(holds(until(since(Parameters::default()))), from <= day && day <= to);
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_not_asked() {
+        let none = Parameters::default().from("close_date_from", "close_date", None);
+        assert!(asked(none.to("close_date_to", "close_date", None)).is_empty());
     }
 }

@@ -246,6 +246,13 @@ impl Course<'_> {
     }
 }
 
+/// Whether one is still where it was: it has gone to no other stage, and is neither deleted nor in another pipeline.
+fn is_still_there(way: &[FunnelStep]) -> bool {
+    let here = way.first().and_then(|first| first.place);
+    let went_elsewhere = way.iter().any(|step| step.place.is_some() && step.place != here);
+    !went_elsewhere && way.last().is_some_and(|last| last.place == here)
+}
+
 fn whole_days(way: &[FunnelStep], until: DateTime<Utc>) -> i64 {
     way.first().map_or(0, |first| (until - first.at).num_days())
 }
@@ -280,6 +287,7 @@ impl Funnel {
         let told = |(place, stage): (usize, &&Stage)| {
             let ways = course.entered(stage.id.uuid());
             let stays: Vec<Followed> = ways.iter().map(|way| course.stay(way)).collect();
+            let still_there = ways.iter().filter(|way| is_still_there(way)).count();
             let later = stages.iter().enumerate().skip(place + 1).map(|(target, stage)| (target, Some(*stage)));
             let conversion = |(target, stage): (usize, Option<&Stage>)| {
                 let followed: Vec<Followed> = ways.iter().map(|way| course.toward(way, target)).collect();
@@ -290,7 +298,7 @@ impl Funnel {
                 key: stage.id.to_string(),
                 name: stage.name.clone(),
                 entered_count: i64::try_from(ways.len()).unwrap_or(i64::MAX),
-                still_in_stage_count: counted(&stays, None),
+                still_in_stage_count: i64::try_from(still_there).unwrap_or(i64::MAX),
                 median_days_in_stage: survival::ended_by(&stays, 50),
                 p90_days_in_stage: survival::ended_by(&stays, 90),
                 conversions: later.chain([(stages.len(), None)]).map(conversion).collect(),
@@ -405,6 +413,36 @@ impl PipelineVelocity {
             mean_won_amount: mean.map(|mean| money::round(mean, &exchange.currency)),
             mean_cycle_days: cycle,
             amount_per_day: per_day(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_or_in_another_pipeline_has_not_left_and_is_not_there() {
+        let day = |day: i64| DateTime::UNIX_EPOCH + TimeDelta::days(day);
+        let course = Course { places: BTreeMap::new(), span: (day(0), day(9)), at: day(9), ways: Vec::new() };
+        let here = Some((Uuid::from_u128(1), StageClass::Open));
+        let there = Some((Uuid::from_u128(2), StageClass::Open));
+        let won = Some((Uuid::from_u128(3), StageClass::Won));
+        for (places, expected) in [
+            (vec![here], (true, 9, None)),
+            (vec![here, None], (false, 1, None)),
+            (vec![here, None, here], (true, 1, None)),
+            (vec![here, there], (false, 1, Some(REACHED))),
+            (vec![here, there, here], (false, 1, Some(REACHED))),
+            (vec![here, None, there], (false, 1, None)),
+            (vec![here, won], (false, 1, Some(REACHED))),
+        ] {
+            let step = |(number, place)| FunnelStep { opportunity: Uuid::nil(), at: day(number), place };
+            let way: Vec<FunnelStep> = (0..).zip(places.iter().copied()).map(step).collect();
+            let Followed { days, outcome } = course.stay(&way);
+            assert_eq!((is_still_there(&way), days, outcome), expected, "{places:?}");
         }
     }
 }

@@ -3,12 +3,14 @@
 mod line;
 mod moves;
 mod query;
+mod recurring;
 mod spell;
 
 pub use self::{
     line::{AmountSource, DiscountType, Line, LineProduct, LineProducts, NewLine},
     moves::{Closing, LoseOpportunity, MoveOpportunity, ReopenOpportunity, WinOpportunity},
     query::{OpportunityQuery, OpportunityRelation, OpportunitySearch},
+    recurring::{RecurringRevenue, RecurringRevenueChanges},
     spell::{CloseDateChange, StageSpell},
 };
 
@@ -216,25 +218,6 @@ pub enum OpportunityType {
     CrossSell,
 }
 
-/// Revenue that comes again and again, in the currency of the opportunity.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schema(example = json!({"monthly": "450.00", "annual": "5400.00", "term_months": 24}))]
-pub struct RecurringRevenue {
-    /// Revenue of a month (MRR).
-    #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "450.00")]
-    pub monthly: Option<Decimal>,
-    /// Revenue of a year (ARR).
-    #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "5400.00")]
-    pub annual: Option<Decimal>,
-    /// Mean value of the contract in a year (ACV).
-    #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$", example = "6000.00")]
-    pub annual_contract_value: Option<Decimal>,
-    /// For how many months.
-    #[schema(minimum = 1, maximum = 1200, example = 24)]
-    pub term_months: Option<i32>,
-}
-
 /// An opportunity to be created. It begins in an open stage; to be won or lost comes after.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -341,12 +324,13 @@ pub struct OpportunityPatch {
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(max_items = 100)]
     pub contacts: Option<Option<Vec<OpportunityContact>>>,
-    /// How likely it is won, in percent. Only while it is open.
-    #[schema(nullable = false, minimum = 0, maximum = 100)]
-    pub probability: Option<i16>,
-    /// What a forecast counts it as. Only while it is open.
-    #[schema(nullable = false)]
-    pub forecast_category: Option<ForecastCategory>,
+    /// How likely it is won, in percent; null for what the stage says. Only while it is open.
+    #[serde(with = "::serde_with::rust::double_option")]
+    #[schema(minimum = 0, maximum = 100)]
+    pub probability: Option<Option<i16>>,
+    /// What a forecast counts it as; null for what the stage says. Only while it is open.
+    #[serde(with = "::serde_with::rust::double_option")]
+    pub forecast_category: Option<Option<ForecastCategory>>,
     /// What it is worth, in `currency`, with the decimals that the currency has. Not where it comes from the lines.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
@@ -358,9 +342,9 @@ pub struct OpportunityPatch {
     /// Where the amount comes from. Where lines are given it is `lines`, unless said otherwise.
     #[schema(nullable = false)]
     pub amount_source: Option<AmountSource>,
-    /// What comes again and again, if it does.
+    /// What comes again and again, if it does. What is absent in it stays; null for nothing.
     #[serde(with = "::serde_with::rust::double_option")]
-    pub recurring: Option<Option<RecurringRevenue>>,
+    pub recurring: Option<Option<RecurringRevenueChanges>>,
     /// What shall be sold, line by line. Null is an empty list.
     #[serde(with = "::serde_with::rust::double_option")]
     #[schema(max_items = 500)]
@@ -380,6 +364,13 @@ pub struct OpportunityPatch {
     pub next_step: Option<Option<String>>,
 }
 
+impl OpportunityPatch {
+    /// Whether it gives something back to the stage, for which the pipelines have to be known.
+    pub fn takes_from_stage(&self) -> bool {
+        self.probability == Some(None) || self.forecast_category == Some(None)
+    }
+}
+
 /// What a patch of an opportunity that is not there yet creates: null is absent there, but for owner and team.
 impl From<OpportunityPatch> for NewOpportunity {
     fn from(patch: OpportunityPatch) -> Self {
@@ -394,12 +385,12 @@ impl From<OpportunityPatch> for NewOpportunity {
             contacts: patch.contacts.flatten().unwrap_or_default(),
             pipeline_id: None,
             stage_id: None,
-            probability: patch.probability,
-            forecast_category: patch.forecast_category,
+            probability: patch.probability.flatten(),
+            forecast_category: patch.forecast_category.flatten(),
             amount: patch.amount.flatten(),
             currency: patch.currency.flatten(),
             amount_source: patch.amount_source,
-            recurring: patch.recurring.flatten(),
+            recurring: patch.recurring.flatten().map(|changes| changes.applied_to(None)),
             lines: patch.lines.flatten().unwrap_or_default(),
             kind: patch.kind.flatten(),
             lead_source: patch.lead_source.flatten(),
@@ -451,7 +442,8 @@ impl Opportunity {
         "lost_note",
     ];
 
-    /// A new opportunity, in an open stage. `products` are those that its lines name, as far as they are there.
+    /// A new opportunity, in an open stage. Custom values are in the form in which they are kept, where nothing is wrong with
+    /// them: a stage may require some. `products` are those that its lines name, as far as they are there.
     pub fn create(
         new: NewOpportunity,
         id: OpportunityId,
@@ -521,8 +513,14 @@ impl Opportunity {
     }
 
     /// The opportunity as it would be after a patch. Version and times stay: whether anything changed is yet to be seen.
-    /// `products` are those that its lines name, as far as they are there.
-    pub fn patch(&self, patch: OpportunityPatch, products: &LineProducts) -> Result<Self, Invalid> {
+    /// `pipelines` are looked at where the patch takes something from the stage; `products` are those that its lines name, as
+    /// far as they are there.
+    pub fn patch(
+        &self,
+        patch: OpportunityPatch,
+        pipelines: &Pipelines,
+        products: &LineProducts,
+    ) -> Result<Self, Invalid> {
         let gives_lines = patch.lines.as_ref().is_some_and(|lines| lines.as_ref().is_some_and(|some| !some.is_empty()));
         let source = if gives_lines { AmountSource::Lines } else { self.amount_source };
         let given = patch.amount.flatten();
@@ -538,6 +536,13 @@ impl Opportunity {
             }
             None => self.lines.clone(),
         };
+        let recurring = match patch.recurring {
+            Some(given) => given.map(|changes| changes.applied_to(self.recurring.as_ref())),
+            None => self.recurring.clone(),
+        };
+        // What was deleted while it was in a stage may be in one that was taken away since.
+        let stage = pipelines.get(self.pipeline_id).and_then(|pipeline| pipeline.any_stage(self.stage_id));
+        let of_stage = stage.map(|stage| (stage.probability, stage.forecast_category)).unzip();
         let opportunity = Self {
             owner_id: patch.owner_id.unwrap_or(self.owner_id),
             team_id: patch.team_id.unwrap_or(self.team_id),
@@ -548,12 +553,12 @@ impl Opportunity {
             description: patch.description.unwrap_or_else(|| self.description.clone()),
             company_id: patch.company_id.unwrap_or(self.company_id),
             contacts: list(patch.contacts, &self.contacts),
-            probability: patch.probability.unwrap_or(self.probability),
-            forecast_category: patch.forecast_category.unwrap_or(self.forecast_category),
+            probability: or_given_back(patch.probability, of_stage.0, self.probability),
+            forecast_category: or_given_back(patch.forecast_category, of_stage.1, self.forecast_category),
             amount: patch.amount.unwrap_or(self.amount),
             currency,
             amount_source: patch.amount_source.unwrap_or(source),
-            recurring: patch.recurring.unwrap_or_else(|| self.recurring.clone()),
+            recurring,
             lines,
             kind: patch.kind.unwrap_or(self.kind),
             lead_source: patch.lead_source.unwrap_or(self.lead_source),
@@ -569,10 +574,11 @@ impl Opportunity {
     fn refuse_of_closed(&self, patch: &OpportunityPatch) -> Result<(), Invalid> {
         let mut fields = Fields::default();
         let detail = "The opportunity is closed. Reopen it first.";
-        if patch.probability.is_some_and(|probability| probability != self.probability) {
+        // Null asks for what the stage says, which is what it has.
+        if patch.probability.flatten().is_some_and(|probability| probability != self.probability) {
             fields.refuse("/probability", "not_allowed", detail);
         }
-        if patch.forecast_category.is_some_and(|category| category != self.forecast_category) {
+        if patch.forecast_category.flatten().is_some_and(|category| category != self.forecast_category) {
             fields.refuse("/forecast_category", "not_allowed", detail);
         }
         fields.verdict()
@@ -730,6 +736,14 @@ impl Opportunity {
             "next_step" => self.next_step.is_none(),
             other => other.strip_prefix("custom.").is_some_and(|key| !self.custom.contains_key(key)),
         }
+    }
+}
+
+/// What a patch makes of a value that the stage has, too: null gives it back to the stage.
+fn or_given_back<T>(patch: Option<Option<T>>, of_stage: Option<T>, own: T) -> T {
+    match patch {
+        Some(given) => given.or(of_stage).unwrap_or(own),
+        None => own,
     }
 }
 

@@ -13,10 +13,14 @@ use crate::{
     problem::{Fields, Invalid},
     record::{ArchivedInList, Stamp},
     text,
+    workspace::custom_field::{CustomField, CustomFields},
 };
 
 /// The most pipelines of a workspace.
 pub const MOST_PIPELINES: i64 = 100;
+
+/// How the name of a required field begins that is one of the workspace's own.
+const CUSTOM: &str = "custom.";
 
 /// Stages through which opportunities go, from the first talk to won or lost.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -84,7 +88,7 @@ pub struct Stage {
     /// Whether opportunities may be created here.
     #[schema(example = true)]
     pub can_begin: bool,
-    /// Fields that have to have a value before an opportunity comes here.
+    /// Fields that have to have a value before an opportunity comes here. A custom one that is archived is not asked for.
     #[schema(example = json!(["amount"]))]
     pub required_fields: Vec<String>,
 }
@@ -240,7 +244,7 @@ pub struct StageTransfer {
     /// The stage that they leave.
     #[schema(value_type = Uuid)]
     pub from_stage_id: StageId,
-    /// The stage that they go to: one of the same class, of this pipeline or another.
+    /// The stage that they go to: one of the same class, of this pipeline or of another that is not archived.
     #[schema(value_type = Uuid)]
     pub to_stage_id: StageId,
 }
@@ -396,6 +400,20 @@ impl Pipeline {
         self.stages.iter().find(|stage| stage.can_begin)
     }
 
+    /// Whether an opportunity may come here that is in this pipeline or another: to one that is archived come none.
+    pub fn takes_from(&self, pipeline: PipelineId) -> bool {
+        !self.archived || self.id == pipeline
+    }
+
+    /// Refuses an opportunity that comes from a pipeline; `pointer` is where a stage of this one was named.
+    pub fn require_takes_from(&self, pipeline: PipelineId, pointer: &str) -> Result<(), Invalid> {
+        if self.takes_from(pipeline) {
+            return Ok(());
+        }
+        let detail = "The pipeline of this stage is archived. Name a stage of another.";
+        Err(Invalid::at(pointer, "archived", detail))
+    }
+
     fn checked(mut self) -> Result<Self, Invalid> {
         let mut fields = Fields::default();
         text::tidy(&mut self.name);
@@ -479,7 +497,7 @@ impl Stage {
             fields.refuse(format!("{place}/forecast_category"), "not_allowed", detail);
         }
         for (index, field) in self.required_fields.iter().enumerate() {
-            let is_custom = field.strip_prefix("custom.").is_some_and(text::is_key);
+            let is_custom = field.strip_prefix(CUSTOM).is_some_and(text::is_key);
             if !is_custom && !REQUIRABLE.contains(&field.as_str()) {
                 let detail = format!("A stage can require {}, or custom. and a key.", REQUIRABLE.join(", "));
                 fields.refuse(format!("{place}/required_fields/{index}"), "unknown_field", detail);
@@ -510,12 +528,33 @@ impl Pipelines {
     pub fn stage(&self, id: StageId) -> Option<(&Pipeline, &Stage)> {
         self.0.iter().find_map(|pipeline| pipeline.stage(id).map(|stage| (pipeline, stage)))
     }
+
+    /// Whether a stage requires a field of the workspace's own.
+    pub fn require_custom(&self) -> bool {
+        let mut stages = self.0.iter().flat_map(|pipeline| &pipeline.stages);
+        stages.any(|stage| stage.required_fields.iter().any(|field| field.starts_with(CUSTOM)))
+    }
+
+    /// The same without the requirements that nobody can meet: fields that were archived since take no value.
+    #[must_use]
+    pub fn without_archived(mut self, fields: &CustomFields) -> Self {
+        let is_archived = |field: &str| {
+            let own = field.strip_prefix(CUSTOM).and_then(|key| fields.find(key));
+            own.is_some_and(CustomField::is_archived)
+        };
+        for stage in self.0.iter_mut().flat_map(|pipeline| pipeline.stages.iter_mut()) {
+            stage.required_fields.retain(|field| !is_archived(field));
+        }
+        self
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::record::Source;
+    use crate::{id::CustomFieldId, record::Source, workspace::custom_field::NewCustomField};
 
     fn stamp() -> Stamp {
         Stamp::new(DateTime::UNIX_EPOCH, None, Source::Api)
@@ -579,5 +618,37 @@ mod tests {
         assert_eq!(pointers(seed.patch(archive)), ["/archived"]);
         let give_up = PipelinePatch { is_default: Some(false), ..PipelinePatch::default() };
         assert_eq!(pointers(seed.patch(give_up)), ["/is_default"]);
+    }
+
+    #[test]
+    fn an_archived_pipeline_takes_nothing_but_what_is_in_it() {
+        let seed = Pipeline::seed(stamp()).unwrap();
+        let archived = Pipeline { archived: true, ..seed.no_default() };
+        let elsewhere = PipelineId::mint();
+        assert!(seed.takes_from(elsewhere) && archived.takes_from(archived.id));
+        let invalid = archived.require_takes_from(elsewhere, "/to_stage_id").unwrap_err();
+        let problem = &invalid.problems()[0];
+        assert_eq!((problem.pointer.as_deref(), problem.code.as_str()), (Some("/to_stage_id"), "archived"));
+    }
+
+    #[test]
+    fn what_was_archived_is_not_required_any_more() {
+        let field = |key: &str| {
+            let new = json!({"resource": "opportunities", "key": key, "label": key, "type": "text"});
+            let new: NewCustomField = serde_json::from_value(new).unwrap();
+            CustomField::create(new, CustomFieldId::mint(), stamp(), 1).unwrap()
+        };
+        let archived = CustomField { archived_at: Some(stamp().at), ..field("budget") };
+        let fields = CustomFields::new(vec![archived, field("region")]);
+        let seed = Pipeline::seed(stamp()).unwrap();
+        let mut stages = sent(&seed);
+        stages[1].required_fields = ["amount", "custom.budget", "custom.region"].map(ToOwned::to_owned).to_vec();
+        stages[2].required_fields = vec!["custom.budget".to_owned()];
+        let patch = PipelinePatch { stages: Some(stages), ..PipelinePatch::default() };
+        let left = Pipelines::of(vec![seed.patch(patch).unwrap()]).without_archived(&fields);
+        let own = left.default().unwrap();
+        assert_eq!(own.stages[1].required_fields, ["amount", "custom.region"]);
+        assert!(own.stages[2].required_fields.is_empty());
+        assert!(left.require_custom() && !Pipelines::of(vec![seed]).require_custom());
     }
 }

@@ -80,7 +80,8 @@ pub(crate) async fn list_calendar_feeds(
 /// Create calendar feed
 ///
 /// Makes a secret address at which programs for calendars read the tasks that the caller is to do. The answer shows it
-/// this once. A user has ten feeds at most. A program that acts for no user names one.
+/// this once. A user has ten feeds at most. It needs the permission `tasks:read`, and somebody who has signed in: of programs,
+/// only those that may do everything make feeds, and one that acts for no user names one.
 #[utoipa::path(
     tag = "Calendar feeds", operation_id = "create_calendar_feed", request_body = NewCalendarFeed,
     responses(
@@ -97,6 +98,7 @@ pub(crate) async fn create_calendar_feed(
     body: Json<NewCalendarFeed>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
+    require_maker(auth.caller())?;
     let (new, user) = (body.0.clone(), user_of(auth.caller(), body.0.user_id)?);
     let (secret, token) = mint(auth.caller().workspace.id).map_err(|error| ApiError::internal(&error))?;
 
@@ -229,6 +231,19 @@ fn parse(secret: &str) -> Option<Token> {
         feed: CalendarFeedId::from_uuid(Uuid::from_slice(feed).ok()?),
         hash: Sha256::digest(secret).into(),
     })
+}
+
+/// Refuses who would get more by a feed than they have: it shows tasks, it is read from everywhere, and it stays when the
+/// credential with which it was made has ended.
+fn require_maker(caller: &Caller) -> ApiResult<()> {
+    gate::require(caller, Permission::TasksRead)?;
+    // A program that may do everything gets no more by it: it could as well make itself a key without end.
+    if caller.kind == ActorKind::User || caller.grants.is_admin {
+        return Ok(());
+    }
+    let detail = "A calendar feed keeps to no scopes and outlasts your key. To make one, sign in as the user, or use a key \
+                  that may do everything.";
+    Err(ApiError::new("forbidden", detail))
 }
 
 /// For whom a new feed is: whoever has it reads with the rights of that user.

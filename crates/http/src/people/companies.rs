@@ -267,7 +267,8 @@ pub(crate) struct CompanyUpserted {
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the company there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertQuery
+        UpsertQuery,
+        IfMatchHeader
     ),
     request_body = CompanyPatch,
     responses(
@@ -275,7 +276,8 @@ pub(crate) struct CompanyUpserted {
             headers(("ETag" = String, description = "Version of the record"))),
         (status = 201, description = "The company, which is new", body = CompanyUpserted,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
-        (status = 409, response = crate::openapi::responses::Conflict)
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["companies:write"]))
 )]
@@ -284,12 +286,22 @@ pub(crate) async fn upsert_company(
     auth: Auth<CompaniesWrite>,
     id: web::Path<(String, String)>,
     query: Query<UpsertQuery>,
+    expected: ExpectedVersion,
     body: Json<CompanyPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
     let UpsertQuery { source_version } = query.0;
-    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate: OnDuplicate::Allow };
+    let (version, must_exist) = (expected.0, expected.is_given());
+    let upsert = Upsert {
+        connection,
+        external_id,
+        version,
+        must_exist,
+        source_version,
+        patch: body.0,
+        on_duplicate: OnDuplicate::Allow,
+    };
 
     auth.write(&db, move |writer| {
         let outcome = companies::upsert(writer, upsert)?;

@@ -294,7 +294,8 @@ pub(crate) struct ContactUpserted {
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertContactQuery
+        UpsertContactQuery,
+        IfMatchHeader
     ),
     request_body = ContactPatch,
     responses(
@@ -302,7 +303,8 @@ pub(crate) struct ContactUpserted {
             headers(("ETag" = String, description = "Version of the record"))),
         (status = 201, description = "The contact, which is new", body = ContactUpserted,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
-        (status = 409, response = crate::openapi::responses::Conflict)
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["contacts:write"]))
 )]
@@ -311,12 +313,14 @@ pub(crate) async fn upsert_contact(
     auth: Auth<ContactsWrite>,
     id: web::Path<(String, String)>,
     query: Query<UpsertContactQuery>,
+    expected: ExpectedVersion,
     body: Json<ContactPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
     let UpsertContactQuery { source_version, on_duplicate } = query.0;
-    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate };
+    let (version, must_exist) = (expected.0, expected.is_given());
+    let upsert = Upsert { connection, external_id, version, must_exist, source_version, patch: body.0, on_duplicate };
 
     auth.write(&db, move |writer| {
         let outcome = contacts::upsert(writer, upsert)?;

@@ -361,7 +361,8 @@ pub(crate) struct LeadUpserted {
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the lead there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertLeadQuery
+        UpsertLeadQuery,
+        IfMatchHeader
     ),
     request_body = LeadPatch,
     responses(
@@ -369,7 +370,8 @@ pub(crate) struct LeadUpserted {
             headers(("ETag" = String, description = "Version of the record"))),
         (status = 201, description = "The lead, which is new", body = LeadUpserted,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
-        (status = 409, response = crate::openapi::responses::Conflict)
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["leads:write"]))
 )]
@@ -378,12 +380,14 @@ pub(crate) async fn upsert_lead(
     auth: Auth<LeadsWrite>,
     id: web::Path<(String, String)>,
     query: Query<UpsertLeadQuery>,
+    expected: ExpectedVersion,
     body: Json<LeadPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
     let UpsertLeadQuery { source_version, on_duplicate } = query.0;
-    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate };
+    let (version, must_exist) = (expected.0, expected.is_given());
+    let upsert = Upsert { connection, external_id, version, must_exist, source_version, patch: body.0, on_duplicate };
 
     auth.write(&db, move |writer| {
         let outcome = leads::upsert(writer, upsert)?;

@@ -266,7 +266,8 @@ pub(crate) struct OpportunityUpserted {
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the opportunity there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertQuery
+        UpsertQuery,
+        IfMatchHeader
     ),
     request_body = OpportunityPatch,
     responses(
@@ -274,7 +275,8 @@ pub(crate) struct OpportunityUpserted {
             headers(("ETag" = String, description = "Version of the record"))),
         (status = 201, description = "The opportunity, which is new", body = OpportunityUpserted,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
-        (status = 409, response = crate::openapi::responses::Conflict)
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["opportunities:write"]))
 )]
@@ -283,12 +285,22 @@ pub(crate) async fn upsert_opportunity(
     auth: Auth<OpportunitiesWrite>,
     id: web::Path<(String, String)>,
     query: Query<UpsertQuery>,
+    expected: ExpectedVersion,
     body: Json<OpportunityPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
     let UpsertQuery { source_version } = query.0;
-    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate: OnDuplicate::Allow };
+    let (version, must_exist) = (expected.0, expected.is_given());
+    let upsert = Upsert {
+        connection,
+        external_id,
+        version,
+        must_exist,
+        source_version,
+        patch: body.0,
+        on_duplicate: OnDuplicate::Allow,
+    };
 
     auth.write(&db, move |writer| {
         let outcome = opportunities::upsert(writer, upsert)?;

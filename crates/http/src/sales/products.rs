@@ -262,7 +262,8 @@ pub(crate) struct ProductUpserted {
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the product there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertQuery
+        UpsertQuery,
+        IfMatchHeader
     ),
     request_body = ProductPatch,
     responses(
@@ -270,7 +271,8 @@ pub(crate) struct ProductUpserted {
             headers(("ETag" = String, description = "Version of the record"))),
         (status = 201, description = "The product, which is new", body = ProductUpserted,
             headers(("ETag" = String, description = "Version of the record"), ("Location" = String, description = "Address of the record"))),
-        (status = 409, response = crate::openapi::responses::Conflict)
+        (status = 409, response = crate::openapi::responses::Conflict),
+        (status = 412, response = crate::openapi::responses::PreconditionFailed)
     ),
     security(("bearer" = ["products:write"]))
 )]
@@ -279,12 +281,22 @@ pub(crate) async fn upsert_product(
     auth: Auth<ProductsWrite>,
     id: web::Path<(String, String)>,
     query: Query<UpsertQuery>,
+    expected: ExpectedVersion,
     body: Json<ProductPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
     let UpsertQuery { source_version } = query.0;
-    let upsert = Upsert { connection, external_id, source_version, patch: body.0, on_duplicate: OnDuplicate::Allow };
+    let (version, must_exist) = (expected.0, expected.is_given());
+    let upsert = Upsert {
+        connection,
+        external_id,
+        version,
+        must_exist,
+        source_version,
+        patch: body.0,
+        on_duplicate: OnDuplicate::Allow,
+    };
 
     auth.write(&db, move |writer| {
         let outcome = products::upsert(writer, upsert)?;

@@ -38,9 +38,10 @@ use crate::{
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
+    require_version,
     schema::notes,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -169,6 +170,7 @@ pub fn update(
             let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
             let after = Note { custom, ..after };
             related(&after).require(writer, &related(before))?;
+            require_held(writer, before, &after)?;
             Ok(after)
         })
     })
@@ -240,9 +242,7 @@ fn change(
 ) -> Result<Note, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

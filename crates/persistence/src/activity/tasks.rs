@@ -22,7 +22,7 @@ use rapport_domain::{
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, Direction, RecordSort, SortKey},
     people::contact::DeletedInList,
-    problem::Invalid,
+    problem::{FieldProblem, Invalid},
     record::{RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
@@ -41,9 +41,10 @@ use crate::{
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
+    require_version,
     schema::tasks,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_fields,
         custom_order::{Among, CustomOrder},
@@ -249,6 +250,7 @@ pub fn update(
             let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
             let after = Task { custom, ..after };
             related(&after).require(writer, &related(before))?;
+            require_held(writer, before, &after)?;
             Ok(after)
         })
     })
@@ -257,6 +259,7 @@ pub fn update(
 /// Completes, cancels or reopens a task; one that is already so stays as it is. A task that comes back is followed by its
 /// successor, in the same transaction.
 pub fn act(writer: &mut Writer<'_>, id: TaskId, expected: Option<i64>, action: TaskAction) -> Result<Task, StoreError> {
+    require_status_open(writer)?;
     writer.transaction(|writer| {
         let mut successor = None;
         let mut task = change(writer, id, Deleted::Exclude, expected, action.event(), |_, before, stamp| {
@@ -273,6 +276,15 @@ pub fn act(writer: &mut Writer<'_>, id: TaskId, expected: Option<i64>, action: T
         }
         Ok(task)
     })
+}
+
+/// Refuses what writes the status of tasks without a body that names it, to who may not write it.
+fn require_status_open(writer: &Writer<'_>) -> Result<(), StoreError> {
+    if writer.grants().may_write(RESOURCE, "status") {
+        return Ok(());
+    }
+    let detail = "Your role does not let you write status, so you can't complete, cancel or reopen tasks.";
+    Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]))
 }
 
 /// Creates the task that comes after another. What has to be unique stays with that one.
@@ -352,9 +364,7 @@ fn change(
 ) -> Result<Task, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

@@ -7,7 +7,7 @@ use super::{
     Operation, Outcome, Upsert,
     names::{self, OfRecord},
 };
-use crate::{StoreError, Writer, bulk::Bulk, visibility};
+use crate::{StoreError, Writer, bulk::Bulk, require_version, visibility};
 
 /// What comes of an upsert of a record that is there; none of one that has to be looked at closely.
 pub(super) fn upsert<R: Bulk>(
@@ -20,7 +20,11 @@ pub(super) fn upsert<R: Bulk>(
     let Some(named) = names::of_record::<R>(writer, &upsert.connection, &upsert.external_id)? else {
         return Ok(None);
     };
-    let done = match R::get_to_change(writer, named.record) {
+    let found = R::get_to_change(writer, named.record);
+    if let Ok(record) = &found {
+        require_version(upsert.version, record.version())?;
+    }
+    let done = match found {
         Ok(record) if upsert.is_late(named.source_version) => {
             return Ok(Some(Outcome { result: WriteResult::Unchanged, is_late: true, record }));
         }

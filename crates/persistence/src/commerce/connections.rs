@@ -17,6 +17,7 @@ use crate::{
     journal::{self, Entry, Journalled},
     json::Json,
     page::{PageRequest, seek},
+    require_version,
     schema::{connections, external_ids},
 };
 
@@ -119,9 +120,7 @@ pub fn update(
 ) -> Result<Connection, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -152,9 +151,7 @@ fn delete_unused(writer: &mut Writer<'_>, id: ConnectionId, expected: Option<i64
     let lock = connections::table.filter(connections::workspace_id.eq(writer.workspace()));
     lock.filter(connections::id.eq(id.uuid())).select(connections::id).for_update().load::<Uuid>(writer.pg())?;
     let connection = get(writer, id)?;
-    if expected.is_some_and(|version| version != connection.version) {
-        return Err(StoreError::Stale { current: connection.version });
-    }
+    require_version(expected, connection.version)?;
     let used = external_ids::table
         .filter(external_ids::workspace_id.eq(writer.workspace()))
         .filter(external_ids::connection.eq(&connection.key));

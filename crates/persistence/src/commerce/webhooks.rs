@@ -22,6 +22,7 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer, audit, codes, feed,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::{webhook_deliveries, webhooks},
     turns,
 };
@@ -166,9 +167,7 @@ pub fn rotate(writer: &mut Writer<'_>, id: WebhookId) -> Result<(Webhook, String
 /// Deletes a webhook for good, and with it what was sent to it.
 pub fn delete(writer: &mut Writer<'_>, id: WebhookId, expected: Option<i64>) -> Result<(), StoreError> {
     let webhook = get(writer, id)?;
-    if expected.is_some_and(|version| version != webhook.version) {
-        return Err(StoreError::Stale { current: webhook.version });
-    }
+    require_version(expected, webhook.version)?;
     let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&webhook), writer.now());
     let entry = entry.audited(writer);
     writer.transaction(|writer| {
@@ -314,9 +313,7 @@ fn change(
 ) -> Result<Webhook, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before)?;
         let changes = Changes::between(&before, &after);

@@ -1,6 +1,6 @@
 //! Connections, and what they are set to.
 //!
-//! Searches and reports run with other settings than the rest. A connection keeps what it was set to until a statement wants
+//! Searches, reports and pages of the feed run with other settings than the rest. A connection keeps what it was set to until a statement wants
 //! something else, so that where one search follows another, nothing is set in between.
 
 use std::cell::{Cell, RefCell};

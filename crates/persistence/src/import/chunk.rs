@@ -200,11 +200,12 @@ impl<R: Imported> Chunk<R> {
         draft: &Draft<R, R::Patch>,
     ) -> Result<Verdict, StoreError> {
         let before = self.records[slot].clone();
-        let mut after = match before.imported(&draft.patch, self.stamp, self.country.as_deref()) {
+        let imported = before.imported(&draft.patch, self.stamp, self.country.as_deref(), self.rules.match_by);
+        let mut after = match imported {
             Ok(after) => after,
             Err(invalid) => return Ok(Verdict::Refused(invalid.into_problems())),
         };
-        if before.clone().owner_and_team().0 != after.owner_and_team().0 {
+        if before.owner_and_team().0 != after.owner_and_team().0 {
             self.place(&mut after);
         }
         let mut problems = self.unknown(&after, Some(&before));
@@ -253,9 +254,9 @@ impl<R: Imported> Chunk<R> {
 
     /// A record with a new owner goes to the owner's main team, if they have one.
     fn place(&self, record: &mut R) {
-        let (owner, team) = record.owner_and_team();
+        let (owner, _) = record.owner_and_team();
         if let Some(main) = owner.and_then(|owner| self.known.main_team(owner)) {
-            *team = Some(main);
+            record.give_to_team(Some(main));
         }
     }
 

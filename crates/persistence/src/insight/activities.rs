@@ -99,7 +99,8 @@ fn of_opportunities(
                 coalesce(sum(came.amount), 0) AS amount \
            FROM (SELECT DISTINCT ON (id, stage_entered_at) * FROM (",
     );
-    // What came to a stage in the period is still there, open or closed, or has ended since: each has its index.
+    // What came to a stage in the period is still there, open or closed, or has ended since: each has its index. What
+    // came to its stage after it was closed was brought there when stages changed: nobody has won or lost it once more.
     let parts = [
         (Part::Current, OPEN, "stage_entered_at"),
         (Part::Current, CLOSED, "closed_at"),
@@ -112,6 +113,7 @@ fn of_opportunities(
         among.push_since(part, span.0, &mut statement);
         statement.text(condition).text(" AND ").text(came).text(" >= ").instant(span.0);
         statement.text(" AND ").text(came).text(" < ").instant(span.1);
+        statement.text(" AND (stage_class = 'open' OR closed_at = stage_entered_at)");
     }
     statement.text(
         ") AS state ORDER BY id, stage_entered_at, version) AS came \

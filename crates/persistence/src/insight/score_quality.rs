@@ -18,7 +18,7 @@ use rapport_domain::{
 };
 use uuid::Uuid;
 
-use super::score_definitions;
+use super::score_definitions::{self, Counting};
 use crate::{
     Reader, StoreError, filter,
     visibility::{Policy, Within, require_readable},
@@ -52,13 +52,17 @@ pub fn report(
     let as_of = reader.now();
     let scored_at = as_of - Duration::days(days);
     let looked = Looked { definition_id: id, definition_version: number, scored_at, as_of };
-    let Some(number) = number else {
+    // Which version leads were scored by stands with the versions: a lead whose points it left as they were has no
+    // change by it.
+    let is_asked = |counting: &Counting| counting.definition_id == id && Some(counting.number) == number;
+    let counting = score_definitions::counting(reader, definition.entity, scored_at)?.filter(is_asked);
+    let Some(counting) = counting else {
         return Ok(ScoreQuality::of(looked, Vec::new()));
     };
     let question = Question {
         workspace: reader.workspace(),
         definition: id.uuid(),
-        number,
+        number: counting.number,
         scored_at,
         as_of,
         within: Policy::reading(reader, RESOURCE).whole(),
@@ -85,7 +89,10 @@ impl From<Row> for Scored {
     }
 }
 
-/// Leads by the score that they had at an instant, and how many of them were converted since.
+/// Leads by the score that they had at an instant, by the version that counted then, and how many were converted since.
+///
+/// Those that were yet to be scored by it and got other points later are left out: what they had was of the version
+/// before. Those whose points it left as they were count, whenever it came to them.
 struct Question {
     workspace: Uuid,
     definition: Uuid,
@@ -106,6 +113,14 @@ impl QueryId for Question {
 
 impl RunQueryDsl<PgConnection> for Question {}
 
+impl Question {
+    fn push_version<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_bind_param::<sql_types::Uuid, _>(&self.definition)?;
+        out.push_sql(", ");
+        out.push_bind_param::<sql_types::BigInt, _>(&self.number)
+    }
+}
+
 impl QueryFragment<Pg> for Question {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
@@ -115,9 +130,9 @@ impl QueryFragment<Pg> for Question {
         );
         out.push_bind_param::<sql_types::Timestamptz, _>(&self.as_of)?;
         out.push_sql(
-            ") AS converted FROM leads CROSS JOIN LATERAL (SELECT change.to_total, change.definition_id, change.number \
-               FROM lead_score_changes AS change WHERE change.workspace_id = leads.workspace_id \
-                AND change.lead_id = leads.id AND change.at <= ",
+            ") AS converted FROM leads CROSS JOIN LATERAL (SELECT change.change, change.to_total, \
+                    change.definition_id, change.number FROM lead_score_changes AS change \
+              WHERE change.workspace_id = leads.workspace_id AND change.lead_id = leads.id AND change.at <= ",
         );
         out.push_bind_param::<sql_types::Timestamptz, _>(&self.scored_at)?;
         out.push_sql(" ORDER BY change.change DESC LIMIT 1) AS had WHERE leads.workspace_id = ");
@@ -128,10 +143,17 @@ impl QueryFragment<Pg> for Question {
             " AND (leads.details ->> 'converted_at' IS NULL OR (leads.details ->> 'converted_at')::timestamptz > ",
         );
         out.push_bind_param::<sql_types::Timestamptz, _>(&self.scored_at)?;
-        out.push_sql(") AND had.to_total IS NOT NULL AND had.definition_id = ");
-        out.push_bind_param::<sql_types::Uuid, _>(&self.definition)?;
-        out.push_sql(" AND had.number = ");
-        out.push_bind_param::<sql_types::BigInt, _>(&self.number)?;
+        out.push_sql(") AND had.to_total IS NOT NULL AND ((had.definition_id, had.number) = (");
+        self.push_version(&mut out)?;
+        // The walk through all leads is the first that scores by a version: whom it gave other points changed by it.
+        out.push_sql(
+            ") OR NOT EXISTS (SELECT FROM lead_score_changes AS later \
+              WHERE later.workspace_id = leads.workspace_id AND later.lead_id = leads.id \
+                AND later.change = had.change + 1 AND later.cause = 'definition_published' \
+                AND (later.definition_id, later.number) = (",
+        );
+        self.push_version(&mut out)?;
+        out.push_sql(")))");
         if !self.within.is_everything() {
             out.push_sql(" AND ");
             self.within.walk_ast(out.reborrow())?;

@@ -105,9 +105,10 @@ fn step(writer: &mut Writer<'_>, chunk: i64) -> Result<bool, StoreError> {
     })
 }
 
-/// The next leads, by their ids.
+/// The next leads, by their ids: those that live, or all.
 const NEXT: &str = "
-SELECT id FROM leads WHERE workspace_id = $1 AND deleted_at IS NULL AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3";
+SELECT id FROM leads WHERE workspace_id = $1 AND ($2 IS NULL OR id > $2) AND ($4 OR deleted_at IS NULL)
+ ORDER BY id LIMIT $3";
 
 /// How far the walk has come.
 const WALKED: &str = "
@@ -120,7 +121,8 @@ struct Id {
     id: Uuid,
 }
 
-/// Scores the next leads of all that there are, because another version counts, or none.
+/// Scores the next leads of all that there are, because another version counts, or none. Where one counts, leads that were
+/// deleted are scored when they come back; where none does, nobody would, so the walk takes their scores, too.
 fn walk(
     writer: &mut Writer<'_>,
     counting: Option<&Counting>,
@@ -131,6 +133,7 @@ fn walk(
         .bind::<sql_types::Uuid, _>(writer.workspace())
         .bind::<sql_types::Nullable<sql_types::Uuid>, _>(after)
         .bind::<sql_types::BigInt, _>(chunk)
+        .bind::<sql_types::Bool, _>(counting.is_none())
         .load(writer.pg())?;
     let cause = match counting {
         Some(_) => ScoreCause::DefinitionPublished,

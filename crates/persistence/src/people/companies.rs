@@ -38,10 +38,11 @@ use crate::{
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
+    require_version,
     schema::companies,
     search::{self, Finds, Search},
     turns,
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -201,6 +202,7 @@ fn update_fields(
             require(writer, after.parent_id, "/parent_id")?;
             refuse_circle(writer, id, after.parent_id)?;
         }
+        require_held(writer, before, &after)?;
         Ok(after)
     })
 }
@@ -287,9 +289,7 @@ fn change(
 ) -> Result<Company, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

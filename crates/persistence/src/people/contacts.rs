@@ -42,9 +42,10 @@ use crate::{
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
+    require_version,
     schema::contacts,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -228,6 +229,7 @@ fn update_in_turn(
         if after.company_id != before.company_id {
             companies::require(writer, after.company_id, "/company_id")?;
         }
+        require_held(writer, before, &after)?;
         Ok(after)
     })
 }
@@ -329,9 +331,7 @@ fn change(
 ) -> Result<Contact, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

@@ -38,8 +38,7 @@ pub(crate) const ALIKE: f32 = 0.45;
 /// whose name resembles this one.
 pub fn list(reader: &mut Reader<'_>, id: ContactId) -> Result<Vec<DuplicateCandidate>, StoreError> {
     let contact = contacts::get(reader, id, Deleted::Exclude, &[])?;
-    let keys = readable_keys(reader, RESOURCE, contact.match_keys());
-    let mut candidates = with_keys(reader, &keys)?;
+    let mut candidates = with_keys(reader, &contact.match_keys())?;
     if may_read_names(reader, RESOURCE)
         && let Some(person) = Person::of(&contact.first_name, &contact.last_name, contact.birthday, &contact.addresses)
     {
@@ -66,8 +65,9 @@ pub(crate) fn likeliest(mut candidates: Vec<DuplicateCandidate>, id: Uuid) -> Ve
     candidates
 }
 
-/// Contacts with one of these match keys.
+/// Contacts with one of these match keys, as far as the caller may see what those are made of.
 pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<DuplicateCandidate>, StoreError> {
+    let keys = &readable_keys(reader, RESOURCE, keys.to_vec());
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -80,11 +80,12 @@ pub(crate) fn with_keys(reader: &mut Reader<'_>, keys: &[String]) -> Result<Vec<
     rows.into_iter().map(|row| shares_keys(reader, row, keys)).collect()
 }
 
-/// Contacts with one of these match keys, each with all keys that it has.
+/// The same, each with all keys that it has.
 pub(crate) fn holders(
     reader: &mut Reader<'_>,
     keys: &[String],
 ) -> Result<Vec<(Vec<String>, DuplicateCandidate)>, StoreError> {
+    let keys = &readable_keys(reader, RESOURCE, keys.to_vec());
     let found = contacts::visible(reader, Deleted::Exclude)
         .filter(with_match_keys("contacts", reader.workspace(), keys.to_vec()))
         .select(Row::as_select());

@@ -26,6 +26,7 @@ use crate::{
     journal::{self, Entry, Journalled},
     json::Json,
     page::{PageRequest, seek},
+    require_version,
     schema::{assignment_rules, assignment_turns},
 };
 
@@ -177,9 +178,7 @@ pub fn update(
 ) -> Result<AssignmentRule, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -205,9 +204,7 @@ pub fn update(
 /// Deletes an assignment rule for good. Leads keep whom it gave them to.
 pub fn delete(writer: &mut Writer<'_>, id: AssignmentRuleId, expected: Option<i64>) -> Result<(), StoreError> {
     let rule = get(writer, id)?;
-    if expected.is_some_and(|version| version != rule.version) {
-        return Err(StoreError::Stale { current: rule.version });
-    }
+    require_version(expected, rule.version)?;
     let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&rule), writer.now());
     let write = diesel::delete(assignment_rules::table)
         .filter(assignment_rules::workspace_id.eq(writer.workspace()))

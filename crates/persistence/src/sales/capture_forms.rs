@@ -32,6 +32,7 @@ use crate::{
     error::in_use,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::capture_forms,
     workspace::custom_fields,
 };
@@ -107,9 +108,7 @@ pub fn rotate(writer: &mut Writer<'_>, id: CaptureFormId, expected: Option<i64>)
 /// Deletes a capture form for good, unless something was ever sent with it: that is evidence.
 pub fn delete(writer: &mut Writer<'_>, id: CaptureFormId, expected: Option<i64>) -> Result<(), StoreError> {
     let form = get(writer, id)?;
-    if expected.is_some_and(|version| version != form.version) {
-        return Err(StoreError::Stale { current: form.version });
-    }
+    require_version(expected, form.version)?;
     let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&form), writer.now());
     let write = diesel::delete(capture_forms::table)
         .filter(capture_forms::workspace_id.eq(writer.workspace()))
@@ -144,9 +143,7 @@ fn change(
 ) -> Result<CaptureForm, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before)?;
         let changes = Changes::between(&before, &after);

@@ -15,6 +15,7 @@ use crate::{
     error::in_use,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     sales::leads,
     schema::lead_statuses,
     turns,
@@ -133,9 +134,7 @@ pub fn update(
 ) -> Result<LeadStatus, StoreError> {
     in_turn(writer, |writer| {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -168,9 +167,7 @@ pub fn delete(
 ) -> Result<(), StoreError> {
     in_turn(writer, |writer| {
         let status = get(writer, id)?;
-        if expected.is_some_and(|version| version != status.version) {
-            return Err(StoreError::Stale { current: status.version });
-        }
+        require_version(expected, status.version)?;
         keep_classes(writer, id, None)?;
         match move_to {
             Some(key) => {

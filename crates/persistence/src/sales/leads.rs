@@ -47,9 +47,10 @@ use crate::{
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::{Deleted, duplicates::lock_keys},
+    require_version,
     schema::leads,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -217,6 +218,7 @@ fn update_in_turn(
         let (after, custom) = Invalid::or_both(before.patch(patch, writer.scope().country()), custom)?;
         let after = Lead { custom, ..after };
         require_reason(writer, Some(before), &after)?;
+        require_held(writer, before, &after)?;
         Ok(after)
     })
 }
@@ -358,9 +360,7 @@ fn change(
 ) -> Result<Lead, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

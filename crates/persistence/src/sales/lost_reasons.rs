@@ -15,6 +15,7 @@ use crate::{
     error::{in_use, unknown_reference},
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::lost_reasons,
 };
 
@@ -151,9 +152,7 @@ pub fn update(
 ) -> Result<LostReason, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -178,9 +177,7 @@ pub fn update(
 /// Deletes a lost reason for good. No record may have it, not even a deleted one.
 pub fn delete(writer: &mut Writer<'_>, id: LostReasonId, expected: Option<i64>) -> Result<(), StoreError> {
     let reason = get(writer, id)?;
-    if expected.is_some_and(|version| version != reason.version) {
-        return Err(StoreError::Stale { current: reason.version });
-    }
+    require_version(expected, reason.version)?;
     let entry = Entry::new(writer, KIND, "deleted", id.uuid(), Changes::of_deleted(&reason), writer.now());
     let write = diesel::delete(lost_reasons::table)
         .filter(lost_reasons::workspace_id.eq(writer.workspace()))

@@ -11,7 +11,7 @@ use diesel::{dsl::count_star, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
     filter::Entity,
-    id::{CompanyId, ContactId, LeadId, LostReasonId, OpportunityId},
+    id::{CompanyId, ContactId, LeadId, OpportunityId},
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
@@ -45,9 +45,10 @@ use crate::{
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::{Deleted, companies},
+    require_version,
     schema::opportunities,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -57,6 +58,9 @@ use crate::{
 
 /// How many opportunities one call moves out of a stage.
 const MOST_TRANSFERRED: i64 = 1_000;
+
+/// What the history calls it to lose an opportunity.
+const LOST: &str = "lost";
 
 const KIND: RecordKind = RecordKind::Opportunity;
 const RESOURCE: Resource = Resource::Opportunities;
@@ -185,7 +189,12 @@ fn create_from(
         custom_values::in_turn(writer, !new.custom.is_empty(), |writer| {
             let custom = custom_values::judge_new(writer, RESOURCE, &new.custom)?;
             let (id, stamp) = (OpportunityId::mint(), writer.stamp());
-            let opportunity = Opportunity::create(new.clone(), id, stamp, &pipelines, &products);
+            let mut new = new.clone();
+            // A stage may require one, and what is given may come to none, such as a choice of no options.
+            if let Ok(kept) = &custom {
+                new.custom.clone_from(kept);
+            }
+            let opportunity = Opportunity::create(new, id, stamp, &pipelines, &products);
             let (opportunity, custom) = Invalid::or_both(opportunity, custom)?;
             let opportunity = Opportunity { custom, originating_lead_id, ..opportunity };
             parties(&opportunity).require(writer, known)?;
@@ -201,15 +210,18 @@ pub fn update(
     expected: Option<i64>,
     patch: &OpportunityPatch,
 ) -> Result<Opportunity, StoreError> {
+    // What the stage says at this moment: the opportunity keeps it, whatever becomes of the stage.
+    let pipelines = Pipelines::of(if patch.takes_from_stage() { pipelines::all(writer)? } else { Vec::new() });
     custom_values::in_turn(writer, patch.custom.is_some(), |writer| {
         change(writer, id, Deleted::Exclude, expected, "updated", |writer, before, _| {
             let mut patch = patch.clone();
             place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
             let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
             let products = products_of(writer, patch.lines.iter().flatten().flatten())?;
-            let (after, custom) = Invalid::or_both(before.patch(patch, &products), custom)?;
+            let (after, custom) = Invalid::or_both(before.patch(patch, &pipelines, &products), custom)?;
             let after = Opportunity { custom, ..after };
             parties(&after).require(writer, &parties(before))?;
+            require_held(writer, before, &after)?;
             Ok(after)
         })
     })
@@ -223,7 +235,7 @@ pub fn move_to(
     to: &MoveOpportunity,
 ) -> Result<Opportunity, StoreError> {
     let closing = Closing { lost_reason_id: to.lost_reason_id, lost_note: to.lost_note.clone() };
-    step(writer, id, expected, "stage_changed", to.lost_reason_id, |_, before, pipelines, stamp| {
+    step(writer, id, expected, "stage_changed", |_, before, pipelines, stamp| {
         Ok(before.moved(to.stage_id, &closing, pipelines, stamp)?)
     })
 }
@@ -235,18 +247,17 @@ pub fn win(
     expected: Option<i64>,
     win: &WinOpportunity,
 ) -> Result<Opportunity, StoreError> {
-    step(writer, id, expected, "won", None, |_, before, pipelines, stamp| Ok(before.won(win, pipelines, stamp)?))
+    step(writer, id, expected, "won", |_, before, pipelines, stamp| Ok(before.won(win, pipelines, stamp)?))
 }
 
-/// Loses an opportunity.
+/// Loses an opportunity, or says anew why it was lost.
 pub fn lose(
     writer: &mut Writer<'_>,
     id: OpportunityId,
     expected: Option<i64>,
     lose: &LoseOpportunity,
 ) -> Result<Opportunity, StoreError> {
-    let reason = Some(lose.lost_reason_id);
-    step(writer, id, expected, "lost", reason, |_, before, pipelines, stamp| Ok(before.lost(lose, pipelines, stamp)?))
+    step(writer, id, expected, LOST, |_, before, pipelines, stamp| Ok(before.lost(lose, pipelines, stamp)?))
 }
 
 /// Opens an opportunity again that is won or lost.
@@ -256,7 +267,7 @@ pub fn reopen(
     expected: Option<i64>,
     reopen: &ReopenOpportunity,
 ) -> Result<Opportunity, StoreError> {
-    step(writer, id, expected, "reopened", None, |writer, before, pipelines, stamp| {
+    step(writer, id, expected, "reopened", |writer, before, pipelines, stamp| {
         let last = states::last_open_stage(writer, before.id)?;
         Ok(before.reopened(reopen.stage_id, last, pipelines, stamp)?)
     })
@@ -268,7 +279,6 @@ fn step(
     id: OpportunityId,
     expected: Option<i64>,
     verb: &str,
-    lost_reason: Option<LostReasonId>,
     take: impl Fn(&mut Writer<'_>, &Opportunity, &Pipelines, Stamp) -> Result<Opportunity, StoreError>,
 ) -> Result<Opportunity, StoreError> {
     if !writer.grants().may_write(RESOURCE, "stage_id") {
@@ -279,7 +289,7 @@ fn step(
         let pipelines = pipelines::held(writer)?;
         change(writer, id, Deleted::Exclude, expected, verb, |writer, before, stamp| {
             let after = take(writer, before, &pipelines, stamp)?;
-            if let Some(reason) = lost_reason.filter(|_| after != *before) {
+            if let Some(reason) = after.lost_reason_id.filter(|reason| Some(*reason) != before.lost_reason_id) {
                 lost_reasons::require(writer, reason, "/lost_reason_id")?;
             }
             Ok(after)
@@ -429,9 +439,7 @@ fn change(
 ) -> Result<Opportunity, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);
@@ -439,7 +447,7 @@ fn change(
             return shown(writer, before);
         }
         after.advance(stamp);
-        let entry = Entry::new(writer, KIND, verb, id.uuid(), changes, after.updated_at);
+        let entry = Entry::new(writer, KIND, told(verb, &before, &after), id.uuid(), changes, after.updated_at);
         let entry = entry.along_with(states::FOLLOWING);
         let kept = Kept::new(id.uuid(), living(&before), living(&after));
         let written = custom_values::written_with(writer, RESOURCE, &kept, |writer| {
@@ -457,6 +465,14 @@ fn change(
         }
     }
     Err(StoreError::Contention)
+}
+
+/// What the history calls a change. Whoever says anew why something was lost does not lose it once more.
+fn told<'v>(verb: &'v str, before: &Opportunity, after: &Opportunity) -> &'v str {
+    match verb {
+        LOST if before.stage_id == after.stage_id => "updated",
+        _ => verb,
+    }
 }
 
 /// What a list or a search asks for.

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::count_star, pg::Pg, pg::PgConnection, prelude::*, sql_types};
 use rapport_domain::{
+    access::Resource,
     id::{PipelineId, StageId, WorkspaceId},
     journal::{Changes, JournalEntry},
     record::{ArchivedInList, RecordKind, Source, Stamp},
@@ -24,7 +25,9 @@ use crate::{
     error::{in_use, unknown_reference},
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::{pipelines, stages},
+    workspace::custom_fields,
 };
 
 const KIND: RecordKind = RecordKind::Pipeline;
@@ -84,7 +87,8 @@ pub(crate) fn all(reader: &mut Reader<'_>) -> Result<Vec<Pipeline>, StoreError> 
     with_stages(reader, rows)
 }
 
-/// All pipelines, kept as they are until the end of the transaction: nobody takes a stage away while something goes there.
+/// All pipelines, kept as they are until the end of the transaction: nobody takes a stage away while something goes there. What
+/// stages require is what can have a value: not a custom field that was archived since.
 pub(crate) fn held(writer: &mut Writer<'_>) -> Result<Pipelines, StoreError> {
     let rows: Vec<Row> = pipelines::table
         .filter(pipelines::workspace_id.eq(writer.workspace()))
@@ -92,7 +96,11 @@ pub(crate) fn held(writer: &mut Writer<'_>) -> Result<Pipelines, StoreError> {
         .order(pipelines::id)
         .for_share()
         .load(writer.pg())?;
-    Ok(Pipelines::of(with_stages(writer, rows)?))
+    let all = Pipelines::of(with_stages(writer, rows)?);
+    if !all.require_custom() {
+        return Ok(all);
+    }
+    Ok(all.without_archived(&custom_fields::of(writer, Resource::Opportunities)?))
 }
 
 /// Creates a pipeline.
@@ -126,9 +134,7 @@ pub fn update(
 ) -> Result<Pipeline, StoreError> {
     writer.transaction(|writer| {
         let before = locked(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let after = before.patch(patch.clone())?;
         if after == before {
             return Ok(before);
@@ -212,9 +218,7 @@ fn take_default(writer: &mut Writer<'_>, from_all_but: PipelineId) -> Result<(),
 pub fn delete(writer: &mut Writer<'_>, id: PipelineId, expected: Option<i64>) -> Result<(), StoreError> {
     writer.transaction(|writer| {
         let pipeline = locked(writer, id)?;
-        if expected.is_some_and(|version| version != pipeline.version) {
-            return Err(StoreError::Stale { current: pipeline.version });
-        }
+        require_version(expected, pipeline.version)?;
         if pipeline.is_default {
             let detail = "Opportunities begin in the default pipeline. Make another one the default first.";
             return Err(StoreError::Conflict { code: "in_use", detail: detail.to_owned() });
@@ -255,6 +259,7 @@ pub fn transfer(
             let detail = format!("Name another stage of the class {}.", from.class.as_str());
             return Err(StoreError::field("/to_stage_id", "not_allowed", detail));
         }
+        pipeline.require_takes_from(id, "/to_stage_id")?;
         opportunities::transfer(writer, from, pipeline, to)
     })
 }

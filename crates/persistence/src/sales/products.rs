@@ -34,9 +34,10 @@ use crate::{
     one::{one, one_to_change},
     page::{Explained, PageRequest, not_sorted_by, order, rows, total},
     people::Deleted,
+    require_version,
     schema::products,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -165,7 +166,9 @@ pub fn update(
             place_changed(writer, before.owner_id, patch.owner_id, &mut patch.team_id)?;
             let custom = custom_values::judge_changes(writer, RESOURCE, patch.custom.take(), &before.custom)?;
             let (after, custom) = Invalid::or_both(before.patch(patch), custom)?;
-            Ok(Product { custom, ..after })
+            let after = Product { custom, ..after };
+            require_held(writer, before, &after)?;
+            Ok(after)
         })
     })
 }
@@ -243,9 +246,7 @@ fn change(
 ) -> Result<Product, StoreError> {
     for _ in 0..TRIES {
         let before = get_to_change(writer, id, deleted)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

@@ -22,6 +22,7 @@ use crate::{
     error::unknown_reference,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::{api_key_secrets, api_keys},
 };
 
@@ -170,9 +171,7 @@ fn change(
 ) -> Result<ApiKey, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

@@ -24,6 +24,7 @@ use crate::{
     json::Json,
     memory::Memory,
     page::{PageRequest, seek},
+    require_version,
     schema::custom_fields,
 };
 
@@ -261,9 +262,7 @@ fn change(
         custom_values::wait_alone(writer)?;
         writer.changes_settings();
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(writer, &before, stamp)?;
         let changes = Changes::between(&before, &after);

@@ -14,9 +14,11 @@ use uuid::Uuid;
 use super::administrators;
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
+    error::in_use,
     journal::{self, Entry, Journalled},
     json::Json,
     page::{PageRequest, seek},
+    require_version,
     schema::{roles, user_roles},
 };
 
@@ -94,6 +96,12 @@ pub(crate) fn by_ids(reader: &mut Reader<'_>, ids: &[RoleId]) -> Result<Vec<Role
     Ok(rows.into_iter().map(Row::into_role).collect())
 }
 
+/// All roles.
+pub(super) fn all(reader: &mut Reader<'_>) -> Result<Vec<Role>, StoreError> {
+    let rows: Vec<Row> = visible(reader).select(Row::as_select()).load(reader.pg())?;
+    Ok(rows.into_iter().map(Row::into_role).collect())
+}
+
 /// The role of this name.
 pub fn find(reader: &mut Reader<'_>, name: &str) -> Result<Option<Role>, StoreError> {
     let row: Option<Row> =
@@ -136,9 +144,7 @@ pub fn update(
 ) -> Result<Role, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -171,9 +177,7 @@ pub fn update(
 /// Deletes a role for good. It must be nobody's.
 pub fn delete(writer: &mut Writer<'_>, id: RoleId, expected: Option<i64>) -> Result<(), StoreError> {
     let role = get(writer, id)?;
-    if expected.is_some_and(|version| version != role.version) {
-        return Err(StoreError::Stale { current: role.version });
-    }
+    require_version(expected, role.version)?;
     require_cover(writer, &role)?;
     let holders: i64 = user_roles::table
         .filter(user_roles::workspace_id.eq(writer.workspace()))
@@ -191,7 +195,10 @@ pub fn delete(writer: &mut Writer<'_>, id: RoleId, expected: Option<i64>) -> Res
         .filter(roles::id.eq(id.uuid()))
         .filter(roles::version.eq(role.version))
         .returning(Row::as_returning());
-    match (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
+    let deleted = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional();
+    // Who has got it since they were counted is known to the foreign key alone.
+    let detail = "A user got this role a moment ago. Take it from them first.";
+    match deleted.map_err(|error| in_use(error, detail))? {
         Some(_) => Ok(()),
         None => Err(StoreError::Contention),
     }

@@ -127,23 +127,27 @@ pub fn create(writer: &mut Writer<'_>, new: NewShare) -> Result<Share, StoreErro
         Seen::ToRead => return Err(refused(kind)),
         Seen::ToShare => {}
     }
-    let changes = Changes::of_new(&share);
-    let entry = Entry::new(writer, RecordKind::Share, "created", share.id.uuid(), changes, share.created_at);
-    let entry = entry.audited(writer);
     writer.transaction(|writer| {
-        // One that has ended makes room.
-        diesel::delete(record_shares::table)
-            .filter(record_shares::workspace_id.eq(writer.workspace()))
+        // One that has ended makes room. There is one at most.
+        let ended: Option<Row> = all(writer)
             .filter(record_shares::record_kind.eq(kind.as_str()))
             .filter(record_shares::record_id.eq(share.record_id))
             .filter(record_shares::user_id.is_not_distinct_from(share.user_id.map(UserId::uuid)))
             .filter(record_shares::team_id.is_not_distinct_from(share.team_id.map(TeamId::uuid)))
-            .filter(record_shares::expires_at.le(writer.now()))
-            .execute(writer.pg())?;
+            .filter(record_shares::expires_at.le(share.created_at))
+            .select(Row::as_select())
+            .first(writer.pg())
+            .optional()?;
+        if let Some(ended) = ended {
+            end(writer, &ended.into_share()?, share.created_at)?;
+        }
+        let changes = Changes::of_new(&share);
+        let entry = Entry::new(writer, RecordKind::Share, "created", share.id.uuid(), changes, share.created_at);
+        let entry = entry.audited(writer);
         let write = diesel::insert_into(record_shares::table)
             .values(Row::of(writer.workspace(), &share))
             .returning((record_shares::all_columns, diesel::dsl::sql::<sql_types::BigInt>("1::bigint AS version")));
-        Journalled { write, entry: entry.clone() }.get_result::<(Row, i64)>(writer.pg())?.0.into_share()
+        Journalled { write, entry }.get_result::<(Row, i64)>(writer.pg())?.0.into_share()
     })
 }
 
@@ -164,14 +168,20 @@ pub fn delete(writer: &mut Writer<'_>, id: ShareId) -> Result<(), StoreError> {
         Seen::ToRead => return Err(refused(share.resource.kind())),
         Seen::ToShare => {}
     }
-    let changes = Changes::of_deleted(&share);
-    let entry = Entry::new(writer, RecordKind::Share, "deleted", id.uuid(), changes, writer.now()).audited(writer);
+    let now = writer.now();
+    if end(writer, &share, now)? { Ok(()) } else { Err(StoreError::Missing(RecordKind::Share)) }
+}
+
+/// Deletes a share, of which the audit tells. Says whether it was still there.
+fn end(writer: &mut Writer<'_>, share: &Share, at: DateTime<Utc>) -> Result<bool, StoreError> {
+    let changes = Changes::of_deleted(share);
+    let entry = Entry::new(writer, RecordKind::Share, "deleted", share.id.uuid(), changes, at).audited(writer);
     let write = diesel::delete(record_shares::table)
         .filter(record_shares::workspace_id.eq(writer.workspace()))
-        .filter(record_shares::id.eq(id.uuid()))
+        .filter(record_shares::id.eq(share.id.uuid()))
         .returning((record_shares::all_columns, diesel::dsl::sql::<sql_types::BigInt>("1::bigint AS version")));
     let ended: Option<(Row, i64)> = Journalled { write, entry }.get_result(writer.pg()).optional()?;
-    ended.map(drop).ok_or(StoreError::Missing(RecordKind::Share))
+    Ok(ended.is_some())
 }
 
 /// A share, whoever may see it.

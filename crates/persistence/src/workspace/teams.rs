@@ -3,19 +3,24 @@
 use chrono::{DateTime, Utc};
 use diesel::{pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
+    access::Reach,
     id::TeamId,
     journal::{Changes, JournalEntry},
     record::RecordKind,
-    workspace::team::{NewTeam, Team, TeamPatch, TeamQuery},
+    workspace::{
+        role::Role,
+        team::{NewTeam, Team, TeamPatch, TeamQuery},
+    },
 };
 use uuid::Uuid;
 
-use super::users;
+use super::{roles, users};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
-    error::unknown_reference,
+    error::{in_use, unknown_reference},
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::teams,
     turns,
 };
@@ -126,9 +131,7 @@ pub fn update(
 ) -> Result<Team, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = before.patch(patch.clone())?;
         let changes = Changes::between(&before, &after);
@@ -139,8 +142,9 @@ pub fn update(
         let entry = Entry::new(writer, KIND, "updated", id.uuid(), changes, after.updated_at).audited(writer);
         let written = writer.transaction(|writer| {
             if after.parent_id != before.parent_id {
-                // Whoever is in a team above sees what is below.
-                users::require_teams(writer, [&id])?;
+                // Whoever is in a team above sees what is below, if a role says so.
+                let given: Vec<_> = roles::all(writer)?.iter().map(Role::grants).collect();
+                users::require_teams(writer, &[id], &given, &[Reach::TeamTree])?;
                 check_place(writer, &after)?;
             }
             let write = diesel::update(teams::table)
@@ -161,9 +165,7 @@ pub fn update(
 /// Deletes a team for good. It must have no members, no records and no teams below it.
 pub fn delete(writer: &mut Writer<'_>, id: TeamId, expected: Option<i64>) -> Result<(), StoreError> {
     let team = get(writer, id)?;
-    if expected.is_some_and(|version| version != team.version) {
-        return Err(StoreError::Stale { current: team.version });
-    }
+    require_version(expected, team.version)?;
     let uses = uses(writer, id)?;
     if !uses.is_empty() {
         let detail = format!("The team still has {}. Give them to another team first.", uses.join(", "));
@@ -176,7 +178,10 @@ pub fn delete(writer: &mut Writer<'_>, id: TeamId, expected: Option<i64>) -> Res
         .filter(teams::id.eq(id.uuid()))
         .filter(teams::version.eq(team.version))
         .returning(Row::as_returning());
-    match (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional()? {
+    let deleted = (Journalled { write, entry }).get_result::<Row>(writer.pg()).optional();
+    // What it has got since it was looked at is known to the foreign keys alone.
+    let detail = "The team got members or records a moment ago. Give them to another team first.";
+    match deleted.map_err(|error| in_use(error, detail))? {
         Some(_) => Ok(()),
         None => Err(StoreError::Contention),
     }

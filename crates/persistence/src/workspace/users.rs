@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, expression::SqlLiteral, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
-    access::{Reach, Resource},
+    access::{Grants, Reach, Resource},
     id::{RoleId, TeamId, UserId},
     journal::{Changes, JournalEntry},
     problem::FieldProblem,
     record::RecordKind,
-    workspace::user::{NewUser, User, UserPatch, UserQuery, UserState, UserSummary},
+    workspace::{
+        role::merged,
+        user::{NewUser, User, UserPatch, UserQuery, UserState, UserSummary},
+    },
 };
 use uuid::Uuid;
 
@@ -23,6 +26,7 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer, codes,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    require_version,
     schema::{team_members, user_roles, users},
 };
 
@@ -153,8 +157,8 @@ pub fn create_active(writer: &mut Writer<'_>, new: NewUser, password_hash: Strin
 }
 
 fn insert(writer: &mut Writer<'_>, user: &User, password_hash: Option<&str>) -> Result<User, StoreError> {
-    require_roles(writer, &user.role_ids)?;
-    require_teams(writer, &user.team_ids)?;
+    let given = require_roles(writer, &user.role_ids)?;
+    require_teams(writer, &user.team_ids, &[given], &[Reach::Team, Reach::TeamTree])?;
     let entry = Entry::new(writer, KIND, "created", user.id.uuid(), Changes::of_new(user), user.created_at);
     let entry = entry.audited(writer);
     writer.transaction(|writer| {
@@ -236,9 +240,7 @@ fn change(
 ) -> Result<User, StoreError> {
     for _ in 0..TRIES {
         let before = get(writer, id)?;
-        if expected.is_some_and(|version| version != before.version) {
-            return Err(StoreError::Stale { current: before.version });
-        }
+        require_version(expected, before.version)?;
         let stamp = writer.stamp();
         let mut after = apply(&before)?;
         let changes = Changes::between(&before, &after);
@@ -247,8 +249,10 @@ fn change(
         }
         // Whoever may do less must not change the address by which somebody who may do more signs in.
         require_roles(writer, &before.role_ids)?;
-        require_roles(writer, &after.role_ids)?;
-        require_teams(writer, after.team_ids.iter().filter(|team| !before.team_ids.contains(team)))?;
+        let given = require_roles(writer, &after.role_ids)?;
+        if after.role_ids != before.role_ids || after.team_ids != before.team_ids {
+            require_teams(writer, &after.team_ids, &[given], &[Reach::Team, Reach::TeamTree])?;
+        }
         if after.email != before.email && !writer.scope().grants().is_admin {
             let detail = "Whoever has the address of a user can become them: only who may do everything changes it.";
             return Err(StoreError::Forbidden(detail.to_owned()));
@@ -286,8 +290,9 @@ fn change(
     Err(StoreError::Contention)
 }
 
-/// Nobody gives roles, or changes who has them, that allow more than they may do themselves.
-fn require_roles(writer: &mut Writer<'_>, ids: &[RoleId]) -> Result<(), StoreError> {
+/// Nobody gives roles, or changes who has them, that allow more than they may do themselves. Tells what the roles allow
+/// together.
+fn require_roles(writer: &mut Writer<'_>, ids: &[RoleId]) -> Result<Grants, StoreError> {
     let known = roles::by_ids(writer, ids)?;
     let unknown = |(index, _): (usize, &RoleId)| {
         let detail = "There is no role with this id. Name another, or leave it out.";
@@ -298,27 +303,39 @@ fn require_roles(writer: &mut Writer<'_>, ids: &[RoleId]) -> Result<(), StoreErr
     if !problems.is_empty() {
         return Err(StoreError::fields(problems));
     }
-    known.iter().try_for_each(|role| roles::require_cover(writer, role))
+    known.iter().try_for_each(|role| roles::require_cover(writer, role))?;
+    Ok(merged(&known))
 }
 
-/// Nobody puts anybody into a team, or moves one, whose records they may not see themselves: they might be the one who
-/// sees them then.
-pub(super) fn require_teams<'t>(
+/// Nobody lets anybody see or change the records of teams who may not do so themselves: they might be the one who does
+/// then. Takes what those may do who get these teams within a reach.
+pub(super) fn require_teams(
     reader: &Reader<'_>,
-    teams: impl IntoIterator<Item = &'t TeamId>,
+    teams: &[TeamId],
+    given: &[Grants],
+    gaining: &[Reach],
 ) -> Result<(), StoreError> {
-    let grants = reader.scope().grants();
-    let sees = |team: &TeamId, reach| match reach {
-        Reach::All | Reach::None => true,
-        Reach::Own => false,
-        Reach::Team => grants.teams.contains(&team.uuid()),
-        Reach::TeamTree => grants.team_tree.contains(&team.uuid()),
+    let mine = reader.grants();
+    let reaches = |mine_reaches, team: &TeamId| match mine_reaches {
+        Reach::All => true,
+        Reach::None | Reach::Own => false,
+        Reach::Team => mine.teams.contains(&team.uuid()),
+        Reach::TeamTree => mine.team_tree.contains(&team.uuid()),
     };
-    let all = teams.into_iter().all(|team| Resource::ALL.iter().all(|resource| sees(team, grants.on(*resource).read)));
-    if all {
+    let may_give = |mine: Reach, theirs: Reach| {
+        !gaining.contains(&theirs) || (mine >= theirs && teams.iter().all(|team| reaches(mine, team)))
+    };
+    let may_give_all = given.iter().all(|theirs| {
+        Resource::ALL
+            .iter()
+            .map(|resource| (mine.on(*resource), theirs.on(*resource)))
+            .all(|(mine, theirs)| may_give(mine.read, theirs.read) && may_give(mine.write, theirs.write))
+    });
+    if may_give_all {
         return Ok(());
     }
-    let detail = "You may not see the records of this team, so you can't say who does. Ask somebody who may.";
+    let detail = "You may not see or change all records of this team yourself, so you can't say who does. Ask somebody \
+                  who may.";
     Err(StoreError::Forbidden(detail.to_owned()))
 }
 

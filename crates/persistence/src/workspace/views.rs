@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::{pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
-    access::{Permission, Resource, Right},
+    access::{ActorKind, Permission, Resource, Right},
     filter::Filter,
     id::{UserId, ViewId},
     journal::{Changes, JournalEntry},
@@ -127,9 +127,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewView) -> Result<View, StoreError>
     let owner = writer.grants().user.map(UserId::from_uuid);
     let view = View::create(new, ViewId::mint(), owner, writer.stamp())?;
     check(writer, &view)?;
-    if owner.is_none() {
-        require_manager(writer, &view)?;
-    }
+    require_manager(writer, &view)?;
     let entry = Entry::new(writer, KIND, "created", view.id.uuid(), Changes::of_new(&view), view.created_at);
     let write =
         diesel::insert_into(views::table).values(Row::of(writer.workspace(), &view)).returning(Row::as_returning());
@@ -205,12 +203,23 @@ fn get_to_change(reader: &mut Reader<'_>, id: ViewId, expected: Option<i64>) -> 
 /// Refuses whoever neither owns a view nor manages those of others.
 fn require_manager(reader: &Reader<'_>, view: &View) -> Result<(), StoreError> {
     let grants = reader.grants();
-    let is_own = grants.user.is_some() && view.owner_id.map(UserId::uuid) == grants.user;
-    if is_own || grants.allow(Permission::ViewsWrite) {
+    if grants.allow(Permission::ViewsWrite) {
         return Ok(());
     }
-    let detail = "This view is not your own. To change it needs the permission views:write, which you don't have.";
-    Err(StoreError::Forbidden(detail.to_owned()))
+    let is_own = grants.user.is_some() && view.owner_id.map(UserId::uuid) == grants.user;
+    if !is_own {
+        let detail = "This view is not your own. To change it needs the permission views:write, which you don't have.";
+        return Err(StoreError::Forbidden(detail.to_owned()));
+    }
+    // No scope is about one's own views. A program that acts for their owner has to be let write such records.
+    let rights = [Right::Create, Right::Write].map(|right| view.resource.permission(right));
+    let is_program = reader.scope().actor().kind == ActorKind::ApiKey;
+    if is_program && !rights.iter().any(|right| grants.allow(*right)) {
+        let [create, write] = rights.map(Permission::scope);
+        let detail = format!("To write views of these records, a program needs {create}, {write} or views:write.");
+        return Err(StoreError::Forbidden(detail));
+    }
+    Ok(())
 }
 
 /// Refuses a view of what the caller may not see, or whose filter does not fit.

@@ -307,6 +307,32 @@ fn a_row_of_a_known_contact_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn an_address_that_tells_who_is_meant_takes_no_other_away() {
+    let bench = Bench::new("match-keeps");
+    let mut options = bench.contacts_of("first name,email\nAnna,home@example.com\n");
+    bench.counts(&options);
+    let emails = serde_json::json!([
+        {"address": "work@example.com", "type": "work", "opted_out": true}, {"address": "home@example.com", "type": "home"}
+    ]);
+    bench.patch(&bench.contacts()[0], serde_json::json!({"emails": emails}));
+    let addresses = || {
+        let [contact] = bench.contacts().try_into().unwrap();
+        contact.emails.into_iter().map(|email| (email.address, email.opted_out)).collect::<Vec<_>>()
+    };
+    let (work, home) = (("work@example.com".to_owned(), true), ("home@example.com".to_owned(), false));
+    options = bench.contacts_of("email,job title\nhome@example.com,Director\n");
+    options.match_by = Some(MatchBy::Email);
+    assert_eq!(bench.counts(&options), (0, 1, 0, 0));
+    assert_eq!(addresses(), [work.clone(), home.clone()]);
+
+    // A list takes the place of what was known, but for what is marked.
+    options = bench.contacts_of("email,email 2\nhome@example.com,new@example.com\n");
+    options.match_by = Some(MatchBy::Email);
+    assert_eq!(bench.counts(&options), (0, 1, 0, 0));
+    assert_eq!(addresses(), [home, ("new@example.com".to_owned(), false), work]);
+}
+
+#[test]
 fn rows_that_cannot_be_matched_are_refused() {
     let bench = Bench::new("match-refused");
     let mut options = bench.contacts_of("id,first name,email\n1,Anna,a@example.com\n2,Bert,a@example.com\n");

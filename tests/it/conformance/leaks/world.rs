@@ -1,5 +1,7 @@
 //! A workspace with a record of each resource in each place, whose every field holds a word of its own.
 
+use std::collections::HashMap;
+
 use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,6 +26,8 @@ pub struct World {
     pub nobody: String,
     pub records: Vec<Record>,
     pub words: Vec<Word>,
+    /// Where each word is, by its text.
+    by_text: HashMap<String, usize>,
     shares: Vec<(Place, String)>,
     role: String,
 }
@@ -33,6 +37,9 @@ pub struct Record {
     pub place: Place,
     pub id: String,
 }
+
+/// As many hexadecimal digits are a word.
+const WORD: usize = 12;
 
 /// A word that stands in one field of one record.
 pub struct Word {
@@ -87,6 +94,7 @@ impl World {
             nobody: samples::NOBODY.to_owned(),
             records: Vec::new(),
             words: Vec::new(),
+            by_text: HashMap::new(),
             shares: Vec::new(),
             role,
         };
@@ -109,7 +117,8 @@ impl World {
 
     fn add(&mut self, resource: &'static str, place: Place, owners: &Owners, whose: &Caller) {
         let mut word = |field: &'static str| {
-            let text = Uuid::new_v4().simple().to_string()[..12].to_owned();
+            let text = Uuid::new_v4().simple().to_string()[..WORD].to_owned();
+            self.by_text.insert(text.clone(), self.words.len());
             self.words.push(Word { resource, place, field, text: text.clone() });
             text
         };
@@ -225,6 +234,13 @@ impl World {
     pub fn word(&self, resource: &str, place: Place, field: &str) -> &str {
         let is_it = |word: &&Word| word.resource == resource && word.place == place && word.field == field;
         &self.words.iter().find(is_it).unwrap().text
+    }
+
+    /// The words that stand in a text. There are a thousand, and hundreds of thousands of texts: each is gone through once.
+    pub fn words_in<'w>(&'w self, text: &'w str) -> impl Iterator<Item = &'w Word> {
+        let digits = text.split(|character: char| !character.is_ascii_hexdigit()).filter(|part| part.len() >= WORD);
+        let parts = digits.flat_map(|part| (0..=part.len() - WORD).map(move |start| &part[start..start + WORD]));
+        parts.filter_map(|part| self.by_text.get(part)).map(|index| &self.words[*index])
     }
 
     pub fn share_of(&self, place: Place) -> Option<&str> {

@@ -5,20 +5,31 @@ use crate::people::contact_point::{
     AddressType, ContactPointType, EmailAddress, PhoneNumber, PostalAddress, SocialProfile, email_key,
 };
 
-/// Addresses that were known keep their type, unless they are given one, and their marks.
-pub fn keep_emails(emails: &mut [EmailAddress], known: &[EmailAddress]) {
-    for email in emails {
-        let key = email_key(&email.address);
-        if let Some(old) = known.iter().find(|old| email_key(&old.address) == key) {
+/// Addresses that were known keep their type, unless they are given one, and their marks. Those that want no advertising stay,
+/// and so do all others where the row has but one that was known: then it may only tell who is meant, as `tells_who` says.
+pub fn keep_emails(emails: &mut Vec<EmailAddress>, known: &[EmailAddress], tells_who: bool) {
+    let is_same = |one: &EmailAddress, other: &EmailAddress| email_key(&one.address) == email_key(&other.address);
+    for email in emails.iter_mut() {
+        if let Some(old) = known.iter().find(|old| is_same(old, email)) {
             keep(&mut email.kind, old.kind);
             email.invalid |= old.invalid;
             email.opted_out |= old.opted_out;
         }
     }
+    if tells_who
+        && let [only] = emails.as_slice()
+        && known.iter().any(|old| is_same(old, only))
+    {
+        *emails = known.iter().map(|old| if is_same(old, only) { only.clone() } else { old.clone() }).collect();
+        return;
+    }
+    let stays = |old: &&EmailAddress| old.opted_out && !emails.iter().any(|email| is_same(old, email));
+    let staying: Vec<_> = known.iter().filter(stays).cloned().collect();
+    emails.extend(staying);
 }
 
-/// Numbers that were known keep their type, unless they are given one, and their marks.
-pub fn keep_phones(phones: &mut [PhoneNumber], known: &[PhoneNumber]) {
+/// Numbers that were known keep their type, unless they are given one, and their marks. Those that want no advertising stay.
+pub fn keep_phones(phones: &mut Vec<PhoneNumber>, known: &[PhoneNumber]) {
     for phone in phones.iter_mut().filter(|phone| phone.e164.is_some()) {
         if let Some(old) = known.iter().find(|old| old.e164 == phone.e164) {
             keep(&mut phone.kind, old.kind);
@@ -26,6 +37,9 @@ pub fn keep_phones(phones: &mut [PhoneNumber], known: &[PhoneNumber]) {
             phone.opted_out |= old.opted_out;
         }
     }
+    let is_there = |old: &PhoneNumber| phones.iter().any(|phone| phone.e164.is_some() && phone.e164 == old.e164);
+    let staying: Vec<_> = known.iter().filter(|old| old.opted_out && !is_there(old)).cloned().collect();
+    phones.extend(staying);
 }
 
 /// Addresses that contradict a known one in nothing are that one, with all that is known of it.

@@ -63,7 +63,8 @@ pub struct LoseOpportunity {
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct ReopenOpportunity {
-    /// The open stage that it goes to: the one it was in last, unless said otherwise.
+    /// The open stage that it goes to, of its own pipeline or of another that is not archived: the one it was in last, unless
+    /// said otherwise.
     #[schema(value_type = Option<Uuid>)]
     pub stage_id: Option<StageId>,
 }
@@ -86,10 +87,7 @@ impl Opportunity {
         if self.stage_class != StageClass::Open {
             return Err(Invalid::transition("/stage_id", "The opportunity is closed. Reopen it first."));
         }
-        if pipeline.archived && pipeline.id != self.pipeline_id {
-            let detail = "The pipeline of this stage is archived. Name a stage of another.";
-            return Err(Invalid::at("/stage_id", "archived", detail));
-        }
+        pipeline.require_takes_from(self.pipeline_id, "/stage_id")?;
         if pipeline.id == self.pipeline_id && stage.class == StageClass::Open {
             self.require_step(pipeline, stage)?;
         }
@@ -102,15 +100,19 @@ impl Opportunity {
         self.moved(to, &Closing::default(), pipelines, stamp)
     }
 
-    /// The opportunity lost.
+    /// The opportunity lost. What is lost in this stage already stays there as it is, but for reason and note.
     pub fn lost(&self, lose: &LoseOpportunity, pipelines: &Pipelines, stamp: Stamp) -> Result<Self, Invalid> {
         let to = self.closing_stage(lose.stage_id, StageClass::Lost, pipelines)?;
         let closing = Closing { lost_reason_id: Some(lose.lost_reason_id), lost_note: lose.lost_note.clone() };
+        if to == self.stage_id {
+            let Closing { lost_reason_id, lost_note } = closing;
+            return Ok(Self { lost_reason_id, lost_note, expanded: None, ..self.clone() });
+        }
         self.moved(to, &closing, pipelines, stamp)
     }
 
-    /// The opportunity open again, as it is where it is open, in a stage that is named, or in the one that it was in last, or in the first of its
-    /// pipeline.
+    /// The opportunity open again: as it is where it is open, else in a stage that is named, or in the one that it was in last,
+    /// or in the first of its pipeline.
     pub fn reopened(
         &self,
         named: Option<StageId>,
@@ -127,13 +129,16 @@ impl Opportunity {
         }
         let own = pipelines.get(self.pipeline_id);
         let first = || own.and_then(|pipeline| pipeline.first(StageClass::Open)).map(|stage| stage.id);
-        let last = last_open.filter(|id| pipelines.stage(*id).is_some());
+        // To one that was taken away, or whose pipeline takes no opportunities any more, it can't go back.
+        let last = last_open
+            .filter(|id| pipelines.stage(*id).is_some_and(|(pipeline, _)| pipeline.takes_from(self.pipeline_id)));
         let id = named.or(last).or_else(first).ok_or_else(unknown_stage)?;
         let (pipeline, stage) = pipelines.stage(id).ok_or_else(unknown_stage)?;
         if stage.class != StageClass::Open {
             let detail = "What is reopened goes to an open stage. Name one, or leave it out.";
             return Err(Invalid::at("/stage_id", "not_allowed", detail));
         }
+        pipeline.require_takes_from(self.pipeline_id, "/stage_id")?;
         self.in_stage(pipeline, stage, &Closing::default(), stamp)
     }
 
@@ -336,6 +341,52 @@ mod tests {
         assert_eq!(pointers, ["/close_date", "/custom/budget"]);
     }
 
+    #[test]
+    fn what_is_reopened_goes_to_no_archived_pipeline_but_its_own() {
+        let (before, away) = two_pipelines(true, true);
+        let there = away.stages[1].id;
+        let gone = opportunity(&before).moved(there, &Closing::default(), &before, stamp(1)).unwrap();
+        let archived = away.patch(PipelinePatch { archived: Some(true), ..PipelinePatch::default() }).unwrap();
+        let after = Pipelines::of(vec![before.default().unwrap().clone(), archived]);
+        let back = gone.moved(stage(&before, 4), &Closing::default(), &before, stamp(2)).unwrap();
+        let named = back.reopened(Some(there), Some(there), &after, stamp(3)).unwrap_err();
+        assert_eq!((named.problems()[0].code.as_str(), named.is_transition()), ("archived", false));
+        let reopened = back.reopened(None, Some(there), &after, stamp(3)).unwrap();
+        assert_eq!(reopened.stage_id, stage(&after, 0), "the first of the pipeline that it is in");
+        let won = gone.won(&WinOpportunity::default(), &before, stamp(2)).unwrap();
+        let reopened = won.reopened(None, Some(there), &after, stamp(3)).unwrap();
+        assert_eq!(reopened.stage_id, there, "it is in this pipeline already");
+    }
+
+    #[test]
+    fn what_is_lost_gets_another_reason_and_stays_as_it_is_for_the_rest() {
+        let pipelines = pipelines(true, true);
+        let first = lost();
+        let before = opportunity(&pipelines).lost(&first, &pipelines, stamp(1)).unwrap();
+        assert_eq!(before.lost(&first, &pipelines, stamp(2)), Ok(before.clone()));
+        let other = LoseOpportunity { lost_note: Some("Too dear".to_owned()), ..lost() };
+        let after = before.lost(&other, &pipelines, stamp(2)).unwrap();
+        let LoseOpportunity { lost_reason_id, lost_note, .. } = other;
+        assert_eq!(after, Opportunity { lost_reason_id: Some(lost_reason_id), lost_note, ..before });
+        let won = opportunity(&pipelines).won(&WinOpportunity::default(), &pipelines, stamp(1)).unwrap();
+        assert!(won.lost(&first, &pipelines, stamp(2)).unwrap_err().is_transition());
+    }
+
+    #[test]
+    fn what_somebody_knew_better_is_given_back_to_the_stage() {
+        let pipelines = pipelines(true, true);
+        let new = opportunity(&pipelines);
+        let patched = |before: &Opportunity, sent: serde_json::Value| {
+            before.patch(serde_json::from_value(sent).unwrap(), &pipelines, &LineProducts::new())
+        };
+        let better = patched(&new, serde_json::json!({"probability": 70, "forecast_category": "commit"})).unwrap();
+        assert_eq!(better.expected_amount, Some(Decimal::new(875_039, 2)));
+        let nothing = serde_json::json!({"probability": null, "forecast_category": null});
+        assert_eq!(patched(&better, nothing.clone()), Ok(new));
+        let won = better.won(&WinOpportunity::default(), &pipelines, stamp(1)).unwrap();
+        assert_eq!(patched(&won, nothing), Ok(won.clone()), "what is closed has it");
+    }
+
     /// Something that somebody tries to do with an opportunity.
     #[derive(Clone, Debug)]
     enum Try {
@@ -348,6 +399,7 @@ mod tests {
         Weigh(i16),
         Reckon(i64),
         Categorise(ForecastCategory),
+        GiveBack,
     }
 
     fn tries() -> impl Strategy<Value = Try> {
@@ -361,6 +413,7 @@ mod tests {
             1 => (0_i16..=100).prop_map(Try::Weigh),
             1 => (0_i64..10_000_000).prop_map(Try::Reckon),
             1 => Just(Try::Categorise(ForecastCategory::Commit)),
+            1 => Just(Try::GiveBack),
         ]
     }
 
@@ -376,7 +429,7 @@ mod tests {
             Some((_, stage)) if stage.class == StageClass::Lost => before.moved(id, &closing, pipelines, at),
             _ => before.moved(id, &Closing::default(), pipelines, at),
         };
-        let patched = |patch: OpportunityPatch| before.patch(patch, &LineProducts::new());
+        let patched = |patch: OpportunityPatch| before.patch(patch, pipelines, &LineProducts::new());
         let after = match what {
             Try::Move(number) => to(stage(pipelines, *number)),
             Try::MoveAway(number) => to(away.stages[*number].id),
@@ -384,13 +437,20 @@ mod tests {
             Try::Win => before.won(&WinOpportunity::default(), pipelines, at),
             Try::Lose => before.lost(&lost(), pipelines, at),
             Try::Reopen => before.reopened(None, Some(last), pipelines, at),
-            Try::Weigh(percent) => patched(OpportunityPatch { probability: Some(*percent), ..Default::default() }),
+            Try::Weigh(percent) => {
+                patched(OpportunityPatch { probability: Some(Some(*percent)), ..Default::default() })
+            }
             Try::Reckon(cents) => {
                 patched(OpportunityPatch { amount: Some(Some(Decimal::new(*cents, 2))), ..Default::default() })
             }
             Try::Categorise(category) => {
-                patched(OpportunityPatch { forecast_category: Some(*category), ..Default::default() })
+                patched(OpportunityPatch { forecast_category: Some(Some(*category)), ..Default::default() })
             }
+            Try::GiveBack => patched(OpportunityPatch {
+                probability: Some(None),
+                forecast_category: Some(None),
+                ..Default::default()
+            }),
         };
         after.ok()
     }

@@ -97,7 +97,8 @@ pub(crate) async fn win_opportunity(
 /// Lose opportunity
 ///
 /// Brings it to the stage of its pipeline that is of the class `lost`, with the reason. What is lost already stays as it
-/// is.
+/// is, but for reason and note: they become those that are given, and without a note there is none. Its history calls that
+/// `opportunity.updated`.
 #[utoipa::path(
     tag = "Opportunities", operation_id = "lose_opportunity",
     params(("opportunity_id" = Uuid, Path, description = "Id of the opportunity"), IfMatchHeader),

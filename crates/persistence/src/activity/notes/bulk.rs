@@ -70,8 +70,16 @@ impl Bulk for Note {
         &mut self.external_ids
     }
 
-    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
-        (self.owner_id, &mut self.team_id)
+    fn owner_and_team(&self) -> (Option<UserId>, Option<TeamId>) {
+        (self.owner_id, self.team_id)
+    }
+
+    fn give_to_team(&mut self, team: Option<TeamId>) {
+        self.team_id = team;
+    }
+
+    fn involved(&self) -> &[UserId] {
+        &self.mentions
     }
 
     fn custom(&self) -> &CustomValues {

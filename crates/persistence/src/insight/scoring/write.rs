@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::{Counting, sources};
 use crate::{StoreError, Writer, codes, insight::scores, json::Json};
 
-/// Leads that live, with the scores that are kept of them.
+/// Leads, those that live or all, with the scores that are kept of them.
 const KEPT: &str = "
 SELECT leads.id AS lead_id, leads.score::bigint AS score, kept.definition_id, kept.number, kept.total, kept.scored_at,
        coalesce(kept.contributions, '[]') AS contributions, coalesce(kept.changes, 0) AS changes
   FROM leads LEFT JOIN lead_scores AS kept ON kept.workspace_id = leads.workspace_id AND kept.lead_id = leads.id
- WHERE leads.workspace_id = $1 AND leads.id = ANY($2) AND leads.deleted_at IS NULL";
+ WHERE leads.workspace_id = $1 AND leads.id = ANY($2) AND ($3 OR leads.deleted_at IS NULL)";
 
 /// A score as it is kept.
 #[derive(QueryableByName)]
@@ -101,7 +101,7 @@ struct Outcome {
     points: Option<Option<i64>>,
 }
 
-/// Scores leads by the version that counts, each because of something; without one, takes their scores back.
+/// Scores leads that live by the version that counts, each because of something; without one, takes the scores of all back.
 pub(super) fn scores(
     writer: &mut Writer<'_>,
     counting: Option<&Counting>,
@@ -115,10 +115,11 @@ pub(super) fn scores(
     let kept: Vec<Kept> = sql_query(KEPT)
         .bind::<sql_types::Uuid, _>(workspace)
         .bind::<sql_types::Array<sql_types::Uuid>, _>(&ids)
+        .bind::<sql_types::Bool, _>(counting.is_none())
         .load(writer.pg())?;
-    let living: Vec<Uuid> = kept.iter().map(|kept| kept.lead_id).collect();
+    let found: Vec<Uuid> = kept.iter().map(|kept| kept.lead_id).collect();
     let mut scores = match counting {
-        Some(counting) => scores::reckon(writer, counting, &living, now)?.scores,
+        Some(counting) => scores::reckon(writer, counting, &found, now)?.scores,
         None => HashMap::new(),
     };
     let outcomes: Vec<Outcome> = kept

@@ -69,8 +69,12 @@ impl Bulk for Contact {
         &mut self.external_ids
     }
 
-    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
-        (self.owner_id, &mut self.team_id)
+    fn owner_and_team(&self) -> (Option<UserId>, Option<TeamId>) {
+        (self.owner_id, self.team_id)
+    }
+
+    fn give_to_team(&mut self, team: Option<TeamId>) {
+        self.team_id = team;
     }
 
     fn custom(&self) -> &CustomValues {

@@ -11,7 +11,7 @@ use rapport_domain::{
 
 use crate::{
     StoreError, Writer,
-    import::{Draft, Imported, Rules, Verdict, apply},
+    import::{Draft, Imported, MatchBy, Rules, Verdict, apply},
 };
 
 /// Keeps others from giving anybody the mailboxes and lines of a chunk. Goes into the transaction that writes it.
@@ -33,9 +33,15 @@ pub fn import(
 }
 
 impl Imported for Contact {
-    fn imported(&self, patch: &ContactPatch, stamp: Stamp, country: Option<&str>) -> Result<Self, Invalid> {
+    fn imported(
+        &self,
+        patch: &ContactPatch,
+        stamp: Stamp,
+        country: Option<&str>,
+        match_by: Option<MatchBy>,
+    ) -> Result<Self, Invalid> {
         let mut after = self.patch(patch.clone(), stamp, country)?;
-        import::keep_emails(&mut after.emails, &self.emails);
+        import::keep_emails(&mut after.emails, &self.emails, match_by == Some(MatchBy::Email));
         import::keep_phones(&mut after.phones, &self.phones);
         import::keep_addresses(&mut after.addresses, &self.addresses);
         import::keep_profiles(&mut after.social_profiles, &self.social_profiles);

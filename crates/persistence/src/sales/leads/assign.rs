@@ -17,6 +17,7 @@ use crate::{
     Reader, StoreError, Writer,
     batch::Results,
     people::Deleted,
+    require_version,
     sales::assignment_rules::{self, Decision},
     visibility::place_changed,
 };
@@ -48,9 +49,7 @@ pub fn assign(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Res
     require_writable(writer)?;
     writer.transaction(|writer| {
         let lead = get_to_change(writer, id, Deleted::Exclude)?;
-        if expected.is_some_and(|version| version != lead.version) {
-            return Err(StoreError::Stale { current: lead.version });
-        }
+        require_version(expected, lead.version)?;
         require_changeable(&lead)?;
         let (after, decision) = by_rules(writer, &lead, false)?;
         let decided_by = decision.chosen.map(|(rule, _)| rule.id);

@@ -1,9 +1,7 @@
 //! Who may be the same person as a lead: other leads, and contacts.
 
 use diesel::prelude::*;
-use rapport_domain::{
-    access::Resource, id::LeadId, people::duplicate::DuplicateCandidate, record::RecordKind, sales::lead::Lead,
-};
+use rapport_domain::{id::LeadId, people::duplicate::DuplicateCandidate, record::RecordKind, sales::lead::Lead};
 
 use super::{HAS_NAME, RESOURCE, Row};
 use crate::{
@@ -25,8 +23,7 @@ pub fn list(reader: &mut Reader<'_>, id: LeadId) -> Result<Vec<DuplicateCandidat
     let lead = super::get(reader, id, Deleted::Exclude, &[])?;
     let keys = readable_keys(reader, RESOURCE, lead.match_keys());
     let mut candidates = leads_with_keys(reader, &keys)?;
-    let of_contacts = readable_keys(reader, Resource::Contacts, keys);
-    candidates.extend(duplicates::with_keys(reader, &of_contacts)?);
+    candidates.extend(duplicates::with_keys(reader, &keys)?);
     let addresses = if may_read(reader, RESOURCE, "addresses") { lead.addresses.as_slice() } else { &[] };
     if may_read_names(reader, RESOURCE)
         && let Some(person) = Person::of(&lead.first_name, &lead.last_name, None, addresses)

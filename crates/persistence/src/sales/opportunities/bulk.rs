@@ -9,7 +9,7 @@ use rapport_domain::{
         opportunity::{LineProducts, NewLine, NewOpportunity, Opportunity, OpportunityPatch},
         pipeline::Pipelines,
     },
-    workspace::custom_field::CustomValues,
+    workspace::custom_field::{CustomFields, CustomValues},
 };
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use crate::{
     sales::pipelines,
     schema::opportunities,
     visibility::{IsWithin, Policy},
+    workspace::custom_fields,
 };
 
 /// Does many operations in one transaction, and says in their order what came of each. With `atomic`, all of them or none.
@@ -45,8 +46,11 @@ pub fn upsert(writer: &mut Writer<'_>, upsert: Upsert<OpportunityPatch>) -> Resu
 
 /// By what opportunities of a batch are judged.
 pub(crate) struct Context {
-    /// They stay as they are until all is written. None where no operation creates anything.
+    /// They stay as they are until all is written. None where no operation creates anything or gives something back to its
+    /// stage.
     pipelines: Pipelines,
+    /// Where a stage requires some: by them values take the form in which they are kept.
+    custom: Option<CustomFields>,
     /// Those that lines name.
     products: LineProducts,
 }
@@ -80,8 +84,12 @@ impl Bulk for Opportunity {
         &mut self.external_ids
     }
 
-    fn owner_and_team(&mut self) -> (Option<UserId>, &mut Option<TeamId>) {
-        (self.owner_id, &mut self.team_id)
+    fn owner_and_team(&self) -> (Option<UserId>, Option<TeamId>) {
+        (self.owner_id, self.team_id)
+    }
+
+    fn give_to_team(&mut self, team: Option<TeamId>) {
+        self.team_id = team;
     }
 
     fn custom(&self) -> &CustomValues {
@@ -112,11 +120,18 @@ impl Bulk for Opportunity {
         writer: &mut Writer<'_>,
         operations: &[Operation<NewOpportunity, OpportunityPatch>],
     ) -> Result<Self::Context, StoreError> {
-        let creates =
-            |operation: &Operation<_, _>| matches!(operation, Operation::Create { .. } | Operation::Upsert(_));
-        let pipelines = match operations.iter().any(creates) {
+        let looks_at_stages = |operation: &Operation<NewOpportunity, OpportunityPatch>| match operation {
+            Operation::Create { .. } | Operation::Upsert(_) => true,
+            Operation::Update { patch, .. } => patch.takes_from_stage(),
+            Operation::Delete { .. } => false,
+        };
+        let pipelines = match operations.iter().any(looks_at_stages) {
             true => pipelines::held(writer)?,
             false => Pipelines::of(Vec::new()),
+        };
+        let custom = match pipelines.require_custom() {
+            true => Some(custom_fields::of(writer, RESOURCE)?),
+            false => None,
         };
         let lines = operations.iter().flat_map(|operation| match operation {
             Operation::Create { new, .. } => new.lines.as_slice(),
@@ -124,10 +139,14 @@ impl Bulk for Opportunity {
             Operation::Upsert(upsert) => lines_of(&upsert.patch),
             Operation::Delete { .. } => &[],
         });
-        Ok(Context { pipelines, products: products_of(writer, lines)? })
+        Ok(Context { pipelines, custom, products: products_of(writer, lines)? })
     }
 
-    fn create(new: NewOpportunity, stamp: Stamp, known: &Self::Context) -> Result<Self, StoreError> {
+    fn create(mut new: NewOpportunity, stamp: Stamp, known: &Self::Context) -> Result<Self, StoreError> {
+        // What is given may come to no value, such as a choice of no options. What is wrong with it is told later.
+        if let Some(Ok(kept)) = known.custom.as_ref().map(|fields| fields.judge_new(&new.custom)) {
+            new.custom = kept;
+        }
         Ok(Self::create(new, OpportunityId::mint(), stamp, &known.pipelines, &known.products)?)
     }
 
@@ -144,7 +163,7 @@ impl Bulk for Opportunity {
     }
 
     fn patched(&self, patch: OpportunityPatch, _stamp: Stamp, known: &Self::Context) -> Result<Self, StoreError> {
-        Ok(self.patch(patch, &known.products)?)
+        Ok(self.patch(patch, &known.pipelines, &known.products)?)
     }
 
     fn deleted(&self, stamp: Stamp) -> Self {

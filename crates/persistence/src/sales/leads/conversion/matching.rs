@@ -59,7 +59,6 @@ pub(super) fn keys(lead: &Lead) -> Vec<String> {
 /// may be that of a whole office: it alone is certain only where the name is the same.
 pub(super) fn contacts(reader: &mut Reader<'_>, lead: &Lead) -> Result<Candidates, StoreError> {
     let keys = readable_keys(reader, Resource::Leads, lead.match_keys());
-    let keys = readable_keys(reader, Resource::Contacts, keys);
     let known = with_keys(reader, &keys)?;
     let has_mailbox = |candidate: &DuplicateCandidate| candidate.reasons.contains(&DuplicateReason::SameEmail);
     let (by_email, by_phone): (Vec<_>, Vec<_>) = known.into_iter().partition(has_mailbox);
