@@ -109,7 +109,7 @@ pub(crate) const CATALOGUE: &[Kind] = &[
         "not_acceptable",
         406,
         "Not acceptable",
-        "The answer can't be given in a form that your Accept header allows. Accept application/json.",
+        "The answer can't be encoded as your Accept-Encoding header allows. Allow identity, br, gzip or zstd, or leave the header out.",
     ),
     kind(
         "request_timeout",

@@ -46,7 +46,8 @@ pub(crate) async fn list_views(
 /// Create view
 ///
 /// Saves a filter, an order and columns under a name. It belongs to the user who calls. The filter is judged as in a search.
-/// A program has no views of its own: with `views:write` it makes views for everyone.
+/// A program that acts for no user has no views of its own: with `views:write` it makes views for everyone. One that acts for a user
+/// makes that user's views where it may create or write such records, or has `views:write`.
 #[utoipa::path(
     tag = "Views", operation_id = "create_view", request_body = NewView,
     responses(
