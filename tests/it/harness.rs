@@ -17,7 +17,7 @@ use std::{
 
 use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query, sql_types::Jsonb};
 use rapport_domain::{
-    access::{Resource, StandardRole},
+    access::StandardRole,
     id::WorkspaceId,
     record::Source,
     workspace::{api_key::NewApiKey, user::NewUser},
@@ -240,15 +240,6 @@ impl Workspace {
 pub fn end_share(id: &str) {
     let id: uuid::Uuid = id.parse().unwrap();
     change_database(&format!("UPDATE record_shares SET expires_at = created_at WHERE id = '{id}'"));
-}
-
-/// Gives a record its own id as that of imported files, which only imports do otherwise.
-pub fn give_external_id(resource: &str, id: &str) {
-    let kind = Resource::parse(resource).unwrap().kind().as_str();
-    change_database(&format!(
-        "INSERT INTO external_ids (workspace_id, connection, record_kind, external_id, record_id) \
-         SELECT workspace_id, 'import', '{kind}', id::text, id FROM {resource} WHERE id = '{id}'"
-    ));
 }
 
 /// Waits until every change in the workspace of a caller has its place in the feed.

@@ -6,6 +6,7 @@ mod limits;
 mod oauth;
 mod outside;
 mod passwords;
+mod quotas;
 mod refresh;
 mod sessions;
 mod tokens;

@@ -153,6 +153,7 @@ enum Sent<New, Patch> {
     Upsert {
         connection: String,
         external_id: String,
+        record_id: Option<Uuid>,
         source_version: Option<i64>,
         #[serde(default)]
         on_duplicate: OnDuplicate,
@@ -169,15 +170,18 @@ impl<New, Patch> From<Sent<New, Patch>> for Operation<New, Patch> {
         match sent {
             Sent::Create { on_duplicate, data } => Self::Create { new: data, on_duplicate },
             Sent::Update { id, version, data } => Self::Update { id, version, patch: data },
-            Sent::Upsert { connection, external_id, source_version, on_duplicate, data } => Self::Upsert(Upsert {
-                connection,
-                external_id,
-                version: None,
-                must_exist: false,
-                source_version,
-                patch: data,
-                on_duplicate,
-            }),
+            Sent::Upsert { connection, external_id, record_id, source_version, on_duplicate, data } => {
+                Self::Upsert(Upsert {
+                    connection,
+                    external_id,
+                    record: record_id,
+                    version: None,
+                    must_exist: false,
+                    source_version,
+                    patch: data,
+                    on_duplicate,
+                })
+            }
             Sent::Delete { id, version } => Self::Delete { id, version },
         }
     }
@@ -472,6 +476,10 @@ fn upsert<R: Batched>() -> Value {
     let fields = json!({
         "connection": {"type": "string", "minLength": 1, "maxLength": 63, "description": "Key of the connection."},
         "external_id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "The id of the record there."},
+        "record_id": {
+            "type": "string", "format": "uuid",
+            "description": "The record that it is, where it is here already: it gets the external id, if it does not have it yet."
+        },
         "source_version": {
             "type": "integer", "format": "int64", "minimum": 0,
             "description": "Version of the record there. What is older than what came before changes nothing."
@@ -526,7 +534,25 @@ fn schema_of(value: Value) -> RefOr<Schema> {
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UpsertQuery {
+    /// The record that it is, where it is here already: it gets the external id, if it does not have it yet.
+    pub(crate) record_id: Option<Uuid>,
     /// Version of the record in the outside system. What is older than what came before changes nothing.
     #[param(minimum = 0)]
     pub(crate) source_version: Option<i64>,
+}
+
+/// The same of a record that may be somebody who is known.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UpsertOrRefuseQuery {
+    /// The record that it is, where it is here already: it gets the external id, if it does not have it yet.
+    pub(crate) record_id: Option<Uuid>,
+    /// Version of the record in the outside system. What is older than what came before changes nothing.
+    #[param(minimum = 0)]
+    pub(crate) source_version: Option<i64>,
+    /// What to do when the record is new and somebody with the same e-mail address or telephone number is known;
+    /// `refuse` unless said otherwise.
+    #[param(inline = false)]
+    pub(crate) on_duplicate: OnDuplicate,
 }

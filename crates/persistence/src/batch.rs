@@ -17,6 +17,7 @@ use rapport_domain::{
     access::Right,
     id::{TeamId, UserId},
     people::duplicate::{DuplicateCandidate, OnDuplicate},
+    problem::FieldProblem,
     record::{ExternalId, RecordKind, Stamp, WriteResult},
     workspace::custom_field::CustomValues,
 };
@@ -41,6 +42,9 @@ const MOST_PENDING: usize = 250;
 /// Each key is a lock, and the locks of all who write share one table of the database.
 const MOST_KEYS: usize = 5_000;
 
+/// How many external ids a record has when it gets no further one.
+const MOST_EXTERNAL_IDS: usize = 50;
+
 /// One operation of a batch.
 #[derive(Clone, Debug)]
 pub enum Operation<New, Patch> {
@@ -56,6 +60,8 @@ pub struct Upsert<Patch> {
     /// Key of the connection.
     pub connection: String,
     pub external_id: String,
+    /// The record that it is, where the system tells so: one that is there gets the id, if it does not have it yet.
+    pub record: Option<Uuid>,
     /// The version at which the record has to be, if it matters.
     pub version: Option<i64>,
     /// Whether a record has to be there.
@@ -68,6 +74,14 @@ pub struct Upsert<Patch> {
 }
 
 impl<Patch> Upsert<Patch> {
+    fn key(&self) -> (String, String) {
+        (self.connection.clone(), self.external_id.clone())
+    }
+
+    fn name(&self) -> ExternalId {
+        ExternalId { connection: self.connection.clone(), external_id: self.external_id.clone() }
+    }
+
     /// Whether it speaks of an older version than the one that was told of last.
     fn is_late(&self, told: Option<i64>) -> bool {
         matches!((told, self.source_version), (Some(told), Some(version)) if version < told)
@@ -228,8 +242,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
     fn keys(&self) -> Vec<String> {
         let is_new = |step: &&Step<'_, R>| match step {
             Step::Upsert { upsert, .. } => {
-                let name = (upsert.connection.clone(), upsert.external_id.clone());
-                self.named.get(&name).is_none_or(|named| named.record.is_none())
+                upsert.record.is_none() && self.named.get(&upsert.key()).is_none_or(|named| named.record.is_none())
             }
             _ => true,
         };
@@ -255,7 +268,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
                 self.make_way(writer, fresh.record.as_ref().ok())?;
                 Ok(self.create(writer, fresh, None))
             }
-            Step::Update { id, version, patch } => self.update(writer, id, version, patch, None),
+            Step::Update { id, version, patch } => self.update(writer, id, version, patch, None, None),
             Step::Upsert { upsert, fresh } => self.upsert(writer, upsert, fresh),
             Step::Delete { id, version } => self.delete(writer, id, version),
         }
@@ -289,8 +302,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
         let mut origin = None;
         if let Some((upsert, connection)) = name {
             origin = connection;
-            let id = ExternalId { connection: upsert.connection.clone(), external_id: upsert.external_id.clone() };
-            self.pending.name(writer, &mut record, id, upsert.source_version);
+            self.pending.name(writer, &mut record, upsert.name(), upsert.source_version);
         }
         self.pending.create(writer, &record, self.stamp, origin);
         self.codes.note(None, &record);
@@ -309,8 +321,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
         version: Option<i64>,
         patch: &R::Patch,
         origin: Option<Uuid>,
+        name: Option<&Upsert<R::Patch>>,
     ) -> Result<Judged<R>, StoreError> {
-        let (before, after) = match self.patched(writer, id, version, patch) {
+        let (before, mut after) = match self.patched(writer, id, version, patch, name.is_some()) {
             Ok(Some(changed)) => changed,
             Ok(None) => return Ok(self.unchanged(id, false)),
             Err(error) => return Ok(Err(error)),
@@ -322,16 +335,20 @@ impl<'o, R: Bulk> Batch<'o, R> {
                 verified => verified?,
             }
         }
+        if let Some(upsert) = name {
+            self.pending.name(writer, &mut after, upsert.name(), upsert.source_version);
+        }
         self.note(writer, "updated", &before, after, origin).map(Ok)
     }
 
-    /// A record before and after a patch; none when it stays as it is.
+    /// A record before and after a patch; none when it stays as it is, and gets no external id either.
     fn patched(
         &self,
         writer: &Writer<'_>,
         id: Uuid,
         version: Option<i64>,
         patch: &R::Patch,
+        is_named: bool,
     ) -> Result<Option<(Rc<R>, R)>, StoreError> {
         visibility::require_right(writer, R::RESOURCE, Right::Write)?;
         let before = self.to_change(id, version)?;
@@ -352,7 +369,10 @@ impl<'o, R: Bulk> Batch<'o, R> {
             after.give_to_team(Some(main));
         }
         visibility::require_held(writer, &**before, &after)?;
-        Ok((after != **before).then(|| (Rc::clone(before), after)))
+        if is_named {
+            require_nameable(writer, &mut after)?;
+        }
+        Ok((is_named || after != **before).then(|| (Rc::clone(before), after)))
     }
 
     fn delete(&mut self, writer: &mut Writer<'_>, id: Uuid, version: Option<i64>) -> Result<Judged<R>, StoreError> {
@@ -377,12 +397,17 @@ impl<'o, R: Bulk> Batch<'o, R> {
         upsert: &Upsert<R::Patch>,
         fresh: Fresh<R>,
     ) -> Result<Judged<R>, StoreError> {
-        let key = (upsert.connection.clone(), upsert.external_id.clone());
+        let key = upsert.key();
         let Some(named) = self.named.get_mut(&key) else { return Ok(Err(StoreError::Missing(RecordKind::Connection))) };
         if let Some(refusal) = named.refusal {
             return Ok(Err(refusal.into()));
         }
         let (origin, record, known) = (named.connection, named.record, named.source_version);
+        if record.is_none()
+            && let Some(id) = upsert.record
+        {
+            return self.link(writer, upsert, id, origin);
+        }
         let Some(id) = record else {
             if upsert.must_exist {
                 return Ok(Err(StoreError::NothingToMatch));
@@ -394,6 +419,10 @@ impl<'o, R: Bulk> Batch<'o, R> {
             }
             return Ok(created);
         };
+        if upsert.record.is_some_and(|meant| meant != id) {
+            let detail = format!("This external id stands for another {}.", R::kind().as_str());
+            return Ok(Err(StoreError::Conflict { code: "external_id_taken", detail }));
+        }
         if let Err(error) = visibility::require_right(writer, R::RESOURCE, Right::Write)
             .and_then(|()| self.to_upsert(id, upsert.version))
         {
@@ -402,13 +431,28 @@ impl<'o, R: Bulk> Batch<'o, R> {
         if upsert.is_late(known) {
             return Ok(self.unchanged(id, true));
         }
-        let updated = self.update(writer, id, None, &upsert.patch, origin)?;
+        let updated = self.update(writer, id, None, &upsert.patch, origin, None)?;
         // Also where the version is told again, if it brought something: a newer one may have come meanwhile.
         if let (Ok(outcome), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
             && (upsert.tells_version(known) || outcome.result == WriteResult::Updated)
         {
             named.source_version = Some(version);
             self.versions.push((key.0, key.1, version));
+        }
+        Ok(updated)
+    }
+
+    /// Gives a record that is there an external id that stands for nothing yet, and changes it.
+    fn link(
+        &mut self,
+        writer: &mut Writer<'_>,
+        upsert: &Upsert<R::Patch>,
+        id: Uuid,
+        origin: Option<Uuid>,
+    ) -> Result<Judged<R>, StoreError> {
+        let updated = self.update(writer, id, upsert.version, &upsert.patch, origin, Some(upsert))?;
+        if let (Ok(_), Some(named)) = (&updated, self.named.get_mut(&upsert.key())) {
+            (named.record, named.source_version) = (Some(id), upsert.source_version);
         }
         Ok(updated)
     }
@@ -538,4 +582,17 @@ impl<'o, R: Bulk> Batch<'o, R> {
 
 fn named((owner, team): crate::bulk::Place<'_>) -> (bool, bool) {
     (owner.is_some(), team.is_some())
+}
+
+/// Refuses an external id to a record that has many, or of which the caller may not write them.
+fn require_nameable<R: Bulk>(writer: &Writer<'_>, record: &mut R) -> Result<(), StoreError> {
+    if !writer.grants().may_write(R::RESOURCE, "external_ids") {
+        let detail = "Your role does not let you write external_ids, so you can't say which record an external id is.";
+        return Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]));
+    }
+    if record.external_ids().len() >= MOST_EXTERNAL_IDS {
+        let detail = format!("A {} gets at most {MOST_EXTERNAL_IDS} external ids.", R::kind().as_str());
+        return Err(StoreError::Conflict { code: "too_many", detail });
+    }
+    Ok(())
 }

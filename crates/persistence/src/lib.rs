@@ -27,6 +27,7 @@ pub mod migrations;
 mod one;
 mod page;
 mod prepared;
+mod quota;
 mod schema;
 mod scope;
 mod seal;

@@ -1,5 +1,5 @@
 //! What happens on its own: the sequencer, which gives journal entries their places in the change feed and lets old ones leave
-//! it, the upkeep of the search indexes, the scores of leads, and what is sent to webhooks.
+//! it, forgetting and the upkeep of the search indexes, the scores of leads, and what is sent to webhooks.
 
 mod webhooks;
 
@@ -10,7 +10,7 @@ use rapport_persistence::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// How long after the last entry the search indexes are tidied up.
@@ -68,6 +68,7 @@ impl Beside {
 pub async fn run(db: Db, options: WorkerOptions, stop: watch::Receiver<bool>) {
     tokio::join!(
         feed(&db, options, stop.clone()),
+        keep_up(&db, stop.clone()),
         score(&db, stop.clone()),
         webhooks::send(&db, options.webhooks_on_loopback, stop)
     );
@@ -94,18 +95,11 @@ async fn score(db: &Db, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Gives entries their places in the feed, and tidies up.
+/// Gives entries their places in the feed, and lets old ones leave it.
 async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
-    let mut forgotten: Option<Instant> = None;
-    let mut busy_since_tidying = false;
     let mut since_sweeping = 0;
     let mut retire_at = Instant::now();
-    let mut last_busy = Instant::now();
     while !*stop.borrow() {
-        if forgotten.is_none_or(|last| last.elapsed() > BETWEEN_FORGETTING) {
-            forgotten = Some(Instant::now());
-            forget(db).await;
-        }
         if retire_at <= Instant::now() {
             retire_at = retire(db, options.feed_retention).await;
         }
@@ -121,11 +115,7 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
             Ok(Some(numbered)) if sequencer::was_full(numbered) => Duration::ZERO,
             Ok(numbered) => {
                 if numbered.unwrap_or_default() > 0 {
-                    (busy_since_tidying, last_busy) = (true, Instant::now());
                     sleep(GATHERING).await;
-                } else if busy_since_tidying && last_busy.elapsed() > QUIET {
-                    busy_since_tidying = false;
-                    tidy(db).await;
                 }
                 options.beside.interval()
             }
@@ -142,16 +132,42 @@ async fn feed(db: &Db, options: WorkerOptions, mut stop: watch::Receiver<bool>) 
     }
 }
 
+/// Forgets what is old, and tidies the search indexes up once nothing has been written for a while. Both can take long, so they
+/// are done beside the feed.
+async fn keep_up(db: &Db, mut stop: watch::Receiver<bool>) {
+    let mut positions = db.positions();
+    let mut forget_at = Instant::now();
+    let mut tidy_at: Option<Instant> = None;
+    while !*stop.borrow() {
+        tokio::select! {
+            () = sleep_until(forget_at) => {
+                forget_at = Instant::now() + BETWEEN_FORGETTING;
+                forget(db, &stop).await;
+            }
+            Ok(()) = positions.changed() => tidy_at = Some(Instant::now() + QUIET),
+            () = sleep_until(tidy_at.unwrap_or(forget_at)), if tidy_at.is_some() => {
+                tidy_at = None;
+                tidy(db).await;
+            }
+            _ = stop.changed() => {}
+        }
+    }
+}
+
 /// Forgets what is kept for some days only.
-async fn forget(db: &Db) {
-    forget_all("old idempotency keys", || idempotency::forget(db)).await;
-    forget_all("old challenges", || capture_forms::forget(db)).await;
-    forget_all("old attempts to reach webhooks", || sent::forget(db)).await;
+async fn forget(db: &Db, stop: &watch::Receiver<bool>) {
+    forget_all("old idempotency keys", stop, || idempotency::forget(db)).await;
+    forget_all("old challenges", stop, || capture_forms::forget(db)).await;
+    forget_all("old attempts to reach webhooks", stop, || sent::forget(db)).await;
 }
 
 /// Forgets step by step until there is nothing more; each step says whether there is.
-async fn forget_all<F: Future<Output = Result<bool, StoreError>>>(what: &str, step: impl Fn() -> F) {
-    loop {
+async fn forget_all<F: Future<Output = Result<bool, StoreError>>>(
+    what: &str,
+    stop: &watch::Receiver<bool>,
+    step: impl Fn() -> F,
+) {
+    while !*stop.borrow() {
         match step().await {
             Ok(true) => {}
             Ok(false) => return,

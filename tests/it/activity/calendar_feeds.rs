@@ -171,7 +171,7 @@ fn feeds_are_ones_own_and_few() {
     }
     let refused = anna.post("/v1/calendar_feeds", &json!({"name": "One more"}));
     refused.expect_problem(409, "conflict");
-    assert_eq!(refused.body["errors"][0]["code"], "too_many_feeds");
+    assert_eq!(refused.body["errors"][0]["code"], "too_many");
     let listed = anna.all("/v1/calendar_feeds");
     assert_eq!(listed.len(), 10);
     assert!(listed.iter().all(|feed| feed.get("address").is_none()));

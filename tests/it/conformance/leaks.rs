@@ -35,6 +35,7 @@ enum Row {
     StreamOfChanges,
     Create(&'static str),
     Get(&'static str),
+    GetByExternalId(&'static str),
     Update(&'static str),
     Delete(&'static str),
     Restore(&'static str),
@@ -174,6 +175,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_contacts", Row::Search("contacts")),
     ("create_contact", Row::Create("contacts")),
     ("get_contact", Row::Get("contacts")),
+    ("get_contact_by_external_id", Row::GetByExternalId("contacts")),
     ("update_contact", Row::Update("contacts")),
     ("delete_contact", Row::Delete("contacts")),
     ("restore_contact", Row::Restore("contacts")),
@@ -185,6 +187,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_companies", Row::Search("companies")),
     ("create_company", Row::Create("companies")),
     ("get_company", Row::Get("companies")),
+    ("get_company_by_external_id", Row::GetByExternalId("companies")),
     ("update_company", Row::Update("companies")),
     ("delete_company", Row::Delete("companies")),
     ("restore_company", Row::Restore("companies")),
@@ -195,6 +198,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_tasks", Row::Search("tasks")),
     ("create_task", Row::Create("tasks")),
     ("get_task", Row::Get("tasks")),
+    ("get_task_by_external_id", Row::GetByExternalId("tasks")),
     ("update_task", Row::Update("tasks")),
     ("delete_task", Row::Delete("tasks")),
     ("restore_task", Row::Restore("tasks")),
@@ -209,6 +213,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_notes", Row::Search("notes")),
     ("create_note", Row::Create("notes")),
     ("get_note", Row::Get("notes")),
+    ("get_note_by_external_id", Row::GetByExternalId("notes")),
     ("update_note", Row::Update("notes")),
     ("delete_note", Row::Delete("notes")),
     ("restore_note", Row::Restore("notes")),
@@ -230,6 +235,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_opportunities", Row::Search("opportunities")),
     ("create_opportunity", Row::Create("opportunities")),
     ("get_opportunity", Row::Get("opportunities")),
+    ("get_opportunity_by_external_id", Row::GetByExternalId("opportunities")),
     ("update_opportunity", Row::Update("opportunities")),
     ("delete_opportunity", Row::Delete("opportunities")),
     ("restore_opportunity", Row::Restore("opportunities")),
@@ -265,6 +271,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_leads", Row::Search("leads")),
     ("create_lead", Row::Create("leads")),
     ("get_lead", Row::Get("leads")),
+    ("get_lead_by_external_id", Row::GetByExternalId("leads")),
     ("update_lead", Row::Update("leads")),
     ("move_lead", Row::Move),
     ("recycle_lead", Row::Recycle),
@@ -282,6 +289,7 @@ const TABLE: &[(&str, Row)] = &[
     ("search_products", Row::Search("products")),
     ("create_product", Row::Create("products")),
     ("get_product", Row::Get("products")),
+    ("get_product_by_external_id", Row::GetByExternalId("products")),
     ("update_product", Row::Update("products")),
     ("delete_product", Row::Delete("products")),
     ("restore_product", Row::Restore("products")),
@@ -805,6 +813,10 @@ impl Case<'_> {
                 let status = self.rule(resource).to_read(place);
                 (resource, if status == 200 && !is_open { 403 } else { status })
             }
+            Row::GetByExternalId(resource) => {
+                let is_closed = !self.rule(resource).sees_none() && !self.mask.shows(resource, "external_ids");
+                (resource, if is_closed { 403 } else { self.rule(resource).to_read(place) })
+            }
             Row::Duplicates => ("contacts", self.rule("contacts").to_read(place)),
             Row::Act(resource @ "opportunities", ..) if !self.mask.writes(resource, "stage_id") => (resource, 403),
             Row::Act(resource @ "tasks", ..) if !self.mask.writes(resource, "status") => (resource, 403),
@@ -825,6 +837,7 @@ impl Case<'_> {
         let path = format!("/v1/{resource}/{record}");
         let answer = match row {
             Row::Get(_) => self.world.caller.get(&path),
+            Row::GetByExternalId(_) => self.world.caller.get(&format!("/v1/{resource}/by-external-id/import/{record}")),
             Row::History(_) => self.world.caller.get(&format!("{path}/history")),
             Row::Duplicates | Row::DuplicatesOfLead => self.world.caller.get(&format!("{path}/duplicates")),
             Row::Restore(_) => self.world.caller.send("POST", &format!("{path}/restore"), &[], None),
@@ -839,6 +852,7 @@ impl Case<'_> {
                 self.has_open_fields_alone(resource, &answer.body);
                 self.expand(resource, place);
             }
+            Row::GetByExternalId(resource) if status == 200 => self.has_open_fields_alone(resource, &answer.body),
             Row::History(_) if status == 200 => self.have_open_fields_alone(answer.body["data"].as_array().unwrap()),
             Row::Act(resource, _, back) if status == 200 => {
                 self.has_open_fields_alone(resource, &answer.body);

@@ -240,6 +240,11 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
         caller.post(&format!("/v1/leads/{lead}/convert"), &json!({})).expect(200);
         return lead;
     }
+    if let Some((collection, _)) = path.split_once("/by-external-id/") {
+        let id = record_for(&format!("{collection}/"), caller);
+        give_external_id(collection, &id, caller);
+        return id;
+    }
     let (collection, schema) = collections()
         .into_iter()
         .find(|(collection, _)| path.starts_with(&format!("{collection}/")))
@@ -247,6 +252,11 @@ pub fn record_for(path: &str, caller: &Caller) -> String {
     let unique = uuid::Uuid::now_v7().simple().to_string();
     let body = body_with_records(schema, &unique, caller);
     caller.create(&collection, &body)["id"].as_str().unwrap().to_owned()
+}
+
+/// Gives a record its own id as that of imported files, too.
+pub fn give_external_id(collection: &str, id: &str, caller: &Caller) {
+    caller.put(&format!("{collection}/by-external-id/import/{id}?record_id={id}"), &json!({})).expect(200);
 }
 
 /// A record in the collection to which a path belongs that has this field at all; gives its id.

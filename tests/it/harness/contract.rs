@@ -108,9 +108,12 @@ impl Operation {
         parts.collect::<Vec<_>>().join("/")
     }
 
-    /// Whether its path names a record: by an id, or by the key of a form.
+    /// Whether its path names a record that has to be there: by an id, by the key of a form, or by what an outside system calls it.
     pub fn has_id(&self) -> bool {
-        let names_one = |parameter: &&Value| parameter["schema"]["format"] == "uuid" || parameter["name"] == "form_key";
+        let names_one = |parameter: &&Value| {
+            let reads_by = |name: &str| parameter["name"] == name && self.method == "GET";
+            parameter["schema"]["format"] == "uuid" || parameter["name"] == "form_key" || reads_by("external_id")
+        };
         self.parameters("path").iter().any(names_one)
     }
 }

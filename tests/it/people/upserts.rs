@@ -275,3 +275,143 @@ fn a_new_record_by_upsert_belongs_to_its_sender() {
     let nobodys = agent.put("/v1/contacts/by-external-id/shop/2", &json!({"first_name": "Grace", "owner_id": null}));
     assert_eq!(nobodys.body["record"]["owner_id"], Value::Null);
 }
+
+fn external_ids(record: &Value) -> Vec<(&str, &str)> {
+    let ids = record["external_ids"].as_array().unwrap().iter();
+    ids.map(|id| (id["connection"].as_str().unwrap(), id["external_id"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn a_record_is_found_by_its_external_id() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let path = "/v1/contacts/by-external-id/shop/K%2F1";
+    admin.get(path).expect_problem(404, "not_found");
+    let created = admin.put(path, &json!({"last_name": "Lovelace"})).body["record"].clone();
+    let found = admin.get(path);
+    found.expect(200);
+    assert_eq!(found.body, created);
+    let unchanged = admin.get_with(path, ("If-None-Match", found.header("etag")));
+    unchanged.expect(304);
+    assert_eq!(admin.get(&format!("{path}?fields=name")).body["name"], "Lovelace");
+    // The id is one of contacts, and of this connection.
+    admin.get("/v1/companies/by-external-id/shop/K%2F1").expect_problem(404, "not_found");
+    admin.get("/v1/contacts/by-external-id/import/K%2F1").expect_problem(404, "not_found");
+
+    admin.delete(&format!("/v1/contacts/{}", created["id"].as_str().unwrap())).expect(204);
+    admin.get(path).expect_problem(404, "not_found");
+    admin.get(&format!("{path}?deleted=include")).expect(200);
+}
+
+#[test]
+fn a_record_that_is_there_gets_an_external_id() {
+    let (_, admin) = workspace();
+    let connection = connect(&admin);
+    let ada = admin.create("/v1/contacts", &json!({"first_name": "Ada", "last_name": "Lovelace"}));
+    let id = ada["id"].as_str().unwrap();
+    let path = |external: &str| format!("/v1/contacts/by-external-id/shop/{external}?record_id={id}");
+
+    let rehearsed = admin.put(&format!("{}&dry_run=true", path("1")), &json!({}));
+    rehearsed.expect(200);
+    assert_eq!(rehearsed.body["result"], "updated");
+    let linked = admin.put(&format!("{}&source_version=4", path("1")), &json!({"job_title": "Countess"}));
+    linked.expect(200);
+    assert_eq!(linked.body["result"], "updated");
+    let record = &linked.body["record"];
+    assert_eq!((&record["id"], &record["version"], &record["job_title"]), (&ada["id"], &json!(2), &json!("Countess")));
+    assert_eq!(external_ids(record), [("shop", "1")]);
+    assert_eq!(admin.get("/v1/contacts/by-external-id/shop/1").body, *record);
+
+    let entry = &admin.all(&format!("/v1/contacts/{id}/history"))[0];
+    assert_eq!((&entry["event"], &entry["origin"]), (&json!("contact.updated"), &connection["id"]));
+    let fields: Vec<&str> =
+        entry["changes"].as_array().unwrap().iter().map(|change| change["field"].as_str().unwrap()).collect();
+    assert!(fields.contains(&"external_ids"), "{fields:?}");
+
+    // To say it again changes nothing, what comes late neither, and the address alone is enough from now on.
+    assert_eq!(admin.put(&path("1"), &json!({})).body["result"], "unchanged");
+    let late = admin.put(&format!("{}&source_version=3", path("1")), &json!({"job_title": "Trainee"}));
+    assert_eq!((&late.body["result"], &late.body["is_late"]), (&json!("unchanged"), &json!(true)));
+    let changed = admin.put("/v1/contacts/by-external-id/shop/1", &json!({"job_title": "Analyst"}));
+    assert_eq!(changed.body["record"]["id"], ada["id"]);
+
+    // A second id of the same connection: there they may be twice. One id is never that of two.
+    assert_eq!(external_ids(&admin.put(&path("2"), &json!({})).body["record"]), [("shop", "1"), ("shop", "2")]);
+    let other = admin.create("/v1/contacts", &json!({"last_name": "Byron"}));
+    let taken = admin
+        .put(&format!("/v1/contacts/by-external-id/shop/1?record_id={}", other["id"].as_str().unwrap()), &json!({}));
+    taken.expect_problem(409, "conflict");
+    assert_eq!(taken.body["errors"][0]["code"], "external_id_taken");
+}
+
+#[test]
+fn only_a_record_that_one_may_change_gets_an_external_id() {
+    let (workspace, admin) = workspace();
+    connect(&admin);
+    let ada = admin.create("/v1/contacts", &json!({"last_name": "Lovelace"}));
+    let id = ada["id"].as_str().unwrap();
+    let path = format!("/v1/contacts/by-external-id/shop/1?record_id={id}");
+    let stale =
+        admin.send("PUT", &path, &[("Content-Type", "application/json"), ("If-Match", "\"7\"")], Some(b"{}".to_vec()));
+    stale.expect_problem(412, "precondition_failed");
+    let unknown = format!("/v1/contacts/by-external-id/shop/1?record_id={}", uuid::Uuid::now_v7());
+    admin.put(&unknown, &json!({"last_name": "Nobody"})).expect_problem(404, "not_found");
+    admin.put(&path, &json!({"emails": [{"address": "no address"}]})).expect(422);
+    workspace.scoped(&["contacts:read", "contacts:create"]).put(&path, &json!({})).expect_problem(403, "forbidden");
+    admin.delete(&format!("/v1/contacts/{id}")).expect(204);
+    admin.put(&path, &json!({})).expect_problem(404, "not_found");
+    admin.get("/v1/contacts/by-external-id/shop/1?deleted=include").expect_problem(404, "not_found");
+}
+
+#[test]
+fn a_batch_gives_external_ids_to_records_that_are_there() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let known: Vec<Value> =
+        (0..3).map(|number| admin.create("/v1/companies", &json!({"name": format!("Company {number}")}))).collect();
+    let upsert = |external: &str, record: &Value| json!({"op": "upsert", "connection": "shop", "external_id": external, "record_id": record["id"], "data": {}});
+    let operations = json!([
+        upsert("A", &known[0]),
+        upsert("B", &known[1]),
+        // In one batch, too, an id is that of the first.
+        upsert("A", &known[2]),
+        upsert("A", &known[0]),
+        {"op": "upsert", "connection": "shop", "external_id": "B", "source_version": 2, "data": {"name": "Renamed"}},
+    ]);
+    let answer = admin.post("/v1/companies/batch", &json!({"operations": operations}));
+    answer.expect(207);
+    let results = answer.body["results"].as_array().unwrap();
+    let told: Vec<(i64, &str)> = results
+        .iter()
+        .map(|result| (result["status"].as_i64().unwrap(), result["result"].as_str().unwrap_or("none")))
+        .collect();
+    assert_eq!(told, [(200, "updated"), (200, "updated"), (409, "none"), (200, "unchanged"), (200, "updated")]);
+    assert_eq!(admin.get("/v1/companies/by-external-id/shop/B").body["name"], "Renamed");
+    assert_eq!(admin.get("/v1/companies/by-external-id/shop/A").body["id"], known[0]["id"]);
+    let late = admin.put("/v1/companies/by-external-id/shop/B?source_version=1", &json!({"name": "Old"}));
+    assert_eq!(late.body["is_late"], true);
+}
+
+#[test]
+fn of_many_who_link_one_id_to_different_records_at_once_one_does() {
+    let (_, admin) = workspace();
+    connect(&admin);
+    let records: Vec<Value> =
+        (0..6).map(|number| admin.create("/v1/contacts", &json!({"last_name": format!("L{number}")}))).collect();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let link = |record: &Value| {
+            let path = format!("/v1/contacts/by-external-id/shop/1?record_id={}", record["id"].as_str().unwrap());
+            let admin = &admin;
+            scope.spawn(move || admin.put(&path, &json!({})).status)
+        };
+        let threads: Vec<_> = records.iter().map(link).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 409].contains(status)), "{statuses:?}");
+    let named = records.iter().filter(|record| {
+        let path = format!("/v1/contacts/{}", record["id"].as_str().unwrap());
+        !external_ids(&admin.get(&path).body).is_empty()
+    });
+    assert_eq!(named.count(), 1);
+}

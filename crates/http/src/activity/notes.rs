@@ -5,7 +5,7 @@ use rapport_domain::{
     activity::note::{NewNote, Note, NotePatch, NoteQuery, NoteRelation, NoteSearch},
     id::NoteId,
     people::duplicate::OnDuplicate,
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
 };
 use rapport_persistence::{Db, activity::notes, batch::Upsert, people::Deleted};
 use serde::Deserialize;
@@ -147,6 +147,42 @@ pub(crate) async fn get_note(
     render::read(&auth, &note, &fields, embeds, &known)
 }
 
+/// Get note by external id
+#[utoipa::path(
+    tag = "Notes", operation_id = "get_note_by_external_id",
+    description = "The note that an outside system knows under an id, as `get_note` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the note there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetNoteQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The note", body = Note,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The note has not changed")
+    ),
+    security(("bearer" = ["notes:read"]))
+)]
+#[get("/notes/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_note_by_external_id(
+    auth: Auth<NotesRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetNoteQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetNoteQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let note = db
+        .read(&auth.scope(), move |reader| notes::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
+
+    render::read(&auth, &note, &fields, embeds, &known)
+}
+
 /// Update note
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
@@ -255,7 +291,8 @@ pub(crate) struct NoteUpserted {
 ///
 /// Creates or changes the note that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new note where not, which needs `notes:create`, too. However many send the same id at once, there is
-/// one note. What changes nothing leaves no trace.
+/// one note. What changes nothing leaves no trace. With
+/// `record_id`, the note that is there already gets the id.
 #[utoipa::path(
     tag = "Notes", operation_id = "upsert_note",
     params(
@@ -286,11 +323,12 @@ pub(crate) async fn upsert_note(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertQuery { source_version } = query.0;
+    let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
         connection,
         external_id,
+        record: record_id,
         version,
         must_exist,
         source_version,

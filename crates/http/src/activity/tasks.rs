@@ -5,7 +5,7 @@ use rapport_domain::{
     activity::task::{MyTasksQuery, NewTask, Task, TaskAction, TaskPatch, TaskQuery, TaskRelation, TaskSearch},
     id::TaskId,
     people::duplicate::OnDuplicate,
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
 };
 use rapport_persistence::{Db, activity::tasks, batch::Upsert, people::Deleted};
 use serde::Deserialize;
@@ -165,6 +165,42 @@ pub(crate) async fn get_task(
     let (id, embeds) = (TaskId::from_uuid(id.into_inner()), !expand.is_empty());
 
     let task = db.read(&auth.scope(), move |reader| tasks::get(reader, id, Deleted::from(deleted), &expand)).await?;
+
+    render::read(&auth, &task, &fields, embeds, &known)
+}
+
+/// Get task by external id
+#[utoipa::path(
+    tag = "Tasks", operation_id = "get_task_by_external_id",
+    description = "The task that an outside system knows under an id, as `get_task` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the task there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetTaskQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The task", body = Task,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The task has not changed")
+    ),
+    security(("bearer" = ["tasks:read"]))
+)]
+#[get("/tasks/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_task_by_external_id(
+    auth: Auth<TasksRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetTaskQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetTaskQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let task = db
+        .read(&auth.scope(), move |reader| tasks::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
 
     render::read(&auth, &task, &fields, embeds, &known)
 }
@@ -373,7 +409,8 @@ pub(crate) struct TaskUpserted {
 ///
 /// Creates or changes the task that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new task where not, which needs `tasks:create`, too. However many send the same id at once, there is
-/// one task. What changes nothing leaves no trace.
+/// one task. What changes nothing leaves no trace. With
+/// `record_id`, the task that is there already gets the id.
 #[utoipa::path(
     tag = "Tasks", operation_id = "upsert_task",
     params(
@@ -404,11 +441,12 @@ pub(crate) async fn upsert_task(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertQuery { source_version } = query.0;
+    let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
         connection,
         external_id,
+        record: record_id,
         version,
         must_exist,
         source_version,

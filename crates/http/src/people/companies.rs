@@ -7,7 +7,7 @@ use rapport_domain::{
         company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, NewCompany},
         duplicate::OnDuplicate,
     },
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
 };
 use rapport_persistence::{
     Db,
@@ -152,6 +152,42 @@ pub(crate) async fn get_company(
     render::read(&auth, &company, &fields, embeds, &known)
 }
 
+/// Get company by external id
+#[utoipa::path(
+    tag = "Companies", operation_id = "get_company_by_external_id",
+    description = "The company that an outside system knows under an id, as `get_company` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the company there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetCompanyQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The company", body = Company,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The company has not changed")
+    ),
+    security(("bearer" = ["companies:read"]))
+)]
+#[get("/companies/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_company_by_external_id(
+    auth: Auth<CompaniesRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetCompanyQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetCompanyQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let company = db
+        .read(&auth.scope(), move |reader| companies::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
+
+    render::read(&auth, &company, &fields, embeds, &known)
+}
+
 /// Update company
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
@@ -260,7 +296,8 @@ pub(crate) struct CompanyUpserted {
 ///
 /// Creates or changes the company that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new company where not, which needs `companies:create`, too. However many send the same id at once, there is
-/// one company. What changes nothing leaves no trace.
+/// one company. What changes nothing leaves no trace. With
+/// `record_id`, the company that is there already gets the id.
 #[utoipa::path(
     tag = "Companies", operation_id = "upsert_company",
     params(
@@ -291,11 +328,12 @@ pub(crate) async fn upsert_company(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertQuery { source_version } = query.0;
+    let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
         connection,
         external_id,
+        record: record_id,
         version,
         must_exist,
         source_version,

@@ -7,7 +7,7 @@ use rapport_domain::{
         contact::{Contact, ContactPatch, ContactQuery, ContactRelation, ContactSearch, NewContact},
         duplicate::{DuplicateCandidate, OnDuplicate},
     },
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
 };
 use rapport_persistence::{
     Db,
@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite, SignedIn},
-    batch::{Batch, BatchResults},
+    batch::{Batch, BatchResults, UpsertOrRefuseQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -165,6 +165,42 @@ pub(crate) async fn get_contact(
     render::read(&auth, &contact, &fields, embeds, &known)
 }
 
+/// Get contact by external id
+#[utoipa::path(
+    tag = "Contacts", operation_id = "get_contact_by_external_id",
+    description = "The contact that an outside system knows under an id, as `get_contact` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetContactQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The contact", body = Contact,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The contact has not changed")
+    ),
+    security(("bearer" = ["contacts:read"]))
+)]
+#[get("/contacts/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_contact_by_external_id(
+    auth: Auth<ContactsRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetContactQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetContactQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let contact = db
+        .read(&auth.scope(), move |reader| contacts::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
+
+    render::read(&auth, &contact, &fields, embeds, &known)
+}
+
 /// Update contact
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
@@ -257,20 +293,6 @@ pub(crate) async fn restore_contact(
     .await
 }
 
-/// How a contact is upserted.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct UpsertContactQuery {
-    /// Version of the record in the outside system. What is older than what came before changes nothing.
-    #[param(minimum = 0)]
-    source_version: Option<i64>,
-    /// What to do when the contact is new and somebody with the same e-mail address or telephone number is known;
-    /// `refuse` unless said otherwise.
-    #[param(inline = false)]
-    on_duplicate: OnDuplicate,
-}
-
 /// What came of an upsert.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the struct only describes the body; answer::upserted writes it")]
@@ -287,14 +309,15 @@ pub(crate) struct ContactUpserted {
 ///
 /// Creates or changes the contact that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new contact where not, which needs `contacts:create`, too. However many send the same id at once, there is
-/// one contact. What changes nothing leaves no trace.
+/// one contact. What changes nothing leaves no trace. With
+/// `record_id`, the contact that is there already gets the id.
 #[utoipa::path(
     tag = "Contacts", operation_id = "upsert_contact",
     params(
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertContactQuery,
+        UpsertOrRefuseQuery,
         IfMatchHeader
     ),
     request_body = ContactPatch,
@@ -312,15 +335,24 @@ pub(crate) struct ContactUpserted {
 pub(crate) async fn upsert_contact(
     auth: Auth<ContactsWrite>,
     id: web::Path<(String, String)>,
-    query: Query<UpsertContactQuery>,
+    query: Query<UpsertOrRefuseQuery>,
     expected: ExpectedVersion,
     body: Json<ContactPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertContactQuery { source_version, on_duplicate } = query.0;
+    let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert { connection, external_id, version, must_exist, source_version, patch: body.0, on_duplicate };
+    let upsert = Upsert {
+        connection,
+        external_id,
+        record: record_id,
+        version,
+        must_exist,
+        source_version,
+        patch: body.0,
+        on_duplicate,
+    };
 
     auth.write(&db, move |writer| {
         let outcome = contacts::upsert(writer, upsert)?;

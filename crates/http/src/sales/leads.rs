@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::LeadId,
     people::duplicate::{DuplicateCandidate, OnDuplicate},
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
     sales::lead::{Lead, LeadMove, LeadPatch, LeadQuery, LeadRelation, LeadSearch, LeadStatusChange, NewLead},
 };
 use rapport_persistence::{
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, LeadsCreate, LeadsDelete, LeadsRead, LeadsWrite, SignedIn},
-    batch::{Batch, BatchResults},
+    batch::{Batch, BatchResults, UpsertOrRefuseQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -161,6 +161,42 @@ pub(crate) async fn get_lead(
     let (id, embeds) = (LeadId::from_uuid(id.into_inner()), !expand.is_empty());
 
     let lead = db.read(&auth.scope(), move |reader| leads::get(reader, id, Deleted::from(deleted), &expand)).await?;
+
+    render::read(&auth, &lead, &fields, embeds, &known)
+}
+
+/// Get lead by external id
+#[utoipa::path(
+    tag = "Leads", operation_id = "get_lead_by_external_id",
+    description = "The lead that an outside system knows under an id, as `get_lead` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the lead there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetLeadQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The lead", body = Lead,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The lead has not changed")
+    ),
+    security(("bearer" = ["leads:read"]))
+)]
+#[get("/leads/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_lead_by_external_id(
+    auth: Auth<LeadsRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetLeadQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetLeadQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let lead = db
+        .read(&auth.scope(), move |reader| leads::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
 
     render::read(&auth, &lead, &fields, embeds, &known)
 }
@@ -324,20 +360,6 @@ pub(crate) async fn restore_lead(
     .await
 }
 
-/// How a lead is upserted.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct UpsertLeadQuery {
-    /// Version of the record in the outside system. What is older than what came before changes nothing.
-    #[param(minimum = 0)]
-    source_version: Option<i64>,
-    /// What to do when the lead is new and somebody with the same e-mail address or telephone number is known;
-    /// `refuse` unless said otherwise.
-    #[param(inline = false)]
-    on_duplicate: OnDuplicate,
-}
-
 /// What came of an upsert.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the struct only describes the body; answer::upserted writes it")]
@@ -354,14 +376,15 @@ pub(crate) struct LeadUpserted {
 ///
 /// Creates or changes the lead that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new lead where not, which needs `leads:create`, too. However many send the same id at once, there is
-/// one lead. What changes nothing leaves no trace.
+/// one lead. What changes nothing leaves no trace. With
+/// `record_id`, the lead that is there already gets the id.
 #[utoipa::path(
     tag = "Leads", operation_id = "upsert_lead",
     params(
         ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
             pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
         ("external_id" = String, Path, description = "Id of the lead there", min_length = 1, max_length = 255, example = "K-10442"),
-        UpsertLeadQuery,
+        UpsertOrRefuseQuery,
         IfMatchHeader
     ),
     request_body = LeadPatch,
@@ -379,15 +402,24 @@ pub(crate) struct LeadUpserted {
 pub(crate) async fn upsert_lead(
     auth: Auth<LeadsWrite>,
     id: web::Path<(String, String)>,
-    query: Query<UpsertLeadQuery>,
+    query: Query<UpsertOrRefuseQuery>,
     expected: ExpectedVersion,
     body: Json<LeadPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertLeadQuery { source_version, on_duplicate } = query.0;
+    let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert { connection, external_id, version, must_exist, source_version, patch: body.0, on_duplicate };
+    let upsert = Upsert {
+        connection,
+        external_id,
+        record: record_id,
+        version,
+        must_exist,
+        source_version,
+        patch: body.0,
+        on_duplicate,
+    };
 
     auth.write(&db, move |writer| {
         let outcome = leads::upsert(writer, upsert)?;

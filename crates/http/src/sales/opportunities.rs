@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::OpportunityId,
     people::duplicate::OnDuplicate,
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
     sales::opportunity::{
         NewOpportunity, Opportunity, OpportunityPatch, OpportunityQuery, OpportunityRelation, OpportunitySearch,
     },
@@ -151,6 +151,44 @@ pub(crate) async fn get_opportunity(
     render::read(&auth, &opportunity, &fields, embeds, &known)
 }
 
+/// Get opportunity by external id
+#[utoipa::path(
+    tag = "Opportunities", operation_id = "get_opportunity_by_external_id",
+    description = "The opportunity that an outside system knows under an id, as `get_opportunity` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the opportunity there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetOpportunityQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The opportunity", body = Opportunity,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The opportunity has not changed")
+    ),
+    security(("bearer" = ["opportunities:read"]))
+)]
+#[get("/opportunities/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_opportunity_by_external_id(
+    auth: Auth<OpportunitiesRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetOpportunityQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetOpportunityQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let opportunity = db
+        .read(&auth.scope(), move |reader| {
+            opportunities::get_by_external_id(reader, &id, Deleted::from(deleted), &expand)
+        })
+        .await?;
+
+    render::read(&auth, &opportunity, &fields, embeds, &known)
+}
+
 /// Update opportunity
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. The stage is not changed here: to
@@ -259,7 +297,8 @@ pub(crate) struct OpportunityUpserted {
 ///
 /// Creates or changes the opportunity that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new opportunity where not, which needs `opportunities:create`, too. However many send the same id at once, there is
-/// one opportunity. What changes nothing leaves no trace.
+/// one opportunity. What changes nothing leaves no trace. With
+/// `record_id`, the opportunity that is there already gets the id.
 #[utoipa::path(
     tag = "Opportunities", operation_id = "upsert_opportunity",
     params(
@@ -290,11 +329,12 @@ pub(crate) async fn upsert_opportunity(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertQuery { source_version } = query.0;
+    let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
         connection,
         external_id,
+        record: record_id,
         version,
         must_exist,
         source_version,

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::ProductId,
     people::duplicate::OnDuplicate,
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
     sales::product::{NewProduct, Product, ProductPatch, ProductQuery, ProductRelation, ProductSearch},
 };
 use rapport_persistence::{Db, batch::Upsert, people::Deleted, sales::products};
@@ -147,6 +147,42 @@ pub(crate) async fn get_product(
     render::read(&auth, &product, &fields, embeds, &known)
 }
 
+/// Get product by external id
+#[utoipa::path(
+    tag = "Products", operation_id = "get_product_by_external_id",
+    description = "The product that an outside system knows under an id, as `get_product` shows it.",
+    params(
+        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
+            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
+        ("external_id" = String, Path, description = "Id of the product there", min_length = 1, max_length = 255, example = "K-10442"),
+        GetProductQuery,
+        IfNoneMatchHeader
+    ),
+    responses(
+        (status = 200, description = "The product", body = Product,
+            headers(("ETag" = String, description = "Version of the record"))),
+        (status = 304, description = "The product has not changed")
+    ),
+    security(("bearer" = ["products:read"]))
+)]
+#[get("/products/by-external-id/{connection}/{external_id}")]
+pub(crate) async fn get_product_by_external_id(
+    auth: Auth<ProductsRead>,
+    id: web::Path<ExternalId>,
+    query: Query<GetProductQuery>,
+    known: KnownVersion,
+    db: web::Data<Db>,
+) -> ApiResult<HttpResponse> {
+    let GetProductQuery { deleted, fields, expand } = query.0;
+    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+
+    let product = db
+        .read(&auth.scope(), move |reader| products::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
+        .await?;
+
+    render::read(&auth, &product, &fields, embeds, &known)
+}
+
 /// Update product
 ///
 /// A JSON Merge Patch (RFC 7396): absent fields stay, null clears, lists are replaced. A patch that changes nothing
@@ -255,7 +291,8 @@ pub(crate) struct ProductUpserted {
 ///
 /// Creates or changes the product that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new product where not, which needs `products:create`, too. However many send the same id at once, there is
-/// one product. What changes nothing leaves no trace.
+/// one product. What changes nothing leaves no trace. With
+/// `record_id`, the product that is there already gets the id.
 #[utoipa::path(
     tag = "Products", operation_id = "upsert_product",
     params(
@@ -286,11 +323,12 @@ pub(crate) async fn upsert_product(
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let (connection, external_id) = id.into_inner();
-    let UpsertQuery { source_version } = query.0;
+    let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
         connection,
         external_id,
+        record: record_id,
         version,
         must_exist,
         source_version,

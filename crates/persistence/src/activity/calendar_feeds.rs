@@ -13,11 +13,13 @@ use uuid::Uuid;
 use crate::{
     Db, Page, Reader, StoreError, Writer, audit,
     page::{PageRequest, seek},
+    quota::Quota,
     schema::calendar_feeds,
-    turns,
 };
 
 const KIND: RecordKind = RecordKind::CalendarFeed;
+
+const QUOTA: Quota = Quota { of: "calendar feeds", most: MOST_FEEDS, advice: "Delete one first." };
 
 /// A secret that is presented: of which feed it wants to be, and its SHA-256.
 #[derive(Clone, Copy, Debug)]
@@ -100,13 +102,7 @@ pub fn create(
 ) -> Result<CalendarFeed, StoreError> {
     let feed = CalendarFeed::create(new, user, token.feed, writer.stamp())?;
     writer.transaction(|writer| {
-        // Two that are created at once are counted one after the other.
-        turns::take(writer, &format!("calendar feeds of {user}"))?;
-        let known: i64 = visible(writer, Some(user)).count().get_result(writer.pg())?;
-        if known >= MOST_FEEDS {
-            let detail = format!("A user has at most {MOST_FEEDS} calendar feeds. Delete one first.");
-            return Err(StoreError::Conflict { code: "too_many_feeds", detail });
-        }
+        QUOTA.require_of_user(writer, user, |writer| visible(writer, Some(user)).count().get_result(writer.pg()))?;
         let row = Row {
             workspace_id: writer.workspace(),
             id: feed.id.uuid(),

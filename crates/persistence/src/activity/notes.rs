@@ -20,7 +20,7 @@ use rapport_domain::{
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
     problem::Invalid,
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
 use serde_json::Value;
@@ -33,6 +33,7 @@ use super::parents::{Parents, require_whole_parent, with_parent};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     bulk::{Referenced, References},
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -78,6 +79,17 @@ pub fn get(reader: &mut Reader<'_>, id: NoteId, deleted: Deleted, expand: &[Note
     embed(reader, &mut note, expand)?;
     let [note] = note;
     Ok(note)
+}
+
+/// The note that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[NoteRelation],
+) -> Result<Note, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, NoteId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the notes that a query asks for.

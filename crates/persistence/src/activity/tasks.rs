@@ -23,7 +23,7 @@ use rapport_domain::{
     page::{Count, DEFAULT_LIMIT, Direction, RecordSort, SortKey},
     people::contact::DeletedInList,
     problem::{FieldProblem, Invalid},
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
 use serde_json::Value;
@@ -36,6 +36,7 @@ use super::parents::{Parents, require_whole_parent, with_parent};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     bulk::{Referenced, References},
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -82,6 +83,17 @@ pub fn get(reader: &mut Reader<'_>, id: TaskId, deleted: Deleted, expand: &[Task
     embed(reader, &mut task, expand)?;
     let [task] = task;
     Ok(task)
+}
+
+/// The task that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[TaskRelation],
+) -> Result<Task, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, TaskId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the tasks that a query asks for.

@@ -20,6 +20,9 @@ pub(super) fn upsert<R: Bulk>(
     let Some(named) = names::of_record::<R>(writer, &upsert.connection, &upsert.external_id)? else {
         return Ok(None);
     };
+    if upsert.record.is_some_and(|meant| meant != named.record) {
+        return Ok(None);
+    }
     let found = R::get_to_change(writer, named.record);
     if let Ok(record) = &found {
         require_version(upsert.version, record.version())?;

@@ -51,7 +51,8 @@ impl<'o, R: Bulk> Step<'o, R> {
     pub(super) fn id(&self) -> Option<Uuid> {
         match self {
             Self::Update { id, .. } | Self::Delete { id, .. } => Some(*id),
-            Self::Create(_) | Self::Upsert { .. } => None,
+            Self::Upsert { upsert, .. } => upsert.record,
+            Self::Create(_) => None,
         }
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::exists, pg::Pg, prelude::*, select, sql_types};
 use rapport_domain::{
+    access::Resource,
     commerce::connection::{Connection, ConnectionPatch, ConnectionQuery, NewConnection},
     id::ConnectionId,
     journal::{Changes, JournalEntry},
-    record::RecordKind,
+    record::{ExternalId, RecordKind},
 };
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::{
     page::{PageRequest, seek},
     require_version,
     schema::{connections, external_ids},
+    visibility::require_readable,
 };
 
 const KIND: RecordKind = RecordKind::Connection;
@@ -99,6 +101,25 @@ pub fn list(reader: &mut Reader<'_>, query: &ConnectionQuery) -> Result<Page<Con
     let select = seek!(select, "connections.key", sql_types::Text, "connections.id", Direction::Ascending, after);
     let rows: Vec<Row> = select.limit(request.fetch()).load(reader.pg())?;
     request.page(reader, rows, |row| (row.key.clone(), row.id), Row::into_connection)
+}
+
+/// The record of a resource that an outside system knows under an id; whether the caller may see it is not asked yet.
+pub(crate) fn record_of(
+    reader: &mut Reader<'_>,
+    resource: Resource,
+    external: &ExternalId,
+) -> Result<Uuid, StoreError> {
+    require_readable(reader, resource, &[("external_id", "external_ids")])?;
+    let kind = resource.kind();
+    let found: Option<Uuid> = external_ids::table
+        .filter(external_ids::workspace_id.eq(reader.workspace()))
+        .filter(external_ids::connection.eq(&external.connection))
+        .filter(external_ids::record_kind.eq(kind.as_str()))
+        .filter(external_ids::external_id.eq(&external.external_id))
+        .select(external_ids::record_id)
+        .first(reader.pg())
+        .optional()?;
+    found.ok_or(StoreError::Missing(kind))
 }
 
 /// Creates a connection.

@@ -22,12 +22,14 @@ use crate::{
     Page, Reader, StoreError, TRIES, Writer, audit, codes, feed,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    quota::Quota,
     require_version,
     schema::{webhook_deliveries, webhooks},
-    turns,
 };
 
 const KIND: RecordKind = RecordKind::Webhook;
+
+const QUOTA: Quota = Quota { of: "webhooks", most: MOST_WEBHOOKS, advice: "Delete one first." };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = webhooks, primary_key(workspace_id, id), check_for_backend(Pg))]
@@ -113,14 +115,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewWebhook) -> Result<(Webhook, Stri
     let webhook = Webhook::create(new, WebhookId::mint(), writer.stamp())?;
     require_cover(writer.grants(), &webhook)?;
     writer.transaction(|writer| {
-        // Two that are created at once are counted one after the other.
-        let name = format!("webhooks of {}", writer.workspace());
-        turns::take(writer, &name)?;
-        let known: i64 = visible(writer).count().get_result(writer.pg())?;
-        if known >= MOST_WEBHOOKS {
-            let detail = format!("A workspace has at most {MOST_WEBHOOKS} webhooks. Delete one first.");
-            return Err(StoreError::Conflict { code: "too_many", detail });
-        }
+        QUOTA.require_in_workspace(writer, |writer| visible(writer).count().get_result(writer.pg()))?;
         let changes = Changes::of_new(&webhook);
         let entry = Entry::new(writer, KIND, "created", webhook.id.uuid(), changes, webhook.created_at).audited(writer);
         let row = Row::of(writer.workspace(), &webhook);

@@ -22,10 +22,13 @@ use crate::{
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    quota::Quota,
     schema::{score_definitions, score_versions, scorings},
 };
 
 const KIND: RecordKind = RecordKind::ScoreDefinition;
+
+const QUOTA: Quota = Quota { of: "score definitions", most: MOST_DEFINITIONS, advice: "Change one of them." };
 
 /// Definitions of the workspace: every read in this file starts here.
 fn visible(reader: &Reader<'_>) -> score_definitions::BoxedQuery<'static, Pg> {
@@ -96,11 +99,7 @@ pub fn create(writer: &mut Writer<'_>, new: NewScoreDefinition) -> Result<ScoreD
     writer.transaction(|writer| {
         let definition = ScoreDefinition::create(new.clone(), ScoreDefinitionId::mint(), writer.stamp())?;
         check_filters(writer, &definition)?;
-        let there: i64 = visible(writer).select(count_star()).first(writer.pg())?;
-        if there >= MOST_DEFINITIONS {
-            let detail = format!("A workspace has at most {MOST_DEFINITIONS} score definitions. Change one of them.");
-            return Err(StoreError::Conflict { code: "too_many", detail });
-        }
+        QUOTA.require_in_workspace(writer, |writer| visible(writer).select(count_star()).first(writer.pg()))?;
         let changes = Changes::of_new(&definition);
         let entry = Entry::new(writer, KIND, "created", definition.id.uuid(), changes, definition.created_at);
         let write = diesel::insert_into(score_definitions::table)

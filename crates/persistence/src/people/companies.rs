@@ -19,7 +19,7 @@ use rapport_domain::{
         contact::DeletedInList,
     },
     problem::Invalid,
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
 use serde_json::Value;
@@ -33,6 +33,7 @@ pub use self::{
 use super::Deleted;
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
+    commerce::connections,
     error::unknown_reference,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
@@ -84,6 +85,17 @@ pub fn get(
     embed(reader, &mut company, expand)?;
     let [company] = company;
     Ok(company)
+}
+
+/// The company that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[CompanyRelation],
+) -> Result<Company, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, CompanyId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the companies that a query asks for.

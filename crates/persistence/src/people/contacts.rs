@@ -23,7 +23,7 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     problem::Invalid,
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     standards,
     workspace::custom_field::CustomValues,
 };
@@ -38,6 +38,7 @@ pub use self::{
 use super::{Deleted, companies, duplicates};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -87,6 +88,17 @@ pub fn get(
     embed(reader, &mut contact, expand)?;
     let [contact] = contact;
     Ok(contact)
+}
+
+/// The contact that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[ContactRelation],
+) -> Result<Contact, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, ContactId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the contacts that a query asks for.

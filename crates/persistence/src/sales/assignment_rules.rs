@@ -26,11 +26,14 @@ use crate::{
     journal::{self, Entry, Journalled},
     json::Json,
     page::{PageRequest, seek},
+    quota::Quota,
     require_version,
     schema::{assignment_rules, assignment_turns},
 };
 
 const KIND: RecordKind = RecordKind::AssignmentRule;
+
+const QUOTA: Quota = Quota { of: "assignment rules", most: MOST_RULES, advice: "Change one that is there." };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = assignment_rules, primary_key(workspace_id, id), check_for_backend(Pg))]
@@ -144,14 +147,11 @@ pub(crate) fn any_active(reader: &mut Reader<'_>) -> Result<bool, StoreError> {
 /// Creates an assignment rule.
 pub fn create(writer: &mut Writer<'_>, new: NewAssignmentRule) -> Result<AssignmentRule, StoreError> {
     writer.transaction(|writer| {
-        let (there, taken): (i64, Option<i64>) = assignment_rules::table
+        QUOTA.require_in_workspace(writer, |writer| visible(writer).select(count_star()).first(writer.pg()))?;
+        let taken: Option<i64> = assignment_rules::table
             .filter(assignment_rules::workspace_id.eq(writer.workspace()))
-            .select((count_star(), max(assignment_rules::position)))
+            .select(max(assignment_rules::position))
             .first(writer.pg())?;
-        if there >= MOST_RULES {
-            let detail = format!("A workspace has at most {MOST_RULES} assignment rules. Change one that is there.");
-            return Err(StoreError::Conflict { code: "too_many", detail });
-        }
         let last = taken.unwrap_or_default() + 1;
         let rule = AssignmentRule::create(new.clone(), AssignmentRuleId::mint(), writer.stamp(), last)?;
         check(writer, &rule, None)?;

@@ -32,12 +32,15 @@ use crate::{
     error::in_use,
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    quota::Quota,
     require_version,
     schema::capture_forms,
     workspace::custom_fields,
 };
 
 const KIND: RecordKind = RecordKind::CaptureForm;
+
+const QUOTA: Quota = Quota { of: "capture forms", most: MOST_FORMS, advice: "Delete one that is not used." };
 
 /// What keys begin with.
 const PREFIX: &str = "lf_";
@@ -71,11 +74,7 @@ pub fn list(reader: &mut Reader<'_>, query: &CaptureFormQuery) -> Result<Page<Ca
 pub fn create(writer: &mut Writer<'_>, new: NewCaptureForm) -> Result<CaptureForm, StoreError> {
     let key = new_key(writer)?;
     writer.transaction(|writer| {
-        let there: i64 = visible(writer).select(count_star()).first(writer.pg())?;
-        if there >= MOST_FORMS {
-            let detail = format!("A workspace has at most {MOST_FORMS} capture forms. Delete one that is not used.");
-            return Err(StoreError::Conflict { code: "too_many", detail });
-        }
+        QUOTA.require_in_workspace(writer, |writer| visible(writer).select(count_star()).first(writer.pg()))?;
         let form = CaptureForm::create(new.clone(), CaptureFormId::mint(), key.clone(), writer.stamp())?;
         check(writer, &form, None)?;
         let entry = Entry::new(writer, KIND, "created", form.id.uuid(), Changes::of_new(&form), form.created_at);

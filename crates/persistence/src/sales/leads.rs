@@ -21,7 +21,7 @@ use rapport_domain::{
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{contact::DeletedInList, duplicate::OnDuplicate},
     problem::{FieldProblem, Invalid},
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     sales::lead::{
         Lead, LeadExpanded, LeadMove, LeadPatch, LeadQuery, LeadRelation, LeadSearch, LeadStatusChange, NewLead,
     },
@@ -42,6 +42,7 @@ pub(crate) use self::{
 use super::{lead_statuses, lost_reasons};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -91,6 +92,17 @@ pub fn get(reader: &mut Reader<'_>, id: LeadId, deleted: Deleted, expand: &[Lead
     embed(reader, &mut lead, expand)?;
     let [lead] = lead;
     Ok(lead)
+}
+
+/// The lead that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[LeadRelation],
+) -> Result<Lead, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, LeadId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the leads that a query asks for.

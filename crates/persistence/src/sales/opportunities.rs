@@ -16,7 +16,7 @@ use rapport_domain::{
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
     problem::Invalid,
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     sales::{
         opportunity::{
             Closing, LineProducts, LoseOpportunity, MoveOpportunity, NewLine, NewOpportunity, Opportunity,
@@ -40,6 +40,7 @@ use super::{lost_reasons, pipelines, products};
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
     bulk::{Pending, Referenced, References},
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -96,6 +97,17 @@ pub fn get(
     embed(reader, &mut opportunity, expand)?;
     let [opportunity] = opportunity;
     Ok(opportunity)
+}
+
+/// The opportunity that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[OpportunityRelation],
+) -> Result<Opportunity, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, OpportunityId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the opportunities that a query asks for.

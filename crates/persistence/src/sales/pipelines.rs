@@ -25,12 +25,15 @@ use crate::{
     error::{in_use, unknown_reference},
     journal::{self, Entry, Journalled},
     page::{PageRequest, seek},
+    quota::Quota,
     require_version,
     schema::{pipelines, stages},
     workspace::custom_fields,
 };
 
 const KIND: RecordKind = RecordKind::Pipeline;
+
+const QUOTA: Quota = Quota { of: "pipelines", most: MOST_PIPELINES, advice: "Change one that is there." };
 
 /// Pipelines of the workspace: every read in this file starts here.
 fn visible(reader: &Reader<'_>) -> pipelines::BoxedQuery<'static, Pg> {
@@ -107,11 +110,7 @@ pub(crate) fn held(writer: &mut Writer<'_>) -> Result<Pipelines, StoreError> {
 pub fn create(writer: &mut Writer<'_>, new: NewPipeline) -> Result<Pipeline, StoreError> {
     writer.transaction(|writer| {
         let pipeline = Pipeline::create(new.clone(), PipelineId::mint(), writer.stamp())?;
-        let there: i64 = visible(writer).select(count_star()).first(writer.pg())?;
-        if there >= MOST_PIPELINES {
-            let detail = format!("A workspace has at most {MOST_PIPELINES} pipelines. Change one that is there.");
-            return Err(StoreError::Conflict { code: "too_many", detail });
-        }
+        QUOTA.require_in_workspace(writer, |writer| visible(writer).select(count_star()).first(writer.pg()))?;
         if pipeline.is_default {
             take_default(writer, pipeline.id)?;
         }

@@ -15,7 +15,7 @@ use rapport_domain::{
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::contact::DeletedInList,
     problem::Invalid,
-    record::{RecordKind, Stamp},
+    record::{ExternalId, RecordKind, Stamp},
     sales::{
         opportunity::{LineProduct, LineProducts},
         product::{NewProduct, Product, ProductExpanded, ProductPatch, ProductQuery, ProductRelation, ProductSearch},
@@ -29,6 +29,7 @@ pub use self::bulk::{batch, upsert};
 use self::row::Row;
 use crate::{
     Page, Reader, StoreError, TRIES, Writer,
+    commerce::connections,
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
@@ -79,6 +80,17 @@ pub fn get(
     embed(reader, &mut product, expand)?;
     let [product] = product;
     Ok(product)
+}
+
+/// The product that an outside system knows under an id.
+pub fn get_by_external_id(
+    reader: &mut Reader<'_>,
+    external: &ExternalId,
+    deleted: Deleted,
+    expand: &[ProductRelation],
+) -> Result<Product, StoreError> {
+    let id = connections::record_of(reader, RESOURCE, external)?;
+    get(reader, ProductId::from_uuid(id), deleted, expand)
 }
 
 /// A page of the products that a query asks for.

@@ -187,7 +187,7 @@ impl World {
         }
         let record = whose.create(&format!("/v1/{resource}"), &new);
         if place.is_here() {
-            crate::harness::give_external_id(resource, record["id"].as_str().unwrap());
+            samples::give_external_id(&format!("/v1/{resource}"), record["id"].as_str().unwrap(), whose);
         }
         self.records.push(Record { resource, place, id: record["id"].as_str().unwrap().to_owned() });
     }
