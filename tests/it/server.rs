@@ -6,3 +6,4 @@ mod durability;
 mod export;
 mod import;
 mod transport;
+mod upkeep;

@@ -35,6 +35,8 @@ pub enum SortKey {
     Name,
     /// When it is to be done, of records that have such a time.
     DueAt,
+    /// When it is expected to be closed, of opportunities.
+    CloseDate,
     /// Whether it is pinned, and among each when it was created.
     Pinned,
     /// How many points it has, of records that are scored.
@@ -48,6 +50,7 @@ impl SortKey {
     pub fn is_of(&self, resource: Resource) -> bool {
         match self {
             Self::DueAt => resource == Resource::Tasks,
+            Self::CloseDate => resource == Resource::Opportunities,
             Self::Pinned => resource == Resource::Notes,
             Self::Name => resource != Resource::Notes,
             Self::Score => resource == Resource::Leads,
@@ -62,6 +65,7 @@ impl SortKey {
             Self::UpdatedAt => "updated_at",
             Self::Name => "name",
             Self::DueAt => "due_at",
+            Self::CloseDate => "close_date",
             Self::Pinned => "pinned",
             Self::Score => "score",
             Self::Custom(_) => "custom",
@@ -78,7 +82,7 @@ pub struct RecordSort {
 
 impl RecordSort {
     /// The fields by which lists can be sorted, as far as their records have them.
-    pub const FIELDS: [&str; 6] = ["created_at", "updated_at", "name", "due_at", "pinned", "score"];
+    pub const FIELDS: [&str; 7] = ["created_at", "updated_at", "name", "due_at", "close_date", "pinned", "score"];
 
     /// The newest first.
     pub const NEWEST: Self = Self { key: SortKey::CreatedAt, direction: Direction::Descending };
@@ -89,8 +93,14 @@ impl RecordSort {
     /// The field that an order tells of, for who may not read it. When records were written is not kept from anybody who
     /// sees them.
     pub fn fields_used(sort: Option<&Self>) -> Option<(&'static str, &'static str)> {
-        sort.filter(|sort| {
-            matches!(sort.key, SortKey::Name | SortKey::DueAt | SortKey::Pinned | SortKey::Score | SortKey::Custom(_))
+        sort.filter(|sort| match sort.key {
+            SortKey::CreatedAt | SortKey::UpdatedAt => false,
+            SortKey::Name
+            | SortKey::DueAt
+            | SortKey::CloseDate
+            | SortKey::Pinned
+            | SortKey::Score
+            | SortKey::Custom(_) => true,
         })
         .map(|sort| ("sort", sort.key.field()))
     }
@@ -119,12 +129,13 @@ impl FromStr for RecordSort {
             ("updated_at", _) => SortKey::UpdatedAt,
             ("name", _) => SortKey::Name,
             ("due_at", _) => SortKey::DueAt,
+            ("close_date", _) => SortKey::CloseDate,
             ("pinned", _) => SortKey::Pinned,
             ("score", _) => SortKey::Score,
             (_, Some(key)) if text::is_key(key) => SortKey::Custom(key.to_owned()),
             _ => {
                 return Err(
-                    "lists are sorted by created_at, updated_at, name, due_at, pinned, score or a custom field",
+                    "lists are sorted by created_at, updated_at, name, due_at, close_date, pinned, score or a custom field",
                 );
             }
         };
@@ -134,8 +145,8 @@ impl FromStr for RecordSort {
 
 impl PartialSchema for RecordSort {
     fn schema() -> RefOr<Schema> {
-        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of what is due, `pinned` of notes, `score` of leads, or \
-                           `custom.` and the key of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
+        let description = "Order of a list: `created_at`, `updated_at`, `name`, `due_at` of tasks, `close_date` of opportunities, `pinned` of notes, `score` of \
+                           leads, or `custom.` and the key of a custom field that is `sorted`; with a minus sign before it for descending. Records without \
                            a value come last, and those that are alike by their ids.";
         ObjectBuilder::new()
             .schema_type(Type::String)

@@ -16,7 +16,7 @@ use rapport_domain::{
         duplicate::OnDuplicate,
     },
     problem::FieldProblem,
-    record::WriteResult,
+    record::{ExternalId, WriteResult},
     sales::{
         lead::{Lead, LeadPatch, NewLead},
         opportunity::{NewOpportunity, Opportunity, OpportunityPatch},
@@ -172,8 +172,7 @@ impl<New, Patch> From<Sent<New, Patch>> for Operation<New, Patch> {
             Sent::Update { id, version, data } => Self::Update { id, version, patch: data },
             Sent::Upsert { connection, external_id, record_id, source_version, on_duplicate, data } => {
                 Self::Upsert(Upsert {
-                    connection,
-                    external_id,
+                    external: ExternalId { connection, external_id },
                     record: record_id,
                     version: None,
                     must_exist: false,
@@ -478,7 +477,7 @@ fn upsert<R: Batched>() -> Value {
         "external_id": {"type": "string", "minLength": 1, "maxLength": 255, "description": "The id of the record there."},
         "record_id": {
             "type": "string", "format": "uuid",
-            "description": "The record that it is, where it is here already: it gets the external id, if it does not have it yet."
+            "description": "The record that it is, by its id here: one that is there already gets the external id, if it does not have it yet, and nothing is created."
         },
         "source_version": {
             "type": "integer", "format": "int64", "minimum": 0,
@@ -529,12 +528,31 @@ fn schema_of(value: Value) -> RefOr<Schema> {
     serde_json::from_value::<Schema>(value).map(RefOr::T).unwrap_or_else(|_| RefOr::T(Schema::default()))
 }
 
+/// How an outside system calls a record.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ExternalIdPath {
+    /// Key of the connection
+    #[param(min_length = 1, max_length = 63, pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop")]
+    connection: String,
+    /// Id of the record there
+    #[param(min_length = 1, max_length = 255, example = "K-10442")]
+    external_id: String,
+}
+
+impl From<ExternalIdPath> for ExternalId {
+    fn from(path: ExternalIdPath) -> Self {
+        Self { connection: path.connection, external_id: path.external_id }
+    }
+}
+
 /// What a program says of the record that it knows under an id.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UpsertQuery {
-    /// The record that it is, where it is here already: it gets the external id, if it does not have it yet.
+    /// The record that it is, by its id here: one that is there already gets the external id, if it does not have it yet, and nothing
+    /// is created.
     pub(crate) record_id: Option<Uuid>,
     /// Version of the record in the outside system. What is older than what came before changes nothing.
     #[param(minimum = 0)]
@@ -546,7 +564,8 @@ pub(crate) struct UpsertQuery {
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UpsertOrRefuseQuery {
-    /// The record that it is, where it is here already: it gets the external id, if it does not have it yet.
+    /// The record that it is, by its id here: one that is there already gets the external id, if it does not have it yet, and nothing
+    /// is created.
     pub(crate) record_id: Option<Uuid>,
     /// Version of the record in the outside system. What is older than what came before changes nothing.
     #[param(minimum = 0)]

@@ -119,7 +119,12 @@ impl ApiError {
     /// Fields that the caller may not read or write.
     pub(crate) fn closed(errors: Vec<FieldProblem>) -> Self {
         let names = errors.iter().filter_map(|error| error.pointer.as_deref().or(error.parameter.as_deref()));
-        let detail = format!("Your role keeps this from you: {}. See errors.", names.collect::<Vec<_>>().join(", "));
+        let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+        // What no place of the body names says itself what is closed.
+        let detail = match names.is_empty() {
+            true => errors.iter().map(|error| error.detail.as_str()).collect::<Vec<_>>().join(" "),
+            false => format!("Your role keeps this from you: {}. See errors.", names.join(", ")),
+        };
         Self::new("forbidden", detail).with_errors(errors)
     }
 

@@ -17,7 +17,6 @@ use rapport_domain::{
     access::Right,
     id::{TeamId, UserId},
     people::duplicate::{DuplicateCandidate, OnDuplicate},
-    problem::FieldProblem,
     record::{ExternalId, RecordKind, Stamp, WriteResult},
     workspace::custom_field::CustomValues,
 };
@@ -30,7 +29,7 @@ use self::{
 };
 use crate::{
     Reader, StoreError, Writer,
-    bulk::{Bulk, Known, Pending, References},
+    bulk::{Bulk, Known, Pending, References, external_key},
     commerce::connections,
     people::duplicates,
     require_version, visibility,
@@ -57,9 +56,8 @@ pub enum Operation<New, Patch> {
 /// What an outside system says of the record that it knows under an id.
 #[derive(Clone, Debug)]
 pub struct Upsert<Patch> {
-    /// Key of the connection.
-    pub connection: String,
-    pub external_id: String,
+    /// How the system calls it.
+    pub external: ExternalId,
     /// The record that it is, where the system tells so: one that is there gets the id, if it does not have it yet.
     pub record: Option<Uuid>,
     /// The version at which the record has to be, if it matters.
@@ -75,11 +73,7 @@ pub struct Upsert<Patch> {
 
 impl<Patch> Upsert<Patch> {
     fn key(&self) -> (String, String) {
-        (self.connection.clone(), self.external_id.clone())
-    }
-
-    fn name(&self) -> ExternalId {
-        ExternalId { connection: self.connection.clone(), external_id: self.external_id.clone() }
+        (self.external.connection.clone(), self.external.external_id.clone())
     }
 
     /// Whether it speaks of an older version than the one that was told of last.
@@ -189,7 +183,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
     /// Keeps others from giving anybody the same mailboxes, lines, codes and external ids until the end of the transaction.
     fn lock(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         let mut keys = self.keys();
-        keys.extend(self.external_ids().map(|(connection, id)| format!("external:{}:{connection}:{id}", R::TABLE)));
+        keys.extend(self.external_ids().map(|(connection, id)| external_key::<R>(connection, id)));
         keys.extend(self.steps.iter().filter_map(Step::code).map(|code| format!("code:{}:{code}", R::TABLE)));
         keys.sort_unstable();
         keys.dedup();
@@ -253,7 +247,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
 
     fn external_ids(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Upsert { upsert, .. } => Some((upsert.connection.as_str(), upsert.external_id.as_str())),
+            Step::Upsert { upsert, .. } => {
+                Some((upsert.external.connection.as_str(), upsert.external.external_id.as_str()))
+            }
             _ => None,
         })
     }
@@ -302,7 +298,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
         let mut origin = None;
         if let Some((upsert, connection)) = name {
             origin = connection;
-            self.pending.name(writer, &mut record, upsert.name(), upsert.source_version);
+            self.pending.name(writer, &mut record, upsert.external.clone(), upsert.source_version);
         }
         self.pending.create(writer, &record, self.stamp, origin);
         self.codes.note(None, &record);
@@ -336,7 +332,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
             }
         }
         if let Some(upsert) = name {
-            self.pending.name(writer, &mut after, upsert.name(), upsert.source_version);
+            self.pending.name(writer, &mut after, upsert.external.clone(), upsert.source_version);
         }
         self.note(writer, "updated", &before, after, origin).map(Ok)
     }
@@ -370,7 +366,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         visibility::require_held(writer, &**before, &after)?;
         if is_named {
-            require_nameable(writer, &mut after)?;
+            require_nameable(&mut after)?;
         }
         Ok((is_named || after != **before).then(|| (Rc::clone(before), after)))
     }
@@ -403,10 +399,18 @@ impl<'o, R: Bulk> Batch<'o, R> {
             return Ok(Err(refusal.into()));
         }
         let (origin, record, known) = (named.connection, named.record, named.source_version);
-        if record.is_none()
-            && let Some(id) = upsert.record
-        {
-            return self.link(writer, upsert, id, origin);
+        if let Some(meant) = upsert.record {
+            if let Err(error) = self.require_linkable(writer, meant) {
+                return Ok(Err(error));
+            }
+            match record {
+                None => return self.link(writer, upsert, meant, origin),
+                Some(other) if other != meant => {
+                    let detail = format!("This external id stands for another {}.", R::kind().as_str());
+                    return Ok(Err(StoreError::Conflict { code: "external_id_taken", detail }));
+                }
+                Some(_) => {}
+            }
         }
         let Some(id) = record else {
             if upsert.must_exist {
@@ -419,10 +423,6 @@ impl<'o, R: Bulk> Batch<'o, R> {
             }
             return Ok(created);
         };
-        if upsert.record.is_some_and(|meant| meant != id) {
-            let detail = format!("This external id stands for another {}.", R::kind().as_str());
-            return Ok(Err(StoreError::Conflict { code: "external_id_taken", detail }));
-        }
         if let Err(error) = visibility::require_right(writer, R::RESOURCE, Right::Write)
             .and_then(|()| self.to_upsert(id, upsert.version))
         {
@@ -440,6 +440,17 @@ impl<'o, R: Bulk> Batch<'o, R> {
             self.versions.push((key.0, key.1, version));
         }
         Ok(updated)
+    }
+
+    /// Refuses to say which record an external id is, to who may not change that record or not write its external ids: they would
+    /// learn whose it is.
+    fn require_linkable(&self, writer: &Writer<'_>, id: Uuid) -> Result<(), StoreError> {
+        visibility::require_right(writer, R::RESOURCE, Right::Write)?;
+        if !may_link::<R>(writer) {
+            let detail = "Your role does not let you write external_ids, so leave record_id out.";
+            return Err(StoreError::Forbidden(detail.to_owned()));
+        }
+        self.to_change(id, None).map(|_| ())
     }
 
     /// Gives a record that is there an external id that stands for nothing yet, and changes it.
@@ -584,15 +595,16 @@ fn named((owner, team): crate::bulk::Place<'_>) -> (bool, bool) {
     (owner.is_some(), team.is_some())
 }
 
-/// Refuses an external id to a record that has many, or of which the caller may not write them.
-fn require_nameable<R: Bulk>(writer: &Writer<'_>, record: &mut R) -> Result<(), StoreError> {
-    if !writer.grants().may_write(R::RESOURCE, "external_ids") {
-        let detail = "Your role does not let you write external_ids, so you can't say which record an external id is.";
-        return Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]));
+/// Whether the caller may say which record an external id is.
+fn may_link<R: Bulk>(writer: &Writer<'_>) -> bool {
+    writer.grants().may_write(R::RESOURCE, "external_ids")
+}
+
+/// Refuses a further external id to a record that has many.
+fn require_nameable<R: Bulk>(record: &mut R) -> Result<(), StoreError> {
+    if record.external_ids().len() < MOST_EXTERNAL_IDS {
+        return Ok(());
     }
-    if record.external_ids().len() >= MOST_EXTERNAL_IDS {
-        let detail = format!("A {} gets at most {MOST_EXTERNAL_IDS} external ids.", R::kind().as_str());
-        return Err(StoreError::Conflict { code: "too_many", detail });
-    }
-    Ok(())
+    let detail = format!("A {} that has {MOST_EXTERNAL_IDS} external ids gets no further one.", R::kind().as_str());
+    Err(StoreError::Conflict { code: "too_many", detail })
 }

@@ -338,6 +338,11 @@ pub(crate) struct Pending<R: Bulk> {
     custom: Custom,
 }
 
+/// The key under which who gives an external id to a record locks it.
+pub(crate) fn external_key<R: Bulk>(connection: &str, external_id: &str) -> String {
+    format!("external:{}:{connection}:{external_id}", R::TABLE)
+}
+
 /// An external id to be kept.
 #[derive(Insertable)]
 #[diesel(table_name = external_ids, treat_none_as_default_value = false)]
@@ -451,7 +456,7 @@ impl<R: Bulk> Pending<R> {
         if update(pg, R::TABLE, R::COLUMNS, &pending.updated).map_err(outrun)? != pending.updated.len() {
             return Err(StoreError::Contention); // somebody changed one of them since it was read
         }
-        insert_all!(external_ids::table, pg, pending.external_ids)?;
+        insert_all!(external_ids::table, pg, pending.external_ids).map_err(|error| outrun(error.into()))?;
         self.custom.flush(writer)?;
         journal::insert(writer.pg(), pending.entries)?;
         let written: Vec<Uuid> = pending.records.into_iter().collect();
@@ -459,7 +464,7 @@ impl<R: Bulk> Pending<R> {
     }
 }
 
-/// Somebody has taken a code since it was asked for; who looks again sees who has it.
+/// Somebody has taken a code or an external id since it was asked for; who looks again sees who has it.
 fn outrun(error: StoreError) -> StoreError {
     match error {
         StoreError::Conflict { .. } => StoreError::Contention,

@@ -37,6 +37,7 @@ use crate::{
     cursor::Sealer,
     idempotency::{self, Done, Once, Terms},
     memory::Memory,
+    together::Gatherings,
     workspace::secrets,
 };
 
@@ -44,7 +45,7 @@ use crate::{
 const TRIES: u32 = 3;
 
 /// Connections that are kept for background work, so that it goes on however many requests wait for one.
-const BACKGROUND: u32 = 2;
+const BACKGROUND: u32 = 3;
 
 /// A part of the connections, one of so many, may do long work at the same time. The others are for what is short, which would
 /// wait for half a second behind sixteen batches.
@@ -94,6 +95,7 @@ pub struct Db {
     /// Counts the rounds in which this process gave positions in the change feed.
     positions: watch::Sender<u64>,
     memory: Arc<Memory>,
+    gatherings: Arc<Gatherings>,
 }
 
 impl Db {
@@ -116,6 +118,7 @@ impl Db {
             bell: Arc::default(),
             positions: watch::Sender::default(),
             memory: Arc::default(),
+            gatherings: Arc::new(Gatherings::new(cores() as usize)),
         }
     }
 
@@ -244,8 +247,8 @@ impl Db {
     fn kernel(&self) -> Result<Kernel, StoreError> {
         let sealer = self.sealer.clone().ok_or_else(|| StoreError::Internal("the database is locked".to_owned()))?;
         let (lender, queue) = (self.lender.clone(), Arc::clone(&self.queue));
-        let (clock, memory) = (self.clock.clone(), Arc::clone(&self.memory));
-        Ok(Kernel { clock, sealer, lender, queue, memory, changes_settings: AtomicBool::new(false) })
+        let (clock, memory, gatherings) = (self.clock.clone(), Arc::clone(&self.memory), Arc::clone(&self.gatherings));
+        Ok(Kernel { clock, sealer, lender, queue, memory, gatherings, changes_settings: AtomicBool::new(false) })
     }
 
     async fn blocking_twice<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -357,6 +360,7 @@ struct Kernel {
     lender: Lender,
     queue: Arc<Queue>,
     memory: Arc<Memory>,
+    gatherings: Arc<Gatherings>,
     /// Whether what is written changes who may do what, or how records have to be.
     changes_settings: AtomicBool,
 }
@@ -581,6 +585,16 @@ impl Writer<'_> {
     ) -> Result<T, StoreError> {
         let (scope, kernel, is_rehearsal) = (self.reader.scope, self.reader.kernel, self.is_rehearsal);
         self.reader.link.transaction(|link| work(&mut Writer { reader: Reader { link, scope, kernel }, is_rehearsal }))
+    }
+
+    /// What is about to be written together.
+    pub(crate) fn gatherings(&self) -> &Arc<Gatherings> {
+        &self.reader.kernel.gatherings
+    }
+
+    /// Whether what is written now is a part of something larger.
+    pub(crate) fn is_in_transaction(&mut self) -> bool {
+        self.reader.link.is_in_transaction()
     }
 
     /// Does something that is one statement, or else asks for a transaction itself, so that it leaves nothing when it fails: also

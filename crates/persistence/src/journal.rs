@@ -25,6 +25,7 @@ use crate::{
     insert::insert_all,
     json::Json,
     page::{PageRequest, seek},
+    prepared::Prepared,
     schema::{feed_positions, feed_waiting, journal},
 };
 
@@ -166,7 +167,7 @@ impl<S: QueryFragment<Pg> + QueryId> QueryFragment<Pg> for Journalled<S> {
 }
 
 /// Entries of many records, for set-based writes: one row each, in the words of the table.
-#[derive(Insertable)]
+#[derive(Clone, Insertable)]
 #[diesel(table_name = journal, treat_none_as_default_value = false)]
 pub(crate) struct BulkEntry {
     workspace_id: Uuid,
@@ -241,6 +242,40 @@ pub(crate) fn insert(pg: &mut PgConnection, mut entries: Vec<BulkEntry>) -> Resu
     insert_all!(journal::table, pg, entries)?;
     insert_all!(feed_waiting::table, pg, waiting)?;
     Ok(())
+}
+
+/// Inserts rows and their entries, which then wait, in one statement: all of it or nothing.
+pub(crate) fn insert_with<S: QueryFragment<Pg>>(
+    pg: &mut PgConnection,
+    rows: S,
+    entries: Vec<BulkEntry>,
+) -> QueryResult<()> {
+    let entries = diesel::insert_into(journal::table).values(entries);
+    Prepared(With { rows, entries }).load::<i32>(pg).map(drop)
+}
+
+/// The insertion of rows together with that of their entries.
+struct With<S, E> {
+    rows: S,
+    entries: E,
+}
+
+impl<S, E> Query for With<S, E> {
+    type SqlType = sql_types::Integer;
+}
+
+impl<S: QueryFragment<Pg>, E: QueryFragment<Pg>> QueryFragment<Pg> for With<S, E> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("WITH written AS (");
+        self.rows.walk_ast(out.reborrow())?;
+        out.push_sql("), entry AS (");
+        self.entries.walk_ast(out.reborrow())?;
+        out.push_sql(RETURNING);
+        out.push_sql("), waiting AS (");
+        out.push_sql(WAIT);
+        out.push_sql(") SELECT 1");
+        Ok(())
+    }
 }
 
 /// The insertion of one entry, which then waits.

@@ -33,6 +33,7 @@ mod scope;
 mod seal;
 mod search;
 pub mod sequencer;
+mod together;
 mod turns;
 mod visibility;
 

@@ -207,6 +207,56 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
+/// The same by a column in which some records have nothing. Those come last, whichever way the list goes, so it is read in two
+/// sections, one after the other: each is a range of an index.
+///
+/// Table and column are words of the schema, and the query of a lane is a closure written out here.
+macro_rules! rows_with_missing_last {
+    ($reader:expr, $request:expr, $lanes:expr, $query:expr, $table:ident, $key:ident, $type:ty, $rust:ty, $direction:expr) => {{
+        use rapport_domain::page::Direction;
+        let after = $request.after::<Option<$rust>>()?;
+        let is_in_last = after.is_some_and(|(key, _)| key.is_none());
+        let order = crate::page::order!(
+            concat!(stringify!($table), ".", stringify!($key)),
+            concat!(stringify!($table), ".id"),
+            $direction
+        );
+        let mut found = Vec::new();
+        for is_there in [true, false] {
+            let left = $request.fetch() - found.len() as i64;
+            if left == 0 || (is_there && is_in_last) {
+                continue;
+            }
+            let mut lanes = Vec::new();
+            for lane in $lanes.iter().cloned() {
+                let query = ($query)(lane)?;
+                lanes.push(if is_there {
+                    crate::page::seek!(
+                        query.filter($table::$key.is_not_null()),
+                        concat!(stringify!($table), ".", stringify!($key)),
+                        $type,
+                        concat!(stringify!($table), ".id"),
+                        $direction,
+                        after.and_then(|(key, id)| key.map(|key| (key, id)))
+                    )
+                } else {
+                    let query = query.filter($table::$key.is_null());
+                    let query = match (after.filter(|_| is_in_last), $direction) {
+                        (Some((_, id)), Direction::Ascending) => query.filter($table::id.gt(id)),
+                        (Some((_, id)), Direction::Descending) => query.filter($table::id.lt(id)),
+                        (None, _) => query,
+                    };
+                    query.order(crate::page::Order(order))
+                });
+            }
+            let merged = crate::visibility::Merged::of($reader, $request, lanes, stringify!($table), order, left)?;
+            found.extend(merged.load::<Row>($reader.pg())?);
+        }
+        Ok::<_, StoreError>(found)
+    }};
+}
+pub(crate) use rows_with_missing_last;
+
 /// Refuses an order by what records of a resource don't have.
 pub(crate) fn not_sorted_by(resource: Resource, key: &SortKey) -> StoreError {
     let detail = format!("The {} have no {} to be sorted by. Choose another order.", resource.as_str(), key.field());

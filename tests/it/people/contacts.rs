@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use rapport_domain::access::StandardRole;
 use serde_json::{Value, json};
 
-use crate::harness::{Caller, workspace};
+use crate::harness::{Caller, JSON, wait_for_positions, workspace};
 
 fn path(contact: &Value) -> String {
     format!("/v1/contacts/{}", contact["id"].as_str().unwrap())
@@ -314,8 +315,7 @@ fn a_cursor_goes_on_with_its_own_list_alone() {
 fn filters_narrow_the_list() {
     let (workspace, admin) = workspace();
     people(&admin, 12);
-    let owner =
-        workspace.user("owner@example.com", rapport_domain::access::StandardRole::Agent, "a long enough password");
+    let owner = workspace.user("owner@example.com", StandardRole::Agent, "a long enough password");
     let company = admin.create("/v1/companies", &json!({"name": "Engines"}));
     let special = admin.create(
         "/v1/contacts",
@@ -360,8 +360,7 @@ fn totals_are_given_when_asked_for() {
 #[test]
 fn fields_and_related_records_are_given_when_asked_for() {
     let (workspace, admin) = workspace();
-    let owner =
-        workspace.user("mara@example.com", rapport_domain::access::StandardRole::Agent, "a long enough password");
+    let owner = workspace.user("mara@example.com", StandardRole::Agent, "a long enough password");
     let company = admin.create("/v1/companies", &json!({"name": "Engines"}));
     let contact =
         admin.create("/v1/contacts", &json!({"first_name": "Ada", "company_id": company["id"], "owner_id": owner}));
@@ -402,4 +401,55 @@ fn likely_duplicates_are_listed_the_likeliest_first() {
     assert_eq!(ids, [&same_mail["id"], &misspelt["id"], &namesake["id"]], "{found}");
     assert_eq!(found[0]["reasons"], json!(["same_email"]));
     assert_eq!(found[1]["reasons"], json!(["similar_name", "same_birthday"]));
+}
+
+/// Those that come at the same time are written together, and yet each is its caller's own.
+#[test]
+fn of_many_who_create_at_once_each_gets_their_own() {
+    const CLIENTS: usize = 16;
+    const EACH: usize = 12;
+    let (_, elsewhere) = workspace();
+    let (workspace, admin) = workspace();
+    let users = [StandardRole::Manager, StandardRole::Agent].map(|role| workspace.signed_in(role));
+    let create = |client: usize, number: usize| {
+        let caller = [&admin, &elsewhere, &users[0], &users[1]][client % 4];
+        let collection = if client % 8 < 6 { "/v1/contacts" } else { "/v1/companies" };
+        let name = format!("Client {client} number {number}");
+        let body = match collection {
+            "/v1/contacts" => {
+                json!({"last_name": name, "emails": [{"address": format!("c{client}n{number}@x.example")}]})
+            }
+            _ => json!({"name": name}),
+        };
+        let request_id = format!("create-{client}-{number}");
+        let allows = collection == "/v1/contacts" && number % 2 == 0;
+        let path = format!("{collection}{}", if allows { "?on_duplicate=allow" } else { "" });
+        let headers = [JSON, ("X-Request-Id", request_id.as_str())];
+        let created = caller.send("POST", &path, &headers, Some(body.to_string().into_bytes()));
+        created.expect(201);
+        assert_eq!((&created.body["name"], &created.body["version"]), (&json!(name), &json!(1)));
+        let record = format!("{collection}/{}", created.body["id"].as_str().unwrap());
+        let read = caller.get(&record);
+        read.expect(200);
+        assert_eq!(read.body, created.body);
+        let history = caller.all(&format!("{record}/history"));
+        assert_eq!(history.len(), 1);
+        assert_eq!((&history[0]["request_id"], &history[0]["version"]), (&json!(request_id), &json!(1)));
+        assert_eq!(history[0]["actor"]["id"], created.body["created_by"]);
+    };
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let create = &create;
+            scope.spawn(move || (0..EACH).for_each(|number| create(client, number)));
+        }
+    });
+    // Of eight clients contacts and of four companies are here, and contacts of four elsewhere.
+    wait_for_positions(&admin);
+    let total = |caller: &Caller, collection: &str| {
+        caller.get(&format!("{collection}?count=exact&limit=1")).body["total"]["value"].clone()
+    };
+    assert_eq!(total(&admin, "/v1/contacts"), json!(8 * EACH));
+    assert_eq!(total(&admin, "/v1/companies"), json!(4 * EACH));
+    assert_eq!(total(&elsewhere, "/v1/contacts"), json!(4 * EACH));
+    assert_eq!(admin.all("/v1/changes?kind=contact&kind=company&limit=200").len(), 12 * EACH);
 }

@@ -358,6 +358,31 @@ fn only_a_record_that_one_may_change_gets_an_external_id() {
     admin.put(&unknown, &json!({"last_name": "Nobody"})).expect_problem(404, "not_found");
     admin.put(&path, &json!({"emails": [{"address": "no address"}]})).expect(422);
     workspace.scoped(&["contacts:read", "contacts:create"]).put(&path, &json!({})).expect_problem(403, "forbidden");
+    let paused = admin.create("/v1/connections", &json!({"key": "old", "name": "Old", "status": "paused"}));
+    assert_eq!(paused["status"], "paused");
+    let by_paused = admin.put(&format!("/v1/contacts/by-external-id/old/1?record_id={id}"), &json!({}));
+    by_paused.expect_problem(409, "conflict");
+    assert_eq!(by_paused.body["errors"][0]["code"], "connection_paused");
+    for number in 0..50 {
+        admin.put(&format!("/v1/contacts/by-external-id/shop/K{number}?record_id={id}"), &json!({})).expect(200);
+    }
+    let further = admin.put(&path, &json!({}));
+    further.expect_problem(409, "conflict");
+    assert_eq!(further.body["errors"][0]["code"], "too_many");
+    // In one batch, too, what was deleted or changed before is as it is then.
+    let ben = admin.create("/v1/contacts", &json!({"last_name": "Babbage"}))["id"].clone();
+    let link = |external: &str, id: &Value| json!({"op": "upsert", "connection": "shop", "external_id": external, "record_id": id, "data": {}});
+    let operations = json!([
+        {"op": "update", "id": ben, "data": {"job_title": "Engineer"}},
+        link("B1", &ben),
+        {"op": "delete", "id": ben},
+        link("B2", &ben),
+    ]);
+    let answer = admin.post("/v1/contacts/batch", &json!({"operations": operations}));
+    let told: Vec<&Value> = answer.body["results"].as_array().unwrap().iter().map(|result| &result["status"]).collect();
+    assert_eq!(told, [200, 200, 204, 404], "{}", answer.text);
+    let of_ben = admin.get("/v1/contacts/by-external-id/shop/B1?deleted=include").body;
+    assert_eq!((&of_ben["job_title"], &of_ben["id"]), (&json!("Engineer"), &ben));
     admin.delete(&format!("/v1/contacts/{id}")).expect(204);
     admin.put(&path, &json!({})).expect_problem(404, "not_found");
     admin.get("/v1/contacts/by-external-id/shop/1?deleted=include").expect_problem(404, "not_found");

@@ -666,3 +666,54 @@ fn upserts_by_external_id_create_and_change_it() {
     let spells = admin.all(&format!("{}/stage_history", path(&changed.body["record"])));
     assert_eq!(spells.len(), 1);
 }
+
+#[test]
+fn opportunities_are_listed_by_their_close_date_across_pages() {
+    let (workspace, admin) = workspace();
+    let dates = [None, Some("2027-03-01"), Some("2026-12-24"), None, Some("2027-03-01"), Some("9999-12-31")];
+    for (number, date) in dates.iter().enumerate() {
+        admin.create("/v1/opportunities", &json!({"name": format!("O{number}"), "close_date": date}));
+    }
+    let names = |caller: &Caller, query: &str| -> Vec<String> {
+        let found = caller.all(&format!("/v1/opportunities?limit=2&{query}"));
+        found.iter().map(|found| found["name"].as_str().unwrap().to_owned()).collect()
+    };
+    // Equal dates, and those that have none, by their ids; what has none is last either way.
+    assert_eq!(names(&admin, "sort=close_date"), ["O2", "O1", "O4", "O5", "O0", "O3"]);
+    assert_eq!(names(&admin, "sort=-close_date"), ["O5", "O4", "O1", "O2", "O3", "O0"]);
+    assert_eq!(names(&admin, "sort=close_date&close_date_from=2027-01-01"), ["O1", "O4", "O5"]);
+    assert_eq!(names(&admin, "sort=-close_date&q=o"), ["O5", "O4", "O1", "O2", "O3", "O0"]);
+
+    // Who sees their own and their team's reads the same in lanes.
+    let team = admin.create("/v1/teams", &json!({"name": "North"}))["id"].clone();
+    let secret = "a long enough password";
+    let anna_id = workspace.user("anna@example.com", StandardRole::Agent, secret);
+    admin.patch(&format!("/v1/users/{anna_id}"), &json!({"team_ids": [team]})).expect(200);
+    let role = admin.create(
+        "/v1/roles",
+        &json!({"name": "Own", "rules": [{"resource": "opportunities", "read": "team", "write": "team", "create": true}]}),
+    );
+    admin.patch(&format!("/v1/users/{anna_id}"), &json!({"role_ids": [role["id"]]})).expect(200);
+    let anna = workspace.sign_in("anna@example.com", secret);
+    for (name, owner, of_team, date) in [
+        ("A0", json!(anna_id), Value::Null, Value::Null),
+        ("A1", Value::Null, team.clone(), json!("2027-01-02")),
+        ("A2", json!(anna_id), team.clone(), json!("2027-01-01")),
+        ("A3", Value::Null, team.clone(), Value::Null),
+    ] {
+        let new = json!({"name": name, "owner_id": owner, "team_id": of_team, "close_date": date});
+        admin.create("/v1/opportunities", &new);
+    }
+    assert_eq!(names(&anna, "sort=close_date"), ["A2", "A1", "A0", "A3"]);
+    assert_eq!(names(&anna, "sort=-close_date"), ["A1", "A2", "A3", "A0"]);
+
+    let search = |sort: &str| {
+        let found = admin.post("/v1/opportunities/search", &json!({"sort": sort, "limit": 3}));
+        found.expect(200);
+        found.names().into_iter().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(search("close_date"), ["O2", "A2", "A1"]);
+    admin.get("/v1/contacts?sort=close_date").expect_problem(400, "invalid_query");
+    let closed = admin.get("/v1/opportunities?sort=close_date&deleted=only");
+    assert_eq!(closed.names(), Vec::<&str>::new());
+}

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, NotesCreate, NotesDelete, NotesRead, NotesWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -152,9 +152,7 @@ pub(crate) async fn get_note(
     tag = "Notes", operation_id = "get_note_by_external_id",
     description = "The note that an outside system knows under an id, as `get_note` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the note there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetNoteQuery,
         IfNoneMatchHeader
     ),
@@ -168,13 +166,13 @@ pub(crate) async fn get_note(
 #[get("/notes/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_note_by_external_id(
     auth: Auth<NotesRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetNoteQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetNoteQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let note = db
         .read(&auth.scope(), move |reader| notes::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -296,9 +294,7 @@ pub(crate) struct NoteUpserted {
 #[utoipa::path(
     tag = "Notes", operation_id = "upsert_note",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the note there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertQuery,
         IfMatchHeader
     ),
@@ -316,18 +312,16 @@ pub(crate) struct NoteUpserted {
 #[put("/notes/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_note(
     auth: Auth<NotesWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertQuery>,
     expected: ExpectedVersion,
     body: Json<NotePatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, SignedIn, TasksCreate, TasksDelete, TasksRead, TasksWrite},
-    batch::{Batch, BatchResults, UpsertQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -174,9 +174,7 @@ pub(crate) async fn get_task(
     tag = "Tasks", operation_id = "get_task_by_external_id",
     description = "The task that an outside system knows under an id, as `get_task` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the task there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetTaskQuery,
         IfNoneMatchHeader
     ),
@@ -190,13 +188,13 @@ pub(crate) async fn get_task(
 #[get("/tasks/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_task_by_external_id(
     auth: Auth<TasksRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetTaskQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetTaskQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let task = db
         .read(&auth.scope(), move |reader| tasks::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -414,9 +412,7 @@ pub(crate) struct TaskUpserted {
 #[utoipa::path(
     tag = "Tasks", operation_id = "upsert_task",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the task there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertQuery,
         IfMatchHeader
     ),
@@ -434,18 +430,16 @@ pub(crate) struct TaskUpserted {
 #[put("/tasks/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_task(
     auth: Auth<TasksWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertQuery>,
     expected: ExpectedVersion,
     body: Json<TaskPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

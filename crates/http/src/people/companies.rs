@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, CompaniesCreate, CompaniesDelete, CompaniesRead, CompaniesWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -157,9 +157,7 @@ pub(crate) async fn get_company(
     tag = "Companies", operation_id = "get_company_by_external_id",
     description = "The company that an outside system knows under an id, as `get_company` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the company there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetCompanyQuery,
         IfNoneMatchHeader
     ),
@@ -173,13 +171,13 @@ pub(crate) async fn get_company(
 #[get("/companies/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_company_by_external_id(
     auth: Auth<CompaniesRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetCompanyQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetCompanyQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let company = db
         .read(&auth.scope(), move |reader| companies::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -301,9 +299,7 @@ pub(crate) struct CompanyUpserted {
 #[utoipa::path(
     tag = "Companies", operation_id = "upsert_company",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the company there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertQuery,
         IfMatchHeader
     ),
@@ -321,18 +317,16 @@ pub(crate) struct CompanyUpserted {
 #[put("/companies/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_company(
     auth: Auth<CompaniesWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertQuery>,
     expected: ExpectedVersion,
     body: Json<CompanyPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, ContactsCreate, ContactsDelete, ContactsRead, ContactsWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertOrRefuseQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertOrRefuseQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -170,9 +170,7 @@ pub(crate) async fn get_contact(
     tag = "Contacts", operation_id = "get_contact_by_external_id",
     description = "The contact that an outside system knows under an id, as `get_contact` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetContactQuery,
         IfNoneMatchHeader
     ),
@@ -186,13 +184,13 @@ pub(crate) async fn get_contact(
 #[get("/contacts/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_contact_by_external_id(
     auth: Auth<ContactsRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetContactQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetContactQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let contact = db
         .read(&auth.scope(), move |reader| contacts::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -314,9 +312,7 @@ pub(crate) struct ContactUpserted {
 #[utoipa::path(
     tag = "Contacts", operation_id = "upsert_contact",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the contact there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertOrRefuseQuery,
         IfMatchHeader
     ),
@@ -334,18 +330,16 @@ pub(crate) struct ContactUpserted {
 #[put("/contacts/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_contact(
     auth: Auth<ContactsWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertOrRefuseQuery>,
     expected: ExpectedVersion,
     body: Json<ContactPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, LeadsCreate, LeadsDelete, LeadsRead, LeadsWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertOrRefuseQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertOrRefuseQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -170,9 +170,7 @@ pub(crate) async fn get_lead(
     tag = "Leads", operation_id = "get_lead_by_external_id",
     description = "The lead that an outside system knows under an id, as `get_lead` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the lead there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetLeadQuery,
         IfNoneMatchHeader
     ),
@@ -186,13 +184,13 @@ pub(crate) async fn get_lead(
 #[get("/leads/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_lead_by_external_id(
     auth: Auth<LeadsRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetLeadQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetLeadQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let lead = db
         .read(&auth.scope(), move |reader| leads::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -381,9 +379,7 @@ pub(crate) struct LeadUpserted {
 #[utoipa::path(
     tag = "Leads", operation_id = "upsert_lead",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the lead there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertOrRefuseQuery,
         IfMatchHeader
     ),
@@ -401,18 +397,16 @@ pub(crate) struct LeadUpserted {
 #[put("/leads/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_lead(
     auth: Auth<LeadsWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertOrRefuseQuery>,
     expected: ExpectedVersion,
     body: Json<LeadPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

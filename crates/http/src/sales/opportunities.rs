@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, OpportunitiesCreate, OpportunitiesDelete, OpportunitiesRead, OpportunitiesWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -156,9 +156,7 @@ pub(crate) async fn get_opportunity(
     tag = "Opportunities", operation_id = "get_opportunity_by_external_id",
     description = "The opportunity that an outside system knows under an id, as `get_opportunity` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the opportunity there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetOpportunityQuery,
         IfNoneMatchHeader
     ),
@@ -172,13 +170,13 @@ pub(crate) async fn get_opportunity(
 #[get("/opportunities/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_opportunity_by_external_id(
     auth: Auth<OpportunitiesRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetOpportunityQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetOpportunityQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let opportunity = db
         .read(&auth.scope(), move |reader| {
@@ -302,9 +300,7 @@ pub(crate) struct OpportunityUpserted {
 #[utoipa::path(
     tag = "Opportunities", operation_id = "upsert_opportunity",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the opportunity there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertQuery,
         IfMatchHeader
     ),
@@ -322,18 +318,16 @@ pub(crate) struct OpportunityUpserted {
 #[put("/opportunities/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_opportunity(
     auth: Auth<OpportunitiesWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertQuery>,
     expected: ExpectedVersion,
     body: Json<OpportunityPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     answer,
     auth::{Auth, ProductsCreate, ProductsDelete, ProductsRead, ProductsWrite, SignedIn},
-    batch::{Batch, BatchResults, UpsertQuery},
+    batch::{Batch, BatchResults, ExternalIdPath, UpsertQuery},
     body::Json,
     conditional::{ExpectedVersion, IfMatchHeader, IfNoneMatchHeader, KnownVersion},
     problem::ApiResult,
@@ -152,9 +152,7 @@ pub(crate) async fn get_product(
     tag = "Products", operation_id = "get_product_by_external_id",
     description = "The product that an outside system knows under an id, as `get_product` shows it.",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the product there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         GetProductQuery,
         IfNoneMatchHeader
     ),
@@ -168,13 +166,13 @@ pub(crate) async fn get_product(
 #[get("/products/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn get_product_by_external_id(
     auth: Auth<ProductsRead>,
-    id: web::Path<ExternalId>,
+    id: web::Path<ExternalIdPath>,
     query: Query<GetProductQuery>,
     known: KnownVersion,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
     let GetProductQuery { deleted, fields, expand } = query.0;
-    let (id, embeds) = (id.into_inner(), !expand.is_empty());
+    let (id, embeds) = (ExternalId::from(id.into_inner()), !expand.is_empty());
 
     let product = db
         .read(&auth.scope(), move |reader| products::get_by_external_id(reader, &id, Deleted::from(deleted), &expand))
@@ -296,9 +294,7 @@ pub(crate) struct ProductUpserted {
 #[utoipa::path(
     tag = "Products", operation_id = "upsert_product",
     params(
-        ("connection" = String, Path, description = "Key of the connection", min_length = 1, max_length = 63,
-            pattern = "^[a-z][a-z0-9_-]{0,62}$", example = "shop"),
-        ("external_id" = String, Path, description = "Id of the product there", min_length = 1, max_length = 255, example = "K-10442"),
+        ExternalIdPath,
         UpsertQuery,
         IfMatchHeader
     ),
@@ -316,18 +312,16 @@ pub(crate) struct ProductUpserted {
 #[put("/products/by-external-id/{connection}/{external_id}")]
 pub(crate) async fn upsert_product(
     auth: Auth<ProductsWrite>,
-    id: web::Path<(String, String)>,
+    id: web::Path<ExternalIdPath>,
     query: Query<UpsertQuery>,
     expected: ExpectedVersion,
     body: Json<ProductPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let (connection, external_id) = id.into_inner();
     let UpsertQuery { record_id, source_version } = query.0;
     let (version, must_exist) = (expected.0, expected.is_given());
     let upsert = Upsert {
-        connection,
-        external_id,
+        external: id.into_inner().into(),
         record: record_id,
         version,
         must_exist,

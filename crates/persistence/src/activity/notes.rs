@@ -140,7 +140,9 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("notes.created_at", "notes.id", sort.direction),
         SortKey::UpdatedAt => order!("notes.updated_at", "notes.id", sort.direction),
         SortKey::Pinned => by_pinned::order(sort.direction),
-        SortKey::Name | SortKey::DueAt | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::Name | SortKey::DueAt | SortKey::Score => {
+            return Err(not_sorted_by(RESOURCE, &sort.key));
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -354,7 +356,7 @@ fn sorted(
         SortKey::Pinned => by_pinned::page(reader, request, direction, &lanes, |reader, within| {
             filtered(reader, wanted, search, within)
         }),
-        SortKey::Name | SortKey::DueAt | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::Name | SortKey::DueAt | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

@@ -219,7 +219,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("tasks.created_at", "tasks.id", sort.direction),
         SortKey::UpdatedAt => order!("tasks.updated_at", "tasks.id", sort.direction),
         SortKey::Name => order!("tasks.sort_name", "tasks.id", sort.direction),
-        SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => order!("tasks.due_at", "tasks.id", sort.direction),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
@@ -478,7 +478,7 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "tasks", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_task)
         }
-        SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::DueAt => by_due::page(reader, request, by_due::SECTIONS, direction, &lanes, |reader, within| {
             filtered(reader, wanted, search, within)
         }),

@@ -4,7 +4,7 @@
 use rapport_domain::{access::Right, record::WriteResult};
 
 use super::{
-    Operation, Outcome, Upsert,
+    Operation, Outcome, Upsert, may_link,
     names::{self, OfRecord},
 };
 use crate::{StoreError, Writer, bulk::Bulk, require_version, visibility};
@@ -17,10 +17,10 @@ pub(super) fn upsert<R: Bulk>(
     if visibility::require_right(writer, R::RESOURCE, Right::Write).is_err() {
         return Ok(None);
     }
-    let Some(named) = names::of_record::<R>(writer, &upsert.connection, &upsert.external_id)? else {
+    let Some(named) = names::of_record::<R>(writer, &upsert.external)? else {
         return Ok(None);
     };
-    if upsert.record.is_some_and(|meant| meant != named.record) {
+    if upsert.record.is_some_and(|meant| meant != named.record || !may_link::<R>(writer)) {
         return Ok(None);
     }
     let found = R::get_to_change(writer, named.record);
@@ -83,7 +83,8 @@ fn written<R: Bulk>(
             if after.version() == before.version() {
                 stays::<R>(writer, before)?;
             }
-            let told = (upsert.connection.clone(), upsert.external_id.clone(), version);
+            let (connection, external_id) = upsert.key();
+            let told = (connection, external_id, version);
             names::keep_versions::<R>(writer, vec![told])?;
             Ok(after)
         })

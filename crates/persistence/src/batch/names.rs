@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::{prelude::*, sql_query, sql_types};
-use rapport_domain::commerce::connection::IMPORT;
+use rapport_domain::{commerce::connection::IMPORT, record::ExternalId};
 use uuid::Uuid;
 
 use crate::{
@@ -80,8 +80,7 @@ pub(super) struct OfRecord {
 /// The record behind one external id. None where there is no such record, or nothing may come by the connection.
 pub(super) fn of_record<R: Bulk>(
     reader: &mut Reader<'_>,
-    connection: &str,
-    external_id: &str,
+    external: &ExternalId,
 ) -> Result<Option<OfRecord>, StoreError> {
     let of_connection =
         connections::workspace_id.eq(external_ids::workspace_id).and(connections::key.eq(external_ids::connection));
@@ -89,8 +88,8 @@ pub(super) fn of_record<R: Bulk>(
         .inner_join(connections::table.on(of_connection))
         .filter(external_ids::workspace_id.eq(reader.workspace()))
         .filter(external_ids::record_kind.eq(R::kind().as_str()))
-        .filter(external_ids::connection.eq(connection))
-        .filter(external_ids::external_id.eq(external_id))
+        .filter(external_ids::connection.eq(&external.connection))
+        .filter(external_ids::external_id.eq(&external.external_id))
         .select((
             connections::id,
             connections::status,

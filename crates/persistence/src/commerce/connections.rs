@@ -20,7 +20,6 @@ use crate::{
     page::{PageRequest, seek},
     require_version,
     schema::{connections, external_ids},
-    visibility::require_readable,
 };
 
 const KIND: RecordKind = RecordKind::Connection;
@@ -109,7 +108,11 @@ pub(crate) fn record_of(
     resource: Resource,
     external: &ExternalId,
 ) -> Result<Uuid, StoreError> {
-    require_readable(reader, resource, &[("external_id", "external_ids")])?;
+    if !reader.grants().may_read(resource, "external_ids") {
+        let detail =
+            format!("Your role does not let you read external_ids, so read {} by their own ids.", resource.as_str());
+        return Err(StoreError::Forbidden(detail));
+    }
     let kind = resource.kind();
     let found: Option<Uuid> = external_ids::table
         .filter(external_ids::workspace_id.eq(reader.workspace()))

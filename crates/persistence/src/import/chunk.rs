@@ -14,18 +14,20 @@ use uuid::Uuid;
 use super::{CONNECTION, Draft, Imported, MatchBy, Rules, Verdict};
 use crate::{
     Reader, StoreError, Writer,
-    bulk::{Known, Pending, References},
+    bulk::{Known, Pending, References, external_key},
     people::duplicates,
     schema::external_ids,
 };
 
-/// Keeps others from giving anybody the mailboxes and lines of a chunk until the end of the transaction.
+/// Keeps others from giving anybody the mailboxes, lines and external ids of a chunk until the end of the transaction.
 pub(crate) fn reserve<R: Imported>(
     writer: &mut Writer<'_>,
     drafts: &[Draft<R, R::Patch>],
     rules: &Rules,
 ) -> Result<(), StoreError> {
-    let keys = keys(drafts, rules);
+    let mut keys = keys(drafts, rules);
+    let external_ids = drafts.iter().filter_map(|draft| draft.external_id.as_deref());
+    keys.extend(external_ids.map(|id| external_key::<R>(CONNECTION, id)));
     if rules.rehearsal || keys.is_empty() {
         return Ok(());
     }

@@ -42,6 +42,7 @@ use crate::{
     require_version,
     schema::companies,
     search::{self, Finds, Search},
+    together::{self, Insertion},
     turns,
     visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
@@ -145,7 +146,9 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("companies.created_at", "companies.id", sort.direction),
         SortKey::UpdatedAt => order!("companies.updated_at", "companies.id", sort.direction),
         SortKey::Name => order!("companies.sort_name", "companies.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            return Err(not_sorted_by(RESOURCE, &sort.key));
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -254,14 +257,21 @@ pub fn history(
     journal::list(reader, KIND, id.uuid(), limit, cursor)
 }
 
+/// How new companies are inserted.
+const INSERTION: Insertion<NewRow> = Insertion {
+    gathering: |gatherings| &gatherings.companies,
+    one: |pg, row, entry| {
+        let write = diesel::insert_into(companies::table).values(row).returning(companies::version);
+        Journalled { write, entry }.get_result::<i64>(pg).map(drop)
+    },
+    several: |pg, rows, entries| journal::insert_with(pg, diesel::insert_into(companies::table).values(rows), entries),
+};
+
 fn insert(writer: &mut Writer<'_>, company: &Company) -> Result<Company, StoreError> {
     let entry = Entry::new(writer, KIND, "created", company.id.uuid(), Changes::of_new(company), company.created_at);
     let kept = Kept::new(company.id.uuid(), None, Some(&company.custom));
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
-        let write = diesel::insert_into(companies::table)
-            .values(NewRow::of(writer.workspace(), company))
-            .returning(companies::version);
-        Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg())?;
+        together::insert(writer, &INSERTION, NewRow::of(writer.workspace(), company), entry.clone())?;
         Ok(Some(company.clone()))
     })?
     .ok_or(StoreError::Contention)
@@ -402,7 +412,9 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "companies", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_company)
         }
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            Err(not_sorted_by(RESOURCE, &sort.key))
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

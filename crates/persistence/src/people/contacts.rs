@@ -46,6 +46,7 @@ use crate::{
     require_version,
     schema::contacts,
     search::{self, Finds, Search},
+    together::{self, Insertion},
     visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
     workspace::{
         custom_order::{Among, CustomOrder},
@@ -149,7 +150,9 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("contacts.created_at", "contacts.id", sort.direction),
         SortKey::UpdatedAt => order!("contacts.updated_at", "contacts.id", sort.direction),
         SortKey::Name => order!("contacts.sort_name", "contacts.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            return Err(not_sorted_by(RESOURCE, &sort.key));
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -281,14 +284,21 @@ pub fn history(
     journal::of_contact::list(reader, id, limit, cursor)
 }
 
+/// How new contacts are inserted.
+const INSERTION: Insertion<NewRow> = Insertion {
+    gathering: |gatherings| &gatherings.contacts,
+    one: |pg, row, entry| {
+        let write = diesel::insert_into(contacts::table).values(row).returning(contacts::version);
+        Journalled { write, entry }.get_result::<i64>(pg).map(drop)
+    },
+    several: |pg, rows, entries| journal::insert_with(pg, diesel::insert_into(contacts::table).values(rows), entries),
+};
+
 fn insert(writer: &mut Writer<'_>, contact: &Contact) -> Result<Contact, StoreError> {
     let entry = Entry::new(writer, KIND, "created", contact.id.uuid(), Changes::of_new(contact), contact.created_at);
     let kept = Kept::new(contact.id.uuid(), None, Some(&contact.custom));
     custom_values::written_with(writer, RESOURCE, &kept, |writer| {
-        let write = diesel::insert_into(contacts::table)
-            .values(NewRow::of(writer.workspace(), contact))
-            .returning(contacts::version);
-        Journalled { write, entry: entry.clone() }.get_result::<i64>(writer.pg())?;
+        together::insert(writer, &INSERTION, NewRow::of(writer.workspace(), contact), entry.clone())?;
         Ok(Some(contact.clone()))
     })?
     .ok_or(StoreError::Contention)
@@ -444,7 +454,9 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "contacts", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_contact)
         }
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            Err(not_sorted_by(RESOURCE, &sort.key))
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

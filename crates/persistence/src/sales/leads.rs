@@ -2,7 +2,6 @@
 
 mod assign;
 mod bulk;
-mod by_score;
 mod captured;
 pub mod conversion;
 pub mod duplicates;
@@ -27,6 +26,7 @@ use rapport_domain::{
     },
     workspace::custom_field::CustomValues,
 };
+use rust_decimal::Decimal;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ use crate::{
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
-    page::{Explained, PageRequest, not_sorted_by, order, rows, total},
+    page::{Explained, PageRequest, not_sorted_by, order, rows, rows_with_missing_last, total},
     people::{Deleted, duplicates::lock_keys},
     require_version,
     schema::leads,
@@ -153,7 +153,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::UpdatedAt => order!("leads.updated_at", "leads.id", sort.direction),
         SortKey::Name => order!("leads.sort_name", "leads.id", sort.direction),
         SortKey::Score => order!("leads.score", "leads.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -484,10 +484,21 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "leads", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_lead)
         }
-        SortKey::Score => by_score::page(reader, request, direction, &lanes, |reader, within| {
-            filtered(reader, wanted, search, within)
-        }),
-        SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::Score => {
+            let rows: Vec<Row> = rows_with_missing_last!(
+                reader,
+                request,
+                lanes,
+                |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select())),
+                leads,
+                score,
+                sql_types::Numeric,
+                Decimal,
+                direction
+            )?;
+            request.page(reader, rows, |row| (row.score, row.id), Row::into_lead)
+        }
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

@@ -6,7 +6,7 @@ mod states;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{dsl::count_star, dsl::sql, pg::Pg, prelude::*, sql_types};
 use rapport_domain::{
     access::Resource,
@@ -44,7 +44,7 @@ use crate::{
     filter::{self, Compiled},
     journal::{self, Entry, Journalled},
     one::{one, one_to_change},
-    page::{Explained, PageRequest, not_sorted_by, order, rows, total},
+    page::{Explained, PageRequest, not_sorted_by, order, rows, rows_with_missing_last, total},
     people::{Deleted, companies},
     require_version,
     schema::opportunities,
@@ -157,6 +157,7 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("opportunities.created_at", "opportunities.id", sort.direction),
         SortKey::UpdatedAt => order!("opportunities.updated_at", "opportunities.id", sort.direction),
         SortKey::Name => order!("opportunities.sort_name", "opportunities.id", sort.direction),
+        SortKey::CloseDate => order!("opportunities.close_date", "opportunities.id", sort.direction),
         SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
@@ -561,6 +562,20 @@ fn sorted(
             let rows: Vec<Row> =
                 rows!(reader, request, lanes, lane, "opportunities", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_opportunity)
+        }
+        SortKey::CloseDate => {
+            let rows: Vec<Row> = rows_with_missing_last!(
+                reader,
+                request,
+                lanes,
+                |within| Ok::<_, StoreError>(filtered(reader, wanted, search, within)?.select(Row::as_select())),
+                opportunities,
+                close_date,
+                sql_types::Date,
+                NaiveDate,
+                direction
+            )?;
+            request.page(reader, rows, |row| (row.close_date, row.id), Row::into_opportunity)
         }
         SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
         SortKey::Custom(key) => {

@@ -140,7 +140,9 @@ pub(crate) fn plan(reader: &mut Reader<'_>, filter: Compiled, sort: &RecordSort)
         SortKey::CreatedAt => order!("products.created_at", "products.id", sort.direction),
         SortKey::UpdatedAt => order!("products.updated_at", "products.id", sort.direction),
         SortKey::Name => order!("products.sort_name", "products.id", sort.direction),
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => return Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            return Err(not_sorted_by(RESOURCE, &sort.key));
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, sort.direction, wanted.deleted)?;
             let among = Among { within: everything, filter: wanted.filter, finds: None };
@@ -360,7 +362,9 @@ fn sorted(
                 rows!(reader, request, lanes, lane, "products", "sort_name", sql_types::Text, String, direction)?;
             request.page(reader, rows, |row| (row.sort_name.clone(), row.id), Row::into_product)
         }
-        SortKey::DueAt | SortKey::Pinned | SortKey::Score => Err(not_sorted_by(RESOURCE, &sort.key)),
+        SortKey::CloseDate | SortKey::DueAt | SortKey::Pinned | SortKey::Score => {
+            Err(not_sorted_by(RESOURCE, &sort.key))
+        }
         SortKey::Custom(key) => {
             let order = CustomOrder::of(reader, RESOURCE, key, direction, wanted.deleted)?;
             let finds = search.map(|search| finds(reader, search)).transpose()?;

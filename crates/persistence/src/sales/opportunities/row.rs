@@ -87,7 +87,7 @@ pub(crate) struct Row {
     forecast_category: String,
     amount: Option<Decimal>,
     currency: Option<String>,
-    close_date: Option<NaiveDate>,
+    pub(crate) close_date: Option<NaiveDate>,
     closed_at: Option<DateTime<Utc>>,
     lost_reason_id: Option<Uuid>,
     details: Json<Details>,

@@ -1,0 +1,3 @@
+DROP INDEX opportunities_team_close_date_index;
+DROP INDEX opportunities_owner_close_date_index;
+DROP INDEX opportunities_deleted_close_date_index;
