@@ -118,7 +118,7 @@ impl Db {
             bell: Arc::default(),
             positions: watch::Sender::default(),
             memory: Arc::default(),
-            gatherings: Arc::new(Gatherings::new(cores() as usize)),
+            gatherings: Arc::new(Gatherings::new(connections)),
         }
     }
 

@@ -4,6 +4,9 @@
 //! write new records of a kind at a time, and whoever begins takes along those that have come meanwhile. Nobody waits for others to
 //! come: a record that comes alone is written at once. All that are written together are there before anybody is answered. Where
 //! something is wrong with one of them, each is written alone, and told what is wrong with it.
+//!
+//! What names a record that others may hold for long, such as a company that a batch changes, is written alone: it would keep those
+//! waiting that are written with it.
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +15,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use diesel::{QueryResult, pg::PgConnection};
@@ -25,6 +29,9 @@ use crate::{
 /// So many records are written together: few numbers, because each has a statement that every connection keeps.
 const SIZES: [usize; 4] = [8, 4, 2, 1];
 
+/// How long a record waits for its turn before it is written alone: whoever writes now is held up by something.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 /// The version of a record that is new.
 const FIRST_VERSION: i64 = 1;
 
@@ -35,9 +42,10 @@ pub(crate) struct Gatherings {
 }
 
 impl Gatherings {
-    /// `writers` say how many write records of a kind at the same time.
-    pub(crate) fn new(writers: usize) -> Self {
-        Self { contacts: Gathering::new(writers), companies: Gathering::new(writers) }
+    /// For so many connections: a quarter of them write records of a kind at the same time.
+    pub(crate) fn new(connections: usize) -> Self {
+        let writers = (connections / 4).max(1);
+        Self { contacts: Gathering::new(writers, PATIENCE), companies: Gathering::new(writers, PATIENCE) }
     }
 }
 
@@ -47,18 +55,21 @@ pub(crate) type New<R> = (R, Entry);
 /// How rows of a table are inserted with their entries.
 pub(crate) struct Insertion<R> {
     pub(crate) gathering: fn(&Gatherings) -> &Gathering<New<R>>,
+    /// Whether a row names a record that others may hold for long.
+    pub(crate) may_wait: fn(&R) -> bool,
     pub(crate) one: fn(&mut PgConnection, R, Entry) -> QueryResult<()>,
     pub(crate) several: fn(&mut PgConnection, Vec<R>, Vec<BulkEntry>) -> QueryResult<()>,
 }
 
-/// Inserts a row with its entry: alone where it is a part of something larger, and else together with those of others.
+/// Inserts a row with its entry: alone where it is a part of something larger or may have to wait, and else together with those
+/// of others.
 pub(crate) fn insert<R: Clone>(
     writer: &mut Writer<'_>,
     insertion: &Insertion<R>,
     row: R,
     entry: Entry,
 ) -> Result<(), StoreError> {
-    if writer.is_in_transaction() {
+    if writer.is_in_transaction() || (insertion.may_wait)(&row) {
         return Ok((insertion.one)(writer.pg(), row, entry)?);
     }
     let gatherings = Arc::clone(writer.gatherings());
@@ -79,6 +90,8 @@ pub(crate) fn insert<R: Clone>(
 /// What is written by a few at a time, who take along what others have brought meanwhile.
 pub(crate) struct Gathering<T> {
     writers: usize,
+    /// How long somebody waits for others to begin.
+    patience: Duration,
     line: Mutex<Line<T>>,
 }
 
@@ -110,8 +123,8 @@ enum Told<T> {
 }
 
 impl<T: Clone> Gathering<T> {
-    fn new(writers: usize) -> Self {
-        Self { writers, line: Mutex::new(Line { waiting: VecDeque::new(), at_work: 0 }) }
+    fn new(writers: usize, patience: Duration) -> Self {
+        Self { writers, patience, line: Mutex::new(Line { waiting: VecDeque::new(), at_work: 0 }) }
     }
 
     /// Writes this with `write`, maybe together with what others bring; or they write it. `write` does all of what it is given,
@@ -131,7 +144,7 @@ impl<T: Clone> Gathering<T> {
                             None => Told::Alone(other),
                         });
                         drop(turn);
-                        fate(&error).map_or_else(|| write(vec![item]), Err)
+                        if fate(&error).is_some() { Err(error) } else { write(vec![item]) }
                     }
                     done => {
                         turn.tell(|_| Told::Done(Ok(())));
@@ -142,7 +155,7 @@ impl<T: Clone> Gathering<T> {
         }
     }
 
-    /// Waits until it is somebody's turn, or until others have written what they brought.
+    /// Waits until it is somebody's turn, or until others have written what they brought; but not for long until they begin.
     fn turn(&self, item: T) -> Told<T> {
         let place = {
             let mut line = self.line();
@@ -154,9 +167,11 @@ impl<T: Clone> Gathering<T> {
             line.waiting.push_back(Waiting { item, place: Arc::clone(&place) });
             place
         };
-        let told = place.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut told = place.bell.wait_while(told, |told| told.is_none()).unwrap_or_else(PoisonError::into_inner);
-        told.take().unwrap_or_else(|| Told::Done(Err(forgotten())))
+        if let Some(told) = place.wait(Some(self.patience)) {
+            return told;
+        }
+        let left = self.line().leave(&place);
+        left.map(Told::Alone).or_else(|| place.wait(None)).unwrap_or_else(|| Told::Done(Err(forgotten())))
     }
 
     /// Takes out as many of those that wait as are written together with one.
@@ -168,6 +183,14 @@ impl<T: Clone> Gathering<T> {
 
     fn line(&self) -> MutexGuard<'_, Line<T>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Line<T> {
+    /// Takes out who still waits there, with what they brought.
+    fn leave(&mut self, place: &Arc<Place<T>>) -> Option<T> {
+        let index = self.waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.place, place))?;
+        self.waiting.remove(index).map(|waiting| waiting.item)
     }
 }
 
@@ -198,17 +221,30 @@ impl<T> Drop for Turn<'_, T> {
 }
 
 impl<T> Place<T> {
+    /// What somebody is told, if they are within this time.
+    fn wait(&self, most: Option<Duration>) -> Option<Told<T>> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = match most {
+            Some(most) => {
+                let waited = self.bell.wait_timeout_while(told, most, |told| told.is_none());
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.bell.wait_while(told, |told| told.is_none()).unwrap_or_else(PoisonError::into_inner),
+        };
+        told.take()
+    }
+
     fn tell(&self, told: Told<T>) {
         *self.told.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
         self.bell.notify_one();
     }
 }
 
-/// What all are told whose records may be written or not, or would fare no better alone; none where each is to be tried alone.
+/// What others are told whose records may have been written or not; none where nothing was, and each is to be tried alone. It is
+/// not their connection that was lost.
 fn fate(error: &StoreError) -> Option<StoreError> {
     match error {
-        StoreError::Lost(why) => Some(StoreError::Lost(why.clone())),
-        StoreError::TooSlow => Some(StoreError::TooSlow),
+        StoreError::Lost(why) => Some(StoreError::Unreachable(why.clone())),
         _ => None,
     }
 }

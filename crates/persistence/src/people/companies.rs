@@ -260,6 +260,7 @@ pub fn history(
 /// How new companies are inserted.
 const INSERTION: Insertion<NewRow> = Insertion {
     gathering: |gatherings| &gatherings.companies,
+    may_wait: NewRow::names_parent,
     one: |pg, row, entry| {
         let write = diesel::insert_into(companies::table).values(row).returning(companies::version);
         Journalled { write, entry }.get_result::<i64>(pg).map(drop)

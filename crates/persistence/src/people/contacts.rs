@@ -287,6 +287,7 @@ pub fn history(
 /// How new contacts are inserted.
 const INSERTION: Insertion<NewRow> = Insertion {
     gathering: |gatherings| &gatherings.contacts,
+    may_wait: NewRow::names_company,
     one: |pg, row, entry| {
         let write = diesel::insert_into(contacts::table).values(row).returning(contacts::version);
         Journalled { write, entry }.get_result::<i64>(pg).map(drop)

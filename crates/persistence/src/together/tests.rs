@@ -5,6 +5,9 @@ use std::{
 
 use super::*;
 
+/// Nobody waits for so long here.
+const LONG: Duration = Duration::from_secs(60);
+
 /// Items that were written, each group by itself.
 type Written = Mutex<Vec<Vec<usize>>>;
 
@@ -47,7 +50,7 @@ fn with_waiting(
 
 #[test]
 fn what_comes_alone_is_written_at_once() {
-    let gathering = Gathering::new(1);
+    let gathering = Gathering::new(1, LONG);
     for item in 0..3 {
         let mut written = Vec::new();
         let done = gathering.write(item, |all| {
@@ -61,7 +64,7 @@ fn what_comes_alone_is_written_at_once() {
 
 #[test]
 fn what_comes_meanwhile_is_written_together_in_its_order() {
-    let gathering = Gathering::new(1);
+    let gathering = Gathering::new(1, LONG);
     let written = Written::default();
     let done = with_waiting(&gathering, 13, &|all| {
         lock(&written).push(all.to_vec());
@@ -75,7 +78,7 @@ fn what_comes_meanwhile_is_written_together_in_its_order() {
 
 #[test]
 fn where_something_is_wrong_each_is_written_alone_and_told_its_own() {
-    let gathering = Gathering::new(1);
+    let gathering = Gathering::new(1, LONG);
     let written = Written::default();
     let done = with_waiting(&gathering, 8, &|all| {
         if all.contains(&5) {
@@ -94,20 +97,21 @@ fn where_something_is_wrong_each_is_written_alone_and_told_its_own() {
 
 #[test]
 fn what_may_have_been_written_is_not_written_again() {
-    let gathering = Gathering::new(1);
+    let gathering = Gathering::new(1, LONG);
     let tries = Written::default();
     let done = with_waiting(&gathering, 4, &|all| {
         lock(&tries).push(all.to_vec());
         Err(StoreError::Lost("gone".to_owned()))
     });
-    assert!(done.iter().all(|done| matches!(done, Ok(Err(StoreError::Lost(_))))), "{done:?}");
+    let [Ok(Err(StoreError::Lost(_))), others @ ..] = done.as_slice() else { panic!("{done:?}") };
+    assert!(others.iter().all(|done| matches!(done, Ok(Err(StoreError::Unreachable(_))))), "{done:?}");
     assert_eq!(*lock(&tries), [[1, 2, 3, 4]]);
     assert!(gathering.write(9, |_| Ok(())).is_ok(), "and it goes on");
 }
 
 #[test]
 fn who_breaks_off_keeps_nobody_waiting() {
-    let gathering = Gathering::new(1);
+    let gathering = Gathering::new(1, LONG);
     let done = catch_unwind(AssertUnwindSafe(|| {
         with_waiting(&gathering, 5, &|all| if all.contains(&1) { panic!("broken off") } else { Ok(()) })
     }))
@@ -128,7 +132,7 @@ fn who_breaks_off_keeps_nobody_waiting() {
 #[test]
 fn nothing_is_lost_or_written_twice_however_many_come() {
     const EACH: usize = 200;
-    let gathering = Gathering::new(2);
+    let gathering = Gathering::new(2, LONG);
     let written = Written::default();
     thread::scope(|scope| {
         for client in 0..8 {
@@ -148,6 +152,33 @@ fn nothing_is_lost_or_written_twice_however_many_come() {
     let mut written = lock(&written).concat();
     written.sort_unstable();
     assert!(written.into_iter().eq(0..8 * EACH));
+    let line = gathering.line();
+    assert_eq!((line.at_work, line.waiting.len()), (0, 0));
+}
+
+#[test]
+fn who_waits_for_long_writes_alone() {
+    let gathering = Gathering::new(1, Duration::ZERO);
+    let done_beside = std::sync::Barrier::new(2);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            gathering.write(0, |_| {
+                // Held up until another is done.
+                done_beside.wait();
+                Ok(())
+            })
+        });
+        while gathering.line().at_work == 0 {
+            thread::yield_now();
+        }
+        let done = gathering.write(1, |all| {
+            assert_eq!(all, [1]);
+            Ok(())
+        });
+        assert!(done.is_ok());
+        done_beside.wait();
+        assert!(first.join().unwrap().is_ok());
+    });
     let line = gathering.line();
     assert_eq!((line.at_work, line.waiting.len()), (0, 0));
 }

@@ -148,6 +148,11 @@ pub(crate) struct Details {
 }
 
 impl NewRow {
+    /// Whether it names a parent.
+    pub(super) fn names_parent(&self) -> bool {
+        self.parent_id.is_some()
+    }
+
     /// The row of a company.
     pub(crate) fn of(workspace: Uuid, company: &Company) -> Self {
         let place = company.addresses.first();

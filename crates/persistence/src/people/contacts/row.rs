@@ -144,6 +144,11 @@ pub(crate) struct Details {
 }
 
 impl NewRow {
+    /// Whether it names a company.
+    pub(super) fn names_company(&self) -> bool {
+        self.company_id.is_some()
+    }
+
     /// The row of a contact.
     pub(crate) fn of(workspace: Uuid, contact: &Contact) -> Self {
         let place = contact.addresses.first();
