@@ -107,8 +107,9 @@ pub fn remedy(format: &str) -> Option<&'static str> {
         "date" => "This is not a calendar date. Write it as year-month-day, like 1990-12-31.",
         "date-time" => "This is not a time. Write it as in RFC 3339, like 2026-01-31T08:30:00Z.",
         "sort-order" => {
-            "Lists are sorted by created_at, updated_at, name, due_at of what is due, or custom. and the key of a sorted \
-             custom field; with a minus sign before it for descending."
+            "Lists are sorted by created_at, updated_at, name, due_at of tasks, close_date of opportunities, pinned of \
+             notes, score of leads, or custom. and the key of a sorted custom field; with a minus sign before it for \
+             descending."
         }
         "uuid" => "This is not an id. Ids are UUIDs, like 0197a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b.",
         _ => return None,
@@ -147,6 +148,14 @@ fn refusal(format: &'static str) -> ValidationError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_remedy_of_an_order_names_all_there_are() {
+        let remedy = remedy("sort-order").unwrap();
+        for field in crate::page::RecordSort::FIELDS {
+            assert!(remedy.contains(&format!(" {field}")), "{field}");
+        }
+    }
 
     #[test]
     fn codes_are_those_of_the_standards() {
