@@ -128,7 +128,7 @@ pub enum LifecycleStage {
 }
 
 /// The id under which an outside system knows a record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct ExternalId {
     /// Name of the outside system; `import` for files that were imported.
     #[schema(min_length = 1, max_length = 100, example = "import")]

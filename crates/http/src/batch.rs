@@ -39,6 +39,7 @@ use crate::{
     answer::{self, Answer},
     auth::{Auth, Caller},
     body,
+    conditional::ExpectedVersion,
     contract::Contract,
     envelope::current_request_id,
     problem::{ApiError, ApiResult, Problem},
@@ -559,6 +560,15 @@ pub(crate) struct UpsertQuery {
     pub(crate) source_version: Option<i64>,
 }
 
+impl UpsertQuery {
+    /// What is to be upserted, of what nobody is known by.
+    pub(crate) fn into_upsert<P>(self, id: ExternalIdPath, expected: &ExpectedVersion, patch: P) -> Upsert<P> {
+        let Self { record_id, source_version } = self;
+        let query = UpsertOrRefuseQuery { record_id, source_version, on_duplicate: OnDuplicate::Allow };
+        query.into_upsert(id, expected, patch)
+    }
+}
+
 /// The same of a record that may be somebody who is known.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(default)]
@@ -574,4 +584,19 @@ pub(crate) struct UpsertOrRefuseQuery {
     /// `refuse` unless said otherwise.
     #[param(inline = false)]
     pub(crate) on_duplicate: OnDuplicate,
+}
+
+impl UpsertOrRefuseQuery {
+    /// What is to be upserted.
+    pub(crate) fn into_upsert<P>(self, id: ExternalIdPath, expected: &ExpectedVersion, patch: P) -> Upsert<P> {
+        Upsert {
+            external: id.into(),
+            record: self.record_id,
+            version: expected.0,
+            must_exist: expected.is_given(),
+            source_version: self.source_version,
+            patch,
+            on_duplicate: self.on_duplicate,
+        }
+    }
 }

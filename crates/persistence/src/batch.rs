@@ -72,10 +72,6 @@ pub struct Upsert<Patch> {
 }
 
 impl<Patch> Upsert<Patch> {
-    fn key(&self) -> (String, String) {
-        (self.external.connection.clone(), self.external.external_id.clone())
-    }
-
     /// Whether it speaks of an older version than the one that was told of last.
     fn is_late(&self, told: Option<i64>) -> bool {
         matches!((told, self.source_version), (Some(told), Some(version)) if version < told)
@@ -143,15 +139,15 @@ struct Batch<'o, R: Bulk> {
     context: R::Context,
     /// The records that are meant, as the operations so far have left them, and whether they may be changed.
     records: HashMap<Uuid, (Rc<R>, bool)>,
-    /// By connection and external id.
-    named: HashMap<(String, String), Named>,
+    /// What external ids stand for.
+    named: HashMap<ExternalId, Named>,
     /// Who has a match key, of those that new records ask for.
     holders: HashMap<String, Vec<DuplicateCandidate>>,
     codes: Codes,
     known: Known,
     pending: Pending<R>,
     /// Versions that external ids are at by now.
-    versions: Vec<(String, String, i64)>,
+    versions: Vec<(ExternalId, i64)>,
 }
 
 impl<'o, R: Bulk> Batch<'o, R> {
@@ -183,7 +179,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
     /// Keeps others from giving anybody the same mailboxes, lines, codes and external ids until the end of the transaction.
     fn lock(&self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
         let mut keys = self.keys();
-        keys.extend(self.external_ids().map(|(connection, id)| external_key::<R>(connection, id)));
+        keys.extend(self.external_ids().map(|id| external_key::<R>(&id.connection, &id.external_id)));
         keys.extend(self.steps.iter().filter_map(Step::code).map(|code| format!("code:{}:{code}", R::TABLE)));
         keys.sort_unstable();
         keys.dedup();
@@ -201,8 +197,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
 
     /// Asks for everything that the operations are about: one statement for each kind of question.
     fn ask(&mut self, writer: &mut Writer<'_>) -> Result<(), StoreError> {
-        let asked: Vec<(String, String)> =
-            self.external_ids().map(|(connection, id)| (connection.to_owned(), id.to_owned())).collect();
+        let asked: Vec<&ExternalId> = self.external_ids().collect();
         if !asked.is_empty() {
             self.named = names::ask::<R>(writer, asked)?;
         }
@@ -236,7 +231,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
     fn keys(&self) -> Vec<String> {
         let is_new = |step: &&Step<'_, R>| match step {
             Step::Upsert { upsert, .. } => {
-                upsert.record.is_none() && self.named.get(&upsert.key()).is_none_or(|named| named.record.is_none())
+                upsert.record.is_none() && self.named.get(&upsert.external).is_none_or(|named| named.record.is_none())
             }
             _ => true,
         };
@@ -245,11 +240,9 @@ impl<'o, R: Bulk> Batch<'o, R> {
         fresh.filter_map(|fresh| fresh.record.as_ref().ok()).flat_map(R::match_keys).collect()
     }
 
-    fn external_ids(&self) -> impl Iterator<Item = (&'o str, &'o str)> {
+    fn external_ids(&self) -> impl Iterator<Item = &'o ExternalId> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Upsert { upsert, .. } => {
-                Some((upsert.external.connection.as_str(), upsert.external.external_id.as_str()))
-            }
+            Step::Upsert { upsert, .. } => Some(&upsert.external),
             _ => None,
         })
     }
@@ -393,8 +386,8 @@ impl<'o, R: Bulk> Batch<'o, R> {
         upsert: &Upsert<R::Patch>,
         fresh: Fresh<R>,
     ) -> Result<Judged<R>, StoreError> {
-        let key = upsert.key();
-        let Some(named) = self.named.get_mut(&key) else { return Ok(Err(StoreError::Missing(RecordKind::Connection))) };
+        let key = &upsert.external;
+        let Some(named) = self.named.get_mut(key) else { return Ok(Err(StoreError::Missing(RecordKind::Connection))) };
         if let Some(refusal) = named.refusal {
             return Ok(Err(refusal.into()));
         }
@@ -418,7 +411,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
             }
             self.make_way(writer, fresh.record.as_ref().ok())?;
             let created = self.create(writer, fresh, Some((upsert, origin)));
-            if let (Ok(outcome), Some(named)) = (&created, self.named.get_mut(&key)) {
+            if let (Ok(outcome), Some(named)) = (&created, self.named.get_mut(key)) {
                 (named.record, named.source_version) = (Some(outcome.record.id()), upsert.source_version);
             }
             return Ok(created);
@@ -433,11 +426,11 @@ impl<'o, R: Bulk> Batch<'o, R> {
         }
         let updated = self.update(writer, id, None, &upsert.patch, origin, None)?;
         // Also where the version is told again, if it brought something: a newer one may have come meanwhile.
-        if let (Ok(outcome), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(&key))
+        if let (Ok(outcome), Some(version), Some(named)) = (&updated, upsert.source_version, self.named.get_mut(key))
             && (upsert.tells_version(known) || outcome.result == WriteResult::Updated)
         {
             named.source_version = Some(version);
-            self.versions.push((key.0, key.1, version));
+            self.versions.push((key.clone(), version));
         }
         Ok(updated)
     }
@@ -462,7 +455,7 @@ impl<'o, R: Bulk> Batch<'o, R> {
         origin: Option<Uuid>,
     ) -> Result<Judged<R>, StoreError> {
         let updated = self.update(writer, id, upsert.version, &upsert.patch, origin, Some(upsert))?;
-        if let (Ok(_), Some(named)) = (&updated, self.named.get_mut(&upsert.key())) {
+        if let (Ok(_), Some(named)) = (&updated, self.named.get_mut(&upsert.external)) {
             (named.record, named.source_version) = (Some(id), upsert.source_version);
         }
         Ok(updated)

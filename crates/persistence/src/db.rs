@@ -508,6 +508,11 @@ impl std::ops::DerefMut for Writer<'_> {
 }
 
 impl<'c> Writer<'c> {
+    /// What is about to be written together.
+    pub(crate) fn gatherings(&self) -> &'c Gatherings {
+        &self.reader.kernel.gatherings
+    }
+
     /// A second connection on the same behalf, for work at the same time. None when there is none to spare.
     pub fn beside(&self) -> Option<Beside<'c>> {
         let (scope, kernel) = (self.reader.scope, self.reader.kernel);
@@ -585,11 +590,6 @@ impl Writer<'_> {
     ) -> Result<T, StoreError> {
         let (scope, kernel, is_rehearsal) = (self.reader.scope, self.reader.kernel, self.is_rehearsal);
         self.reader.link.transaction(|link| work(&mut Writer { reader: Reader { link, scope, kernel }, is_rehearsal }))
-    }
-
-    /// What is about to be written together.
-    pub(crate) fn gatherings(&self) -> &Arc<Gatherings> {
-        &self.reader.kernel.gatherings
     }
 
     /// Whether what is written now is a part of something larger.

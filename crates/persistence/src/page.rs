@@ -207,13 +207,47 @@ macro_rules! rows {
 }
 pub(crate) use rows;
 
-/// The same by a column in which some records have nothing. Those come last, whichever way the list goes, so it is read in two
-/// sections, one after the other: each is a range of an index.
+/// The part of a boxed query that has something in a column, behind a place and sorted by it; or the part that has nothing there,
+/// sorted by the ids. Each is a range of the index of that order.
+///
+/// Takes the query, table and column as words of the schema, the column's type, whether something is there, the direction, and the
+/// place, in either part.
+macro_rules! part {
+    ($query:expr, $table:ident, $key:ident, $type:ty, $is_there:expr, $direction:expr, $after:expr) => {{
+        use rapport_domain::page::Direction;
+        let (query, after) = ($query, $after);
+        if $is_there {
+            crate::page::seek!(
+                query.filter($table::$key.is_not_null()),
+                concat!(stringify!($table), ".", stringify!($key)),
+                $type,
+                concat!(stringify!($table), ".id"),
+                $direction,
+                after.and_then(|(key, id)| key.map(|key| (key, id)))
+            )
+        } else {
+            let query = query.filter($table::$key.is_null());
+            let query = match (after.filter(|(key, _)| key.is_none()), $direction) {
+                (Some((_, id)), Direction::Ascending) => query.filter($table::id.gt(id)),
+                (Some((_, id)), Direction::Descending) => query.filter($table::id.lt(id)),
+                (None, _) => query,
+            };
+            query.order(crate::page::Order(crate::page::order!(
+                concat!(stringify!($table), ".", stringify!($key)),
+                concat!(stringify!($table), ".id"),
+                $direction
+            )))
+        }
+    }};
+}
+pub(crate) use part;
+
+/// The same as `rows!` by a column in which some records have nothing. Those come last, whichever way the list goes, so it is read
+/// in two parts, one after the other.
 ///
 /// Table and column are words of the schema, and the query of a lane is a closure written out here.
 macro_rules! rows_with_missing_last {
     ($reader:expr, $request:expr, $lanes:expr, $query:expr, $table:ident, $key:ident, $type:ty, $rust:ty, $direction:expr) => {{
-        use rapport_domain::page::Direction;
         let after = $request.after::<Option<$rust>>()?;
         let is_in_last = after.is_some_and(|(key, _)| key.is_none());
         let order = crate::page::order!(
@@ -229,25 +263,7 @@ macro_rules! rows_with_missing_last {
             }
             let mut lanes = Vec::new();
             for lane in $lanes.iter().cloned() {
-                let query = ($query)(lane)?;
-                lanes.push(if is_there {
-                    crate::page::seek!(
-                        query.filter($table::$key.is_not_null()),
-                        concat!(stringify!($table), ".", stringify!($key)),
-                        $type,
-                        concat!(stringify!($table), ".id"),
-                        $direction,
-                        after.and_then(|(key, id)| key.map(|key| (key, id)))
-                    )
-                } else {
-                    let query = query.filter($table::$key.is_null());
-                    let query = match (after.filter(|_| is_in_last), $direction) {
-                        (Some((_, id)), Direction::Ascending) => query.filter($table::id.gt(id)),
-                        (Some((_, id)), Direction::Descending) => query.filter($table::id.lt(id)),
-                        (None, _) => query,
-                    };
-                    query.order(crate::page::Order(order))
-                });
+                lanes.push(crate::page::part!(($query)(lane)?, $table, $key, $type, is_there, $direction, after));
             }
             let merged = crate::visibility::Merged::of($reader, $request, lanes, stringify!($table), order, left)?;
             found.extend(merged.load::<Row>($reader.pg())?);

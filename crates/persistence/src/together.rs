@@ -13,6 +13,7 @@ mod tests;
 
 use std::{
     collections::VecDeque,
+    iter::once,
     mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -72,8 +73,7 @@ pub(crate) fn insert<R: Clone>(
     if writer.is_in_transaction() || (insertion.may_wait)(&row) {
         return Ok((insertion.one)(writer.pg(), row, entry)?);
     }
-    let gatherings = Arc::clone(writer.gatherings());
-    (insertion.gathering)(&gatherings).write((row, entry), |mut all| {
+    (insertion.gathering)(writer.gatherings()).write((row, entry), |mut all| {
         let pg = writer.pg();
         if all.len() > 1 {
             let (rows, entries) =
@@ -135,22 +135,20 @@ impl<T: Clone> Gathering<T> {
             Told::Alone(item) => write(vec![item]),
             Told::Begin(item) => {
                 let mut turn = Turn { gathering: self, others: self.others() };
-                let mut all = vec![item.clone()];
-                all.extend(turn.others.iter().map(|other| other.item.clone()));
-                match write(all) {
-                    Err(error) if !turn.others.is_empty() => {
-                        turn.tell(|other| match fate(&error) {
-                            Some(error) => Told::Done(Err(error)),
-                            None => Told::Alone(other),
-                        });
-                        drop(turn);
-                        if fate(&error).is_some() { Err(error) } else { write(vec![item]) }
-                    }
-                    done => {
-                        turn.tell(|_| Told::Done(Ok(())));
-                        done
-                    }
+                if turn.others.is_empty() {
+                    return write(vec![item]);
                 }
+                let others = turn.others.iter().map(|other| other.item.clone());
+                let Err(error) = write(once(item.clone()).chain(others).collect()) else {
+                    turn.tell(|_| Told::Done(Ok(())));
+                    return Ok(());
+                };
+                turn.tell(|other| match fate(&error) {
+                    Some(error) => Told::Done(Err(error)),
+                    None => Told::Alone(other),
+                });
+                drop(turn);
+                if fate(&error).is_some() { Err(error) } else { write(vec![item]) }
             }
         }
     }
@@ -180,7 +178,9 @@ impl<T: Clone> Gathering<T> {
         let size = SIZES.into_iter().find(|size| *size <= line.waiting.len() + 1).unwrap_or(1);
         line.waiting.drain(..size - 1).collect()
     }
+}
 
+impl<T> Gathering<T> {
     fn line(&self) -> MutexGuard<'_, Line<T>> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,7 +212,7 @@ impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
         // Only where the writing itself broke off: nobody knows whether it is done.
         self.tell(|_| Told::Done(Err(forgotten())));
-        let mut line = self.gathering.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut line = self.gathering.line();
         match line.waiting.pop_front() {
             Some(next) => next.place.tell(Told::Begin(next.item)),
             None => line.at_work -= 1,

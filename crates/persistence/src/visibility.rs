@@ -534,6 +534,22 @@ pub(crate) fn require_readable(
     if problems.is_empty() { Ok(()) } else { Err(StoreError::ClosedFields(problems)) }
 }
 
+/// Refuses what writes these fields without a body that names them, such as to `complete tasks`, to who may not write them all.
+pub(crate) fn require_writable(
+    reader: &Reader<'_>,
+    resource: Resource,
+    fields: &[&str],
+    act: &str,
+) -> Result<(), StoreError> {
+    let is_closed = |field: &&&str| !reader.grants().may_write(resource, field);
+    let problem = |field: &&str| {
+        let detail = format!("Your role does not let you write {field}, so you can't {act}.");
+        FieldProblem::at("", "closed_field", detail)
+    };
+    let problems: Vec<FieldProblem> = fields.iter().filter(is_closed).map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(StoreError::ClosedFields(problems)) }
+}
+
 /// The owner and team of a new record: whoever creates it, and the owner's main team, unless others are named.
 pub(crate) fn place_new(
     reader: &mut Reader<'_>,

@@ -4,10 +4,9 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     activity::note::{NewNote, Note, NotePatch, NoteQuery, NoteRelation, NoteSearch},
     id::NoteId,
-    people::duplicate::OnDuplicate,
     record::{ExternalId, WriteResult},
 };
-use rapport_persistence::{Db, activity::notes, batch::Upsert, people::Deleted};
+use rapport_persistence::{Db, activity::notes, people::Deleted};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -289,8 +288,8 @@ pub(crate) struct NoteUpserted {
 ///
 /// Creates or changes the note that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new note where not, which needs `notes:create`, too. However many send the same id at once, there is
-/// one note. What changes nothing leaves no trace. With
-/// `record_id`, the note that is there already gets the id.
+/// one note. What changes nothing leaves no trace.
+/// With `record_id`, the note that is there already gets the id.
 #[utoipa::path(
     tag = "Notes", operation_id = "upsert_note",
     params(
@@ -318,17 +317,7 @@ pub(crate) async fn upsert_note(
     body: Json<NotePatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertQuery { record_id, source_version } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate: OnDuplicate::Allow,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = notes::upsert(writer, upsert)?;

@@ -4,10 +4,9 @@ use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     activity::task::{MyTasksQuery, NewTask, Task, TaskAction, TaskPatch, TaskQuery, TaskRelation, TaskSearch},
     id::TaskId,
-    people::duplicate::OnDuplicate,
     record::{ExternalId, WriteResult},
 };
-use rapport_persistence::{Db, activity::tasks, batch::Upsert, people::Deleted};
+use rapport_persistence::{Db, activity::tasks, people::Deleted};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -407,8 +406,8 @@ pub(crate) struct TaskUpserted {
 ///
 /// Creates or changes the task that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new task where not, which needs `tasks:create`, too. However many send the same id at once, there is
-/// one task. What changes nothing leaves no trace. With
-/// `record_id`, the task that is there already gets the id.
+/// one task. What changes nothing leaves no trace.
+/// With `record_id`, the task that is there already gets the id.
 #[utoipa::path(
     tag = "Tasks", operation_id = "upsert_task",
     params(
@@ -436,17 +435,7 @@ pub(crate) async fn upsert_task(
     body: Json<TaskPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertQuery { record_id, source_version } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate: OnDuplicate::Allow,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = tasks::upsert(writer, upsert)?;

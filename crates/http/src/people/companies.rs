@@ -3,15 +3,11 @@
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::CompanyId,
-    people::{
-        company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, NewCompany},
-        duplicate::OnDuplicate,
-    },
+    people::company::{Company, CompanyPatch, CompanyQuery, CompanyRelation, CompanySearch, NewCompany},
     record::{ExternalId, WriteResult},
 };
 use rapport_persistence::{
     Db,
-    batch::Upsert,
     people::{Deleted, companies},
 };
 use serde::Deserialize;
@@ -294,8 +290,8 @@ pub(crate) struct CompanyUpserted {
 ///
 /// Creates or changes the company that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new company where not, which needs `companies:create`, too. However many send the same id at once, there is
-/// one company. What changes nothing leaves no trace. With
-/// `record_id`, the company that is there already gets the id.
+/// one company. What changes nothing leaves no trace.
+/// With `record_id`, the company that is there already gets the id.
 #[utoipa::path(
     tag = "Companies", operation_id = "upsert_company",
     params(
@@ -323,17 +319,7 @@ pub(crate) async fn upsert_company(
     body: Json<CompanyPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertQuery { record_id, source_version } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate: OnDuplicate::Allow,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = companies::upsert(writer, upsert)?;

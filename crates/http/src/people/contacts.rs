@@ -11,7 +11,6 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Db,
-    batch::Upsert,
     people::{Deleted, contacts, duplicates},
 };
 use serde::{Deserialize, Serialize};
@@ -307,8 +306,8 @@ pub(crate) struct ContactUpserted {
 ///
 /// Creates or changes the contact that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new contact where not, which needs `contacts:create`, too. However many send the same id at once, there is
-/// one contact. What changes nothing leaves no trace. With
-/// `record_id`, the contact that is there already gets the id.
+/// one contact. What changes nothing leaves no trace.
+/// With `record_id`, the contact that is there already gets the id.
 #[utoipa::path(
     tag = "Contacts", operation_id = "upsert_contact",
     params(
@@ -336,17 +335,7 @@ pub(crate) async fn upsert_contact(
     body: Json<ContactPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = contacts::upsert(writer, upsert)?;

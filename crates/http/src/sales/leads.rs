@@ -11,7 +11,6 @@ use rapport_domain::{
 };
 use rapport_persistence::{
     Db,
-    batch::Upsert,
     people::Deleted,
     sales::leads::{self, duplicates},
 };
@@ -374,8 +373,8 @@ pub(crate) struct LeadUpserted {
 ///
 /// Creates or changes the lead that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new lead where not, which needs `leads:create`, too. However many send the same id at once, there is
-/// one lead. What changes nothing leaves no trace. With
-/// `record_id`, the lead that is there already gets the id.
+/// one lead. What changes nothing leaves no trace.
+/// With `record_id`, the lead that is there already gets the id.
 #[utoipa::path(
     tag = "Leads", operation_id = "upsert_lead",
     params(
@@ -403,17 +402,7 @@ pub(crate) async fn upsert_lead(
     body: Json<LeadPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertOrRefuseQuery { record_id, source_version, on_duplicate } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = leads::upsert(writer, upsert)?;

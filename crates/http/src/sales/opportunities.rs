@@ -5,13 +5,12 @@ pub(crate) mod moves;
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::OpportunityId,
-    people::duplicate::OnDuplicate,
     record::{ExternalId, WriteResult},
     sales::opportunity::{
         NewOpportunity, Opportunity, OpportunityPatch, OpportunityQuery, OpportunityRelation, OpportunitySearch,
     },
 };
-use rapport_persistence::{Db, batch::Upsert, people::Deleted, sales::opportunities};
+use rapport_persistence::{Db, people::Deleted, sales::opportunities};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -295,8 +294,8 @@ pub(crate) struct OpportunityUpserted {
 ///
 /// Creates or changes the opportunity that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new opportunity where not, which needs `opportunities:create`, too. However many send the same id at once, there is
-/// one opportunity. What changes nothing leaves no trace. With
-/// `record_id`, the opportunity that is there already gets the id.
+/// one opportunity. What changes nothing leaves no trace.
+/// With `record_id`, the opportunity that is there already gets the id.
 #[utoipa::path(
     tag = "Opportunities", operation_id = "upsert_opportunity",
     params(
@@ -324,17 +323,7 @@ pub(crate) async fn upsert_opportunity(
     body: Json<OpportunityPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertQuery { record_id, source_version } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate: OnDuplicate::Allow,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = opportunities::upsert(writer, upsert)?;

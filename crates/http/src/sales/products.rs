@@ -3,11 +3,10 @@
 use actix_web::{HttpResponse, delete, get, patch, post, put, web};
 use rapport_domain::{
     id::ProductId,
-    people::duplicate::OnDuplicate,
     record::{ExternalId, WriteResult},
     sales::product::{NewProduct, Product, ProductPatch, ProductQuery, ProductRelation, ProductSearch},
 };
-use rapport_persistence::{Db, batch::Upsert, people::Deleted, sales::products};
+use rapport_persistence::{Db, people::Deleted, sales::products};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -289,8 +288,8 @@ pub(crate) struct ProductUpserted {
 ///
 /// Creates or changes the product that an outside system knows under an id: a JSON Merge Patch (RFC 7396) where it is
 /// there, a new product where not, which needs `products:create`, too. However many send the same id at once, there is
-/// one product. What changes nothing leaves no trace. With
-/// `record_id`, the product that is there already gets the id.
+/// one product. What changes nothing leaves no trace.
+/// With `record_id`, the product that is there already gets the id.
 #[utoipa::path(
     tag = "Products", operation_id = "upsert_product",
     params(
@@ -318,17 +317,7 @@ pub(crate) async fn upsert_product(
     body: Json<ProductPatch>,
     db: web::Data<Db>,
 ) -> ApiResult<HttpResponse> {
-    let UpsertQuery { record_id, source_version } = query.0;
-    let (version, must_exist) = (expected.0, expected.is_given());
-    let upsert = Upsert {
-        external: id.into_inner().into(),
-        record: record_id,
-        version,
-        must_exist,
-        source_version,
-        patch: body.0,
-        on_duplicate: OnDuplicate::Allow,
-    };
+    let upsert = query.0.into_upsert(id.into_inner(), &expected, body.0);
 
     auth.write(&db, move |writer| {
         let outcome = products::upsert(writer, upsert)?;

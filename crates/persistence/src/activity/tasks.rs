@@ -22,7 +22,7 @@ use rapport_domain::{
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, Direction, RecordSort, SortKey},
     people::contact::DeletedInList,
-    problem::{FieldProblem, Invalid},
+    problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
     workspace::custom_field::CustomValues,
 };
@@ -45,7 +45,7 @@ use crate::{
     require_version,
     schema::tasks,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable, require_writable},
     workspace::{
         custom_fields,
         custom_order::{Among, CustomOrder},
@@ -271,7 +271,7 @@ pub fn update(
 /// Completes, cancels or reopens a task; one that is already so stays as it is. A task that comes back is followed by its
 /// successor, in the same transaction.
 pub fn act(writer: &mut Writer<'_>, id: TaskId, expected: Option<i64>, action: TaskAction) -> Result<Task, StoreError> {
-    require_status_open(writer)?;
+    require_writable(writer, RESOURCE, &["status"], "complete, cancel or reopen tasks")?;
     writer.transaction(|writer| {
         let mut successor = None;
         let mut task = change(writer, id, Deleted::Exclude, expected, action.event(), |_, before, stamp| {
@@ -288,15 +288,6 @@ pub fn act(writer: &mut Writer<'_>, id: TaskId, expected: Option<i64>, action: T
         }
         Ok(task)
     })
-}
-
-/// Refuses what writes the status of tasks without a body that names it, to who may not write it.
-fn require_status_open(writer: &Writer<'_>) -> Result<(), StoreError> {
-    if writer.grants().may_write(RESOURCE, "status") {
-        return Ok(());
-    }
-    let detail = "Your role does not let you write status, so you can't complete, cancel or reopen tasks.";
-    Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]))
 }
 
 /// Creates the task that comes after another. What has to be unique stays with that one.

@@ -83,9 +83,7 @@ fn written<R: Bulk>(
             if after.version() == before.version() {
                 stays::<R>(writer, before)?;
             }
-            let (connection, external_id) = upsert.key();
-            let told = (connection, external_id, version);
-            names::keep_versions::<R>(writer, vec![told])?;
+            names::keep_versions::<R>(writer, vec![(upsert.external.clone(), version)])?;
             Ok(after)
         })
     })?;

@@ -44,15 +44,16 @@ struct NameRow {
 /// Connections and records behind external ids, in one statement. An id whose connection is not there is left out.
 pub(super) fn ask<R: Bulk>(
     reader: &mut Reader<'_>,
-    asked: Vec<(String, String)>,
-) -> Result<HashMap<(String, String), Named>, StoreError> {
+    asked: Vec<&ExternalId>,
+) -> Result<HashMap<ExternalId, Named>, StoreError> {
     let statement = "SELECT asked.connection, asked.external_id, connections.id AS connection_id, \
                             connections.direction, connections.status, known.record_id, known.source_version \
                      FROM (SELECT DISTINCT * FROM unnest($3, $4) AS asked (connection, external_id)) AS asked \
                      LEFT JOIN connections ON connections.workspace_id = $1 AND connections.key = asked.connection \
                      LEFT JOIN external_ids AS known ON known.workspace_id = $1 AND known.record_kind = $2 \
                            AND known.connection = asked.connection AND known.external_id = asked.external_id";
-    let (connections, ids): (Vec<String>, Vec<String>) = asked.into_iter().unzip();
+    let (connections, ids): (Vec<&str>, Vec<&str>) =
+        asked.into_iter().map(|id| (id.connection.as_str(), id.external_id.as_str())).unzip();
     let workspace = reader.workspace();
     let select = sql_query(statement)
         .bind::<sql_types::Uuid, _>(workspace)
@@ -65,7 +66,7 @@ pub(super) fn ask<R: Bulk>(
         let refusal = Refusal::of(row.status.as_deref(), row.direction.as_deref());
         let named =
             Named { connection: row.connection_id, refusal, record: row.record_id, source_version: row.source_version };
-        ((row.connection, row.external_id), named)
+        (ExternalId { connection: row.connection, external_id: row.external_id }, named)
     });
     Ok(named.collect())
 }
@@ -132,20 +133,17 @@ impl From<Refusal> for StoreError {
     }
 }
 
-/// Notes which versions of their records outside systems have told by now, by connection and external id. None is older than what
+/// Notes which versions of their records outside systems have told by now. None is older than what
 /// was told before; if that is not so any more, somebody was faster.
-pub(super) fn keep_versions<R: Bulk>(
-    writer: &mut Writer<'_>,
-    told: Vec<(String, String, i64)>,
-) -> Result<(), StoreError> {
+pub(super) fn keep_versions<R: Bulk>(writer: &mut Writer<'_>, told: Vec<(ExternalId, i64)>) -> Result<(), StoreError> {
     if told.is_empty() {
         return Ok(());
     }
     // Of one id only the last counts.
-    let last: HashMap<(String, String), i64> =
-        told.into_iter().map(|(connection, id, version)| ((connection, id), version)).collect();
-    let (ids, versions): (Vec<(String, String)>, Vec<i64>) = last.into_iter().unzip();
-    let (connections, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
+    let last: HashMap<ExternalId, i64> = told.into_iter().collect();
+    let (ids, versions): (Vec<ExternalId>, Vec<i64>) = last.into_iter().unzip();
+    let (connections, ids): (Vec<String>, Vec<String>) =
+        ids.into_iter().map(|id| (id.connection, id.external_id)).unzip();
     let count = versions.len();
     let statement = "UPDATE external_ids AS old SET source_version = new.version \
                      FROM unnest($3, $4, $5) AS new (connection, external_id, version) \

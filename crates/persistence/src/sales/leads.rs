@@ -19,7 +19,7 @@ use rapport_domain::{
     journal::{Changes, JournalEntry},
     page::{Count, DEFAULT_LIMIT, RecordSort, SortKey},
     people::{contact::DeletedInList, duplicate::OnDuplicate},
-    problem::{FieldProblem, Invalid},
+    problem::Invalid,
     record::{ExternalId, RecordKind, Stamp},
     sales::lead::{
         Lead, LeadExpanded, LeadMove, LeadPatch, LeadQuery, LeadRelation, LeadSearch, LeadStatusChange, NewLead,
@@ -51,7 +51,7 @@ use crate::{
     require_version,
     schema::leads,
     search::{self, Finds, Search},
-    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable},
+    visibility::{Policy, Within, place_changed, place_new, require_held, require_readable, require_writable},
     workspace::{
         custom_order::{Among, CustomOrder},
         custom_values::{self, Kept},
@@ -247,20 +247,11 @@ pub fn move_to(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>, to: &
 
 /// Begins anew with a lead that was lost.
 pub fn recycle(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<Lead, StoreError> {
-    require_status_open(writer, "recycle")?;
+    require_writable(writer, RESOURCE, &["status"], "recycle leads")?;
     change(writer, id, Deleted::Exclude, expected, "recycled", |writer, before, stamp| {
         require_changeable(before)?;
         Ok(before.recycle(&lead_statuses::of(writer)?, stamp)?)
     })
-}
-
-/// Refuses what writes the status of leads without a body that names it, to who may not write it.
-fn require_status_open(writer: &Writer<'_>, verb: &str) -> Result<(), StoreError> {
-    if writer.grants().may_write(RESOURCE, "status") {
-        return Ok(());
-    }
-    let detail = format!("Your role does not let you write status, so you can't {verb} leads.");
-    Err(StoreError::ClosedFields(vec![FieldProblem::at("", "closed_field", detail)]))
 }
 
 /// A lead that was converted is kept as it was then.

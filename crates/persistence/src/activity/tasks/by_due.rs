@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::row::Row;
 use crate::{
     Page, Reader, StoreError,
-    page::{PageRequest, order, seek},
+    page::{PageRequest, order, part},
     schema::tasks,
     visibility::Merged,
 };
@@ -82,17 +82,6 @@ impl Section {
             Some(true) => query.filter(sql::<sql_types::Bool>("tasks.status_class IN ('done', 'cancelled')")),
             None => query,
         };
-        if self.is_due {
-            let after = after.and_then(|(due, id)| due.map(|due| (due, id)));
-            let query = query.filter(tasks::due_at.is_not_null());
-            return seek!(query, "tasks.due_at", sql_types::Timestamptz, "tasks.id", direction, after);
-        }
-        query = query.filter(tasks::due_at.is_null());
-        query = match (after, direction) {
-            (Some((_, id)), Direction::Ascending) => query.filter(tasks::id.gt(id)),
-            (Some((_, id)), Direction::Descending) => query.filter(tasks::id.lt(id)),
-            (None, _) => query,
-        };
-        query.order(sql::<sql_types::Text>(order!("tasks.due_at", "tasks.id", direction)))
+        part!(query, tasks, due_at, sql_types::Timestamptz, self.is_due, direction, after)
     }
 }

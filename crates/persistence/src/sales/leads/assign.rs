@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use rapport_domain::{
     id::{LeadId, TeamId, UserId},
-    problem::FieldProblem,
     record::WriteResult,
     sales::{
         assignment_rule::{AssignmentRule, LeadAssignment},
@@ -19,7 +18,7 @@ use crate::{
     people::Deleted,
     require_version,
     sales::assignment_rules::{self, Decision},
-    visibility::place_changed,
+    visibility::{place_changed, require_writable},
 };
 
 /// What is said of a new lead that matters for who gets it.
@@ -46,7 +45,8 @@ pub(super) fn are_for_rules(reader: &mut Reader<'_>) -> Result<bool, StoreError>
 
 /// Asks the rules who gets a lead that is there, and gives it to them.
 pub fn assign(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<LeadAssignment, StoreError> {
-    require_writable(writer)?;
+    // No body names what is written.
+    require_writable(writer, RESOURCE, &["owner_id", "team_id"], "assign leads")?;
     writer.transaction(|writer| {
         let lead = get_to_change(writer, id, Deleted::Exclude)?;
         require_version(expected, lead.version)?;
@@ -55,17 +55,6 @@ pub fn assign(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Res
         let decided_by = decision.chosen.map(|(rule, _)| rule.id);
         Ok(LeadAssignment { lead: after.unwrap_or(lead), decided_by, rules: decision.findings })
     })
-}
-
-/// No body names the fields that are written.
-fn require_writable(reader: &Reader<'_>) -> Result<(), StoreError> {
-    let closed = |field: &&&str| !reader.grants().may_write(RESOURCE, field);
-    let problem = |field: &&str| {
-        let detail = format!("Your role does not let you write {field}, so you can't assign leads.");
-        FieldProblem::at("", "closed_field", detail)
-    };
-    let problems: Vec<FieldProblem> = ["owner_id", "team_id"].iter().filter(closed).map(problem).collect();
-    if problems.is_empty() { Ok(()) } else { Err(StoreError::ClosedFields(problems)) }
 }
 
 /// Lets the rules say who gets a lead that was written a moment ago and is nobody's. Gives it as it is now, unless it stays.

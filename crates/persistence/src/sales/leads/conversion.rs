@@ -31,7 +31,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::kept::Kept;
-use super::{change, get_to_change, require_status_open, shown};
+use super::{change, get_to_change, shown};
 use crate::{
     StoreError, Writer,
     activity::{notes, tasks},
@@ -39,7 +39,7 @@ use crate::{
     error::unknown_reference,
     people::{Deleted, companies, contacts, duplicates::lock_keys},
     sales::{lead_statuses, opportunities},
-    visibility::require_right,
+    visibility::{require_right, require_writable},
     workspace::{custom_fields, custom_values},
 };
 
@@ -52,7 +52,7 @@ pub fn convert(
     asked: &ConvertLead,
 ) -> Result<LeadConversion, StoreError> {
     asked.check()?;
-    require_status_open(writer, "convert")?;
+    require_writable(writer, Resource::Leads, &["status"], "convert leads")?;
     writer.by_way_of(Source::Conversion, |writer| {
         writer.transaction(|writer| {
             let lead = hold(writer, id, expected)?;
@@ -69,7 +69,7 @@ pub fn convert(
 /// Takes a conversion back, while nothing was built on it: what it created is deleted, what was there gets back what it had,
 /// and the lead goes on with the status that it had.
 pub fn unconvert(writer: &mut Writer<'_>, id: LeadId, expected: Option<i64>) -> Result<Lead, StoreError> {
-    require_status_open(writer, "unconvert")?;
+    require_writable(writer, Resource::Leads, &["status"], "unconvert leads")?;
     writer.transaction(|writer| {
         let lead = hold(writer, id, expected)?;
         if !lead.is_converted() {
